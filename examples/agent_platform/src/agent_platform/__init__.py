@@ -1,0 +1,1 @@
+"""Runs AI agents for users and streams what they do over WebSockets."""

@@ -1,0 +1,3 @@
+"""scopecheck: a static analyser for pytest suites."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,57 @@
+"""Words and places that the checks of several families share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scopecheck.finding import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scopecheck.suite.model import Fixture, Item, Scope
+
+
+def at(place: Place, message: str) -> Place:
+    """The same place with something to say about it."""
+    return Place(place.path, place.span, message)
+
+
+def scoped(scope: Scope | None) -> str:
+    """`session-scoped`."""
+    return f"{scope.word}-scoped" if scope is not None else "unknown-scoped"
+
+
+def tests(count: int) -> str:
+    """`1 test`, `7 tests`."""
+    return "1 test" if count == 1 else f"{count} tests"
+
+
+def listed(names: Iterable[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    found = list(names)
+    if len(found) < 2:
+        return "".join(found)
+    return f"{', '.join(found[:-1])} and {found[-1]}"
+
+
+def definition(fixture: Fixture) -> str:
+    """A fixture's name, and the plugin it comes from if it is one's."""
+    if fixture.path is None and fixture.plugin == "pytest":
+        return f"pytest's own `{fixture.name}`"
+    if fixture.path is None:
+        return f"`{fixture.name}` of the plugin {fixture.plugin}"
+    return f"`{fixture.name}`"
+
+
+def request_place(asker: Fixture, name: str) -> Place | None:
+    """Where a fixture's parameter of that name stands, if it can be shown."""
+    for request in asker.requests:
+        if request.name == name and request.place.path:
+            return request.place
+    return None
+
+
+def first_test(items: Iterable[Item]) -> Item:
+    """The test to show for all: the first by path and line."""
+    return min(items, key=lambda item: (item.place.path, item.line, item.nodeid))

@@ -1,0 +1,163 @@
+"""Turns a command line into a run, and its result into an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scopecheck import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FOUND, FAILED, INTERRUPTED = 1, 2, 130
+
+
+class Refused(click.ClickException):
+    """Wrong use or wrong configuration: a message and status 2."""
+
+    exit_code = FAILED
+
+    def show(self, file: Any = None) -> None:  # noqa: ANN401, ARG002
+        click.echo(f"scopecheck: {self.message}", err=True)
+
+
+class Commands(click.Group):
+    """The commands; `check` is meant where the first argument names none."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = {"--help", "-h", "--version"}
+        if not args or (args[0] not in self.commands and args[0] not in own):
+            args = ["check", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`scopecheck PATH...` is short for `scopecheck check PATH...`.",
+)
+@click.version_option(__version__, message="scopecheck %(version)s")
+def cli() -> None:
+    """Links a pytest suite as pytest would, without importing it, and reports what breaks."""
+
+
+def _selectors(context: click.Context, option: click.Parameter, value: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG001
+    return tuple(part.strip() for text in value for part in text.split(",") if part.strip())
+
+
+_FORMATS = ("full", "concise", "json", "json-lines", "github")
+_CONFIG_OPTIONS = [
+    click.option("--config", type=click.Path(path_type=Path), help="Read this configuration file."),
+    click.option("--isolated", is_flag=True, help="Read no configuration file."),
+    click.option("--root", type=click.Path(path_type=Path), help="The project's root folder."),
+    click.option(
+        "--python", metavar="PATH", help="The Python whose installed plugins are read."
+    ),
+    click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave files out."),
+    click.option("--jobs", type=click.IntRange(min=0), help="Processes to read files with."),
+]
+
+
+def config_options(command: Any) -> Any:  # noqa: ANN401
+    """The options that say which settings are in force."""
+    for option in reversed(_CONFIG_OPTIONS):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@click.argument("paths", nargs=-1)
+@click.option("--select", multiple=True, callback=_selectors, help="Rules to check instead.")
+@click.option("--ignore", multiple=True, callback=_selectors, help="Rules to leave out.")
+@click.option("--extend-select", multiple=True, callback=_selectors, help="Rules to check, too.")
+@click.option("--extend-ignore", multiple=True, callback=_selectors, help="More to leave out.")
+@click.option("--preview", is_flag=True, help="Check rules that are still in preview.")
+@click.option(
+    "--output-format",
+    "formats",
+    multiple=True,
+    type=click.Choice(_FORMATS),
+    help="How findings are written; may be repeated, in pairs with --output-file.",
+)
+@click.option(
+    "--output-file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where they are written (default: standard output).",
+)
+@click.option("--statistics", is_flag=True, help="Count findings by rule.")
+@click.option("--exit-zero", is_flag=True, help="End with status 0 even if something is found.")
+@click.option("--stdin-filename", type=click.Path(path_type=Path), help="With `-`: its file.")
+@click.option("--show-files", is_flag=True, help="List the files that would be analysed.")
+@click.option("--quiet", "-q", is_flag=True, help="Print findings only.")
+@click.option("--verbose", "-v", is_flag=True, help="Say what is read and why.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto")
+@config_options
+def check(paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
+    """Analyse the suites that PATHS belong to and print the findings that touch them.
+
+    No path means the configured testpaths, or the current folder.
+    """
+    from scopecheck import commands
+
+    sys.exit(commands.check(paths, commands.Options(**options)))
+
+
+@cli.command()
+@click.argument("paths", nargs=-1)
+@click.option("--output-format", type=click.Choice(["text", "json"]), default="text")
+@click.option("--output-file", type=click.Path(path_type=Path, dir_okay=False))
+@config_options
+def plan(paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
+    """Print what pytest would set up for each test: fixtures in order, scopes, places, errors.
+
+    PATHS may be files, folders or node ids.
+    """
+    from scopecheck import commands
+
+    sys.exit(commands.plan(paths, commands.PlanOptions(**options)))
+
+
+@cli.command()
+@click.argument("rule", required=False)
+@click.option("--output-format", type=click.Choice(["text", "json"]), default="text")
+def rule(rule: str | None, output_format: str) -> None:
+    """Explain a rule by code or name; without one, list all."""
+    from scopecheck import commands
+
+    sys.exit(commands.rule(rule, output_format))
+
+
+@cli.command()
+@click.argument("paths", nargs=-1)
+@click.option("--schema", is_flag=True, help="Print the JSON schema of the configuration.")
+@click.option("--output-format", type=click.Choice(["text", "json"]), default="text")
+@config_options
+def config(paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
+    """Print the settings in force, and where each comes from."""
+    from scopecheck import commands
+
+    sys.exit(commands.config(paths, commands.ConfigOptions(**options)))
+
+
+def main() -> None:
+    """The program; errors in its use end with a message and status 2, never a traceback."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(FAILED)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader went away (`| head`): nothing is wrong with the analysis.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

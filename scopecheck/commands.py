@@ -1,0 +1,341 @@
+"""Carries out the commands: settings, a run, and its report on the right stream."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from scopecheck.cli import FOUND, Refused
+from scopecheck.config import ConfigError, load_settings
+from scopecheck.files import DiscoveryError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from typing import TextIO
+
+    from scopecheck.analysis import Analysis
+    from scopecheck.config import LoadedSettings
+    from scopecheck.project import Project
+
+
+@dataclass(frozen=True)
+class Common:
+    """The options that say which settings are in force."""
+
+    config: Path | None = None
+    isolated: bool = False
+    root: Path | None = None
+    python: str | None = None
+    exclude: tuple[str, ...] = ()
+    jobs: int | None = None
+
+
+@dataclass(frozen=True)
+class Options(Common):
+    """The options of `check`."""
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    extend_select: tuple[str, ...] = ()
+    extend_ignore: tuple[str, ...] = ()
+    preview: bool = False
+    formats: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    statistics: bool = False
+    exit_zero: bool = False
+    stdin_filename: Path | None = None
+    show_files: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    color: str = "auto"
+
+
+@dataclass(frozen=True)
+class PlanOptions(Common):
+    """The options of `plan`."""
+
+    output_format: str = "text"
+    output_file: Path | None = None
+
+
+@dataclass(frozen=True)
+class ConfigOptions(Common):
+    """The options of `config`."""
+
+    schema: bool = False
+    output_format: str = "text"
+
+
+@dataclass(frozen=True)
+class _Setup:
+    loaded: LoadedSettings
+    project: Project
+    paths: list[Path] = field(default_factory=list)
+
+
+def check(arguments: Sequence[str], options: Options) -> int:
+    """`scopecheck check`; the exit status."""
+    from scopecheck import rulebook
+    from scopecheck.run import analyse
+
+    stdin = _stdin(arguments, options)
+    if stdin is not None:
+        arguments = [str(options.stdin_filename)]
+    setup = _setup(arguments, options)
+    settings = setup.loaded.settings
+    if options.select:
+        settings = msgspec.structs.replace(settings, select=options.select)
+    settings = msgspec.structs.replace(
+        settings,
+        ignore=(*settings.ignore, *options.ignore),
+        extend_select=(*settings.extend_select, *options.extend_select),
+        extend_ignore=(*settings.extend_ignore, *options.extend_ignore),
+    )
+    project = setup.project
+    if stdin is not None:
+        _provide(project, setup.paths[0], stdin)
+    if options.show_files:
+        for path in _files(project, setup.paths):
+            sys.stdout.write(f"{path}\n")
+        return 0
+    try:
+        analysis = analyse(setup.paths, root=project.root, settings=settings, project=project)
+    except DiscoveryError as error:
+        raise Refused(str(error)) from None
+    except rulebook.UnknownRuleError as error:
+        raise Refused(str(error)) from None
+    if not options.quiet:
+        _say_whole_suites(project)
+    _write(analysis, options)
+    return FOUND if analysis.findings and not options.exit_zero else 0
+
+
+def plan(arguments: Sequence[str], options: PlanOptions) -> int:
+    """`scopecheck plan`; the exit status."""
+    from scopecheck.plan import plan_document, plan_text
+
+    names = [argument.partition("::")[0] for argument in arguments]
+    wanted = [argument for argument in arguments if "::" in argument]
+    setup = _setup(names, options)
+    try:
+        suites = setup.project.suites(setup.paths)
+    except DiscoveryError as error:
+        raise Refused(str(error)) from None
+    root = setup.project.root
+    chosen = [
+        (suite, item)
+        for suite in suites
+        for item in suite.items
+        if _is_named(item.path, item.nodeid, setup.paths, names, wanted, root, suite.files.named)
+    ]
+    if options.output_format == "json":
+        text = msgspec.json.format(msgspec.json.encode(plan_document(suites, chosen))).decode()
+        text += "\n"
+    else:
+        text = plan_text(suites, chosen)
+    with _opened(options.output_file) as stream:
+        stream.write(text)
+    return 0
+
+
+def _is_named(
+    path: str,
+    nodeid: str,
+    paths: Sequence[Path],
+    names: Sequence[str],
+    wanted: Sequence[str],
+    root: Path,
+    named: Sequence[Any],
+) -> bool:
+    if not paths or any(entry.whole for entry in named):
+        return True
+    file = (root / path).absolute()
+    for found, name in zip(paths, names, strict=True):
+        if not (file == found or found in file.parents):
+            continue
+        inner = [w.partition("::")[2] for w in wanted if w.partition("::")[0] == name]
+        rest = nodeid.partition("::")[2]
+        if not inner or any(rest == i or rest.startswith(f"{i}::") for i in inner):
+            return True
+    return False
+
+
+def rule(selector: str | None, output_format: str) -> int:
+    """`scopecheck rule`; the exit status."""
+    from scopecheck import rulebook
+
+    if selector is None:
+        rules = list(rulebook.rules().values())
+    else:
+        try:
+            rules = [rulebook.find(selector)]
+        except rulebook.UnknownRuleError as error:
+            raise Refused(str(error)) from None
+    if output_format == "json":
+        documents = [_rule_document(found) for found in rules]
+        document: Any = documents if selector is None else documents[0]
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
+    elif selector is None:
+        width = max(len(found.name) for found in rules)
+        for found in rules:
+            sys.stdout.write(
+                f"{found.code}  {found.name:<{width}}  {found.default:<7}  {found.summary}\n"
+            )
+    elif sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        Console().print(Markdown(rules[0].text))
+    else:
+        sys.stdout.write(rules[0].text)
+    return 0
+
+
+def _rule_document(rule: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "summary": rule.summary,
+        "default": rule.default,
+        "certainty": rule.certainty,
+        "severity": rule.severity,
+        "fix": rule.fix,
+        "since": rule.since,
+        "documentation": rule.text,
+    }
+
+
+def config(arguments: Sequence[str], options: ConfigOptions) -> int:
+    """`scopecheck config`; the exit status."""
+    from scopecheck.config import settings_schema
+    from scopecheck.report import settings as settings_report
+
+    if options.schema:
+        schema = msgspec.json.format(msgspec.json.encode(settings_schema())).decode()
+        sys.stdout.write(schema + "\n")
+        return 0
+    setup = _setup(arguments, options)
+    try:
+        suites = setup.project.files(setup.paths)
+    except DiscoveryError as error:
+        raise Refused(str(error)) from None
+    document = settings_report.document(setup.loaded, setup.project, suites)
+    if options.output_format == "json":
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
+    else:
+        sys.stdout.write(settings_report.text(document))
+    return 0
+
+
+# -- settings and paths ------------------------------------------------------------------------
+
+
+def _setup(arguments: Sequence[str], options: Common) -> _Setup:
+    from scopecheck import rulebook
+    from scopecheck.project import Project
+
+    cwd = Path.cwd()
+    paths = [Path(os.path.normpath(cwd / argument)) for argument in arguments]
+    rules = rulebook.rules()
+    known = {*rules, *(rule.code for rule in rules.values())}
+    try:
+        loaded = load_settings(
+            paths,
+            config=options.config,
+            isolated=options.isolated,
+            root=options.root,
+            cwd=cwd,
+            known_rules=known,
+        )
+    except ConfigError as error:
+        raise Refused(str(error)) from None
+    settings = loaded.settings
+    if options.python is not None:
+        settings = msgspec.structs.replace(settings, python=str(cwd / options.python))
+    if options.exclude:
+        exclude = (*settings.exclude, *options.exclude)
+        settings = msgspec.structs.replace(settings, exclude=exclude)
+    loaded = msgspec.structs.replace(loaded, settings=settings)
+    jobs = options.jobs if options.jobs is not None else settings.jobs or 0
+    return _Setup(loaded, Project(loaded.root, settings, jobs), paths)
+
+
+def _stdin(arguments: Sequence[str], options: Options) -> bytes | None:
+    if "-" not in arguments:
+        if options.stdin_filename is not None:
+            raise Refused("--stdin-filename goes with `-` as the only path")
+        return None
+    if len(arguments) > 1 or options.stdin_filename is None:
+        raise Refused("`-` stands alone, and takes --stdin-filename to say which file it is")
+    return sys.stdin.buffer.read()
+
+
+def _provide(project: Project, file: Path, data: bytes) -> None:
+    from scopecheck.source import SourceError, decode
+
+    relative = os.path.relpath(file, project.root).replace(os.sep, "/")
+    try:
+        project.load.provide(relative, decode(relative, data))
+    except SourceError as error:
+        raise Refused(f"{relative} {error.message}") from None
+
+
+def _files(project: Project, paths: Sequence[Path]) -> list[str]:
+    try:
+        suites = project.suites(paths)
+    except DiscoveryError as error:
+        raise Refused(str(error)) from None
+    del suites
+    return sorted(path for path in project.load.paths if not path.startswith("../"))
+
+
+def _say_whole_suites(project: Project) -> None:
+    for name, path in project.whole:
+        shown = name or "."
+        sys.stderr.write(f"scopecheck: {path} has no tests below it; analysing the suite {shown}\n")
+
+
+# -- output --------------------------------------------------------------------------------------
+
+
+def _write(analysis: Analysis, options: Options) -> None:
+    from scopecheck.report import writer
+
+    if len(options.files) > max(len(options.formats), 1):
+        raise Refused("--output-file is given more often than --output-format")
+    formats = options.formats or (_default_format(),)
+    for index, name in enumerate(formats):
+        file = options.files[index] if index < len(options.files) else None
+        with _opened(file) as stream:
+            color = file is None and _color(options.color, stream)
+            writer(name)(analysis, stream, color=color)
+    if options.statistics:
+        writer("statistics")(analysis, sys.stdout, color=_color(options.color, sys.stdout))
+
+
+def _default_format() -> str:
+    return "github" if os.environ.get("GITHUB_ACTIONS") == "true" else "full"
+
+
+def _opened(file: Path | None) -> AbstractContextManager[TextIO]:
+    if file is None:
+        return nullcontext(sys.stdout)
+    try:
+        return file.open("w", encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise Refused(f"{file} cannot be written: {error.strerror}") from None
+
+
+def _color(wanted: str, stream: TextIO) -> bool:
+    if wanted != "auto":
+        return wanted == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()

@@ -1,0 +1,319 @@
+"""What one Python file says about fixtures and tests, as plain data that can be stored and sent.
+
+A file's facts are made from its text alone: no other file is looked at, so they can be made in
+parallel and kept between runs. Names are not resolved here; an *expression* keeps the form that
+decides a meaning (`functools.partial(pytest.fixture, scope=SCOPE)`) and the suite evaluates it.
+
+    binding       a name given a value in a module or class body, in source order
+    expression    the part of a value's form that matters for fixtures and tests
+    function      a `def`, its parameters and decorators, and what its body does
+    body          what was seen in a function's statements, where something there matters
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from scopecheck.source import Span
+
+FACTS_VERSION = 1
+
+
+class Name(msgspec.Struct, frozen=True, array_like=True, tag="n", gc=False):
+    """A name or a chain of attributes, as `pytest.mark.asyncio`."""
+
+    parts: tuple[str, ...]
+
+
+class Const(msgspec.Struct, frozen=True, array_like=True, tag="c", gc=False):
+    """A literal."""
+
+    value: str | int | float | bool | None
+
+
+class Call(msgspec.Struct, frozen=True, array_like=True, tag="l"):
+    """A call; a keyword named `**` is an unpacked mapping, a `Star` argument an unpacked list."""
+
+    func: Expression
+    args: tuple[Expression, ...]
+    keywords: tuple[tuple[str, Expression], ...]
+    span: Span
+
+    def keyword(self, name: str) -> Expression | None:
+        """The argument given under this keyword, if any."""
+        for key, value in self.keywords:
+            if key == name:
+                return value
+        return None
+
+
+class Attribute(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+    """An attribute of what is not itself a plain name, as `make().mark`."""
+
+    value: Expression
+    attr: str
+
+
+class Items(msgspec.Struct, frozen=True, array_like=True, tag="s"):
+    """A list, tuple or set. `rest` counts the items beyond those kept."""
+
+    items: tuple[Expression, ...]
+    rest: int = 0
+
+
+class Mapping(msgspec.Struct, frozen=True, array_like=True, tag="d"):
+    """A dict display with constant string keys."""
+
+    items: tuple[tuple[str, Expression], ...]
+
+
+class Star(msgspec.Struct, frozen=True, array_like=True, tag="*"):
+    """`*value` among arguments or items."""
+
+    value: Expression
+
+
+class Joined(msgspec.Struct, frozen=True, array_like=True, tag="+"):
+    """`left + right`, as in `__all__ = a.__all__ + ["x"]`."""
+
+    left: Expression
+    right: Expression
+
+
+class Choice(msgspec.Struct, frozen=True, array_like=True, tag="?"):
+    """`then if test else other`; the test is unknown here."""
+
+    then: Expression
+    other: Expression
+
+
+class FunctionRef(msgspec.Struct, frozen=True, array_like=True, tag="f", gc=False):
+    """The function (or lambda) at this index of the file's functions."""
+
+    index: int
+
+
+class ClassRef(msgspec.Struct, frozen=True, array_like=True, tag="k", gc=False):
+    """The class at this index of the file's classes."""
+
+    index: int
+
+
+class Opaque(msgspec.Struct, frozen=True, array_like=True, tag="o", gc=False):
+    """A value whose form says nothing that matters here, or that only running code can tell."""
+
+
+Expression: TypeAlias = (
+    Name
+    | Const
+    | Call
+    | Attribute
+    | Items
+    | Mapping
+    | Star
+    | Joined
+    | Choice
+    | FunctionRef
+    | ClassRef
+    | Opaque
+)
+
+
+class Import(msgspec.Struct, frozen=True, array_like=True, tag="i", gc=False):
+    """One name imported. `module` is as written (with `level` dots before it).
+
+    `name` is None for `import module`, "*" for a star import.
+    """
+
+    module: str
+    name: str | None
+    level: int = 0
+
+
+class Deleted(msgspec.Struct, frozen=True, array_like=True, tag="x", gc=False):
+    """`del name`."""
+
+
+class Extended(msgspec.Struct, frozen=True, array_like=True, tag="e"):
+    """`name += value`, `name.extend(value)`, `name.append(item)` (as a one-item list)."""
+
+    value: Expression
+
+
+BoundValue: TypeAlias = Expression | Import | Deleted | Extended
+
+
+class Guard(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Under what a binding stands; the innermost statement's branch, flags added up.
+
+    branch: `if` and `else` (also `elif`, `match`), `loop` (`for`, `while`), `except` (a handler,
+        taken only when the `try` fails), or empty where the statement always runs.
+    never: under a condition that is known to be false when pytest runs (`TYPE_CHECKING`, another
+        platform or Python version).
+    caught: inside a `try` that catches ImportError (or more), or under `contextlib.suppress`.
+    """
+
+    branch: Literal["", "if", "else", "loop", "except"] = ""
+    never: bool = False
+    caught: bool = False
+
+
+ALWAYS = Guard()
+
+
+class Binding(msgspec.Struct, frozen=True, array_like=True):
+    """A name given a value in a module, class or function body; in source order.
+
+    `target` is the class or object in `Class.name = value` and `setattr(Class, "name", value)`,
+    else empty. A binding of the name `?` stands for names that only running code can tell
+    (`globals()[name] = ...`, `exec`, `setattr` with a computed name).
+    """
+
+    name: str
+    value: BoundValue
+    span: Span
+    guard: Guard = ALWAYS
+    target: tuple[str, ...] = ()
+
+
+ParameterKind: TypeAlias = Literal["positional", "normal", "keyword", "args", "kwargs"]
+
+
+class Parameter(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One parameter; `positional` is before a `/`, `keyword` after a `*`."""
+
+    name: str
+    kind: ParameterKind
+    default: bool
+    line: int
+    column: int
+
+    @property
+    def span(self) -> Span:
+        """Where the name stands."""
+        return Span(self.line, self.column, self.line, self.column + len(self.name))
+
+
+class Decorator(msgspec.Struct, frozen=True, array_like=True):
+    """A decorator's expression, and its place without the `@`."""
+
+    expression: Expression
+    span: Span
+
+
+class CallFact(msgspec.Struct, frozen=True, array_like=True):
+    """A call seen in a function's body (nested functions included when `nested`)."""
+
+    call: Call
+    nested: bool = False
+
+
+class YieldFacts(msgspec.Struct, frozen=True, array_like=True):
+    """The yields of a function and what was proved of its paths.
+
+    twice: a `yield` that a path reaches after another one, with that earlier one.
+    missed: a `return`, or the end of the function, that a path reaches with no yield before.
+    """
+
+    yields: tuple[Span, ...]
+    twice: tuple[Span, Span] | None = None
+    missed: Span | None = None
+
+
+class Body(msgspec.Struct, frozen=True, array_like=True):
+    """What was seen in a function's statements.
+
+    calls: calls whose function is a plain or dotted name.
+    locals: names that the function binds (parameters excluded).
+    self_stores: attributes assigned on the first parameter, with their places.
+    nested_tests: functions named like tests defined inside, that nothing in the body names again.
+    """
+
+    calls: tuple[CallFact, ...] = ()
+    locals: tuple[str, ...] = ()
+    yields: YieldFacts | None = None
+    self_stores: tuple[tuple[str, Span], ...] = ()
+    nested_tests: tuple[tuple[str, Span], ...] = ()
+
+
+EMPTY_BODY = Body()
+
+
+class Function(msgspec.Struct, frozen=True, array_like=True):
+    """A `def`, `async def` or `lambda` (named `<lambda>`).
+
+    line: of the `def`; first_line: of the first decorator, which pytest reports.
+    bindings, returns: what a fixture factory or decorator binds and hands back; kept for functions
+        that are not tests themselves.
+    body: None where no word in the text of the body matters to any rule.
+    """
+
+    name: str
+    span: Span
+    line: int
+    first_line: int
+    end_line: int
+    parameters: tuple[Parameter, ...]
+    decorators: tuple[Decorator, ...]
+    is_async: bool = False
+    is_generator: bool = False
+    owner: int = -1
+    bindings: tuple[Binding, ...] = ()
+    returns: tuple[Expression, ...] = ()
+    body: Body | None = None
+
+
+class Class(msgspec.Struct, frozen=True, array_like=True):
+    """A class statement. `owner` is the index of the enclosing class, or -1."""
+
+    name: str
+    span: Span
+    line: int
+    bases: tuple[Expression, ...]
+    keywords: tuple[tuple[str, Expression], ...]
+    decorators: tuple[Decorator, ...]
+    bindings: tuple[Binding, ...]
+    owner: int = -1
+
+
+class Suppression(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A comment that silences rules: on a line, or (line 0) in the whole file.
+
+    span: the comment. codes: rule names or codes as written; empty means every rule.
+    lines: the lines it covers, first and last (0, 0 for the file).
+    style: how it was spelled.
+    """
+
+    span: Span
+    codes: tuple[str, ...]
+    lines: tuple[int, int]
+    style: Literal["scopecheck", "noqa"] = "scopecheck"
+
+
+class ReadError(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Why a file has no facts."""
+
+    kind: Literal["syntax", "unreadable", "skipped"]
+    message: str
+    span: Span
+
+
+class FileFacts(msgspec.Struct, frozen=True, array_like=True):
+    """Everything the suite needs to know of one file.
+
+    bindings: the module's names, in source order. lines: number of lines in the file.
+    stops_at: line of a module-level statement that may end the import early
+        (`pytest.skip(allow_module_level=True)`, `pytest.importorskip`, `raise`, `sys.exit`), or 0.
+    """
+
+    path: str
+    bindings: tuple[Binding, ...] = ()
+    functions: tuple[Function, ...] = ()
+    classes: tuple[Class, ...] = ()
+    module_calls: tuple[CallFact, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
+    error: ReadError | None = None
+    lines: int = 0
+    stops_at: int = 0

@@ -1,0 +1,153 @@
+"""Turns paths into facts: reads each file once, in parallel when there is enough to read."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scopecheck.facts import FileFacts, ReadError
+from scopecheck.read import read
+from scopecheck.source import WHOLE_FILE, Source, SourceError, Span, decode, read_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+# Starting workers costs about as much as reading this many bytes (measured on two cores).
+_PARALLEL_BYTES = 1_500_000
+_BATCH_BYTES = 1_000_000
+# A file larger than this is not split off to a worker with others: it is read alone.
+LARGE_FILE = 1_000_000
+# A syntax tree takes about 100 times the size of its text.
+MAX_FILE = 12_000_000
+
+
+def facts_of(root: Path, path: str) -> FileFacts:
+    """One file's facts; a file that cannot be read has an `error` that says why."""
+    file = root / path
+    try:
+        data = read_bytes(file)
+        if len(data) > MAX_FILE:
+            return _failed(path, "skipped", _too_large(len(data)), WHOLE_FILE)
+        return read(decode(path, data))
+    except SourceError as error:
+        span = Span(error.line, 1, error.line, 1)
+        return _failed(path, "unreadable", error.message, span)
+
+
+def _too_large(size: int) -> str:
+    return (
+        f"is skipped: {size / 1e6:.1f} MB is more than the {MAX_FILE / 1e6:.0f} MB that are read; "
+        "split it, or leave it out with `exclude`"
+    )
+
+
+def _failed(path: str, kind: str, message: str, span: Span) -> FileFacts:
+    return FileFacts(path, error=ReadError(kind, message, span))  # type: ignore[arg-type]
+
+
+class Loader:
+    """The facts of a project's files, read when first asked for and kept.
+
+    Args:
+        root: what paths are relative to.
+        jobs: processes to read with; 0 for one a core.
+    """
+
+    def __init__(self, root: Path, jobs: int = 0) -> None:
+        self.root = root
+        self.jobs = jobs or _cores()
+        self._facts: dict[str, FileFacts] = {}
+
+    def __call__(self, path: str) -> FileFacts:
+        """One file's facts."""
+        facts = self._facts.get(path)
+        if facts is None:
+            facts = self._facts[path] = facts_of(self.root, path)
+        return facts
+
+    @property
+    def paths(self) -> Iterable[str]:
+        """Every file read so far."""
+        return self._facts
+
+    def source(self, path: str) -> Source | None:
+        """A file's text as it is now; None where it cannot be read."""
+        try:
+            return decode(path, read_bytes(self.root / path))
+        except SourceError:
+            return None
+
+    def provide(self, path: str, source: Source) -> None:
+        """Use this text for a file in place of what is on disk."""
+        self._facts[path] = read(source)
+
+    def read_all(self, paths: Iterable[str]) -> None:
+        """Read the files that were not read yet."""
+        wanted = [path for path in dict.fromkeys(paths) if path not in self._facts]
+        if self.jobs > 1 and len(wanted) > 1:
+            sizes = {path: self._size(path) for path in wanted}
+            if sum(sizes.values()) >= _PARALLEL_BYTES:
+                self._read_parallel(wanted, sizes)
+                return
+        for path in wanted:
+            self(path)
+
+    def _size(self, path: str) -> int:
+        try:
+            return (self.root / path).stat().st_size
+        except OSError:
+            return 0
+
+    def _read_parallel(self, paths: list[str], sizes: dict[str, int]) -> None:
+        from concurrent.futures import ProcessPoolExecutor
+        from concurrent.futures.process import BrokenProcessPool
+
+        large = [path for path in paths if sizes[path] > LARGE_FILE]
+        small = [path for path in paths if sizes[path] <= LARGE_FILE]
+        batches = list(_batches(small, sizes))
+        decoder = msgspec.msgpack.Decoder(list[FileFacts])
+        root = str(self.root)
+        try:
+            with ProcessPoolExecutor(min(self.jobs, len(batches) or 1)) as pool:
+                futures = [pool.submit(_read_batch, root, batch) for batch in batches]
+                for path in large:
+                    self(path)
+                for future in futures:
+                    for facts in decoder.decode(future.result()):
+                        self._facts[facts.path] = facts
+        except (BrokenProcessPool, OSError, PermissionError):
+            # No workers to be had (a sandbox, a full machine): the same work, one process.
+            for path in paths:
+                self(path)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _batches(paths: Sequence[str], sizes: dict[str, int]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    total = 0
+    for path in paths:
+        batch.append(path)
+        total += sizes[path]
+        if total >= _BATCH_BYTES:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
+
+
+def _read_batch(root: str, paths: list[str]) -> bytes:
+    """In a worker: the facts of some files, encoded."""
+    import gc
+    from pathlib import Path
+
+    gc.disable()  # Trees are freed by their reference counts; a collection only walks them.
+    folder = Path(root)
+    return msgspec.msgpack.encode([facts_of(folder, path) for path in paths])

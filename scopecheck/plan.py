@@ -1,0 +1,121 @@
+"""Turns a linked suite into the set-up plan that pytest would make, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from scopecheck.suite import Suite
+    from scopecheck.suite.model import Fixture, Item, Plan, Problem
+
+
+def plan_document(suites: Sequence[Suite], items: Iterable[tuple[Suite, Item]]) -> dict[str, Any]:
+    """The plan in the form of `plan --output-format json`."""
+    named = len(suites) > 1
+    return {"version": 1, "items": [_item(suite, item, named) for suite, item in items]}
+
+
+def _item(suite: Suite, item: Item, named: bool) -> dict[str, Any]:
+    assert item.plan is not None
+    found: dict[str, Any] = {
+        "nodeid": item.nodeid,
+        "path": item.path,
+        "line": item.line,
+        "async": item.is_async,
+        "loop": None,
+        "fixtures": [_fixture(fixture) for fixture in item.plan.order if not fixture.pseudo],
+        "errors": [_error(problem) for problem in item.plan.problems if problem.certain],
+    }
+    if named:
+        found["suite"] = suite.files.name
+    unknown = unknown_of(item)
+    if unknown:
+        found["unknown"] = list(unknown)
+    return found
+
+
+def unknown_of(item: Item) -> tuple[str, ...]:
+    """What of an item's plan only running code can tell, each as a sentence."""
+    assert item.plan is not None
+    reasons: dict[str, None] = dict.fromkeys(item.unknown)
+    plan = item.plan
+    if not item.parametrized.complete:
+        reasons["the argument names of a parametrize mark are computed"] = None
+    for name in plan.unknown:
+        reasons[f"{name!r} may be supplied by what cannot be read"] = None
+    for fixture in plan.order:
+        if not fixture.certain:
+            reasons[f"{fixture.name!r} is defined under a condition"] = None
+        if fixture.scope is None and fixture.scope_text is None:
+            reasons[f"the scope of {fixture.name!r} is computed"] = None
+    return tuple(reasons)
+
+
+def _fixture(fixture: Fixture) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": fixture.name,
+        "scope": fixture.scope.word if fixture.scope is not None else "unknown",
+    }
+    if fixture.path is None:
+        found["plugin"] = fixture.plugin
+    else:
+        found["path"] = fixture.path
+        found["line"] = fixture.line
+    found["autouse"] = bool(fixture.autouse)
+    found["async"] = fixture.is_async
+    found["loop"] = None
+    return found
+
+
+def _error(problem: Problem) -> dict[str, Any]:
+    requester = problem.stack[-1].name if problem.stack else None
+    found: dict[str, Any] = {"kind": problem.kind, "fixture": requester or problem.name}
+    if requester is not None:
+        found["requests"] = problem.name
+    found["message"] = message_of(problem)
+    return found
+
+
+def message_of(problem: Problem) -> str:
+    """What pytest says of the problem, its first sentence."""
+    match problem.kind:
+        case "scope-mismatch":
+            assert problem.requested_scope is not None and problem.requesting_scope is not None
+            return (
+                f"ScopeMismatch: You tried to access the {problem.requested_scope.word} scoped "
+                f"fixture {problem.name} with a {problem.requesting_scope.word} scoped request "
+                "object."
+            )
+        case "cycle":
+            return f"recursive dependency involving fixture '{problem.name}' detected"
+        case "unknown-fixture":
+            return f"fixture '{problem.name}' not found"
+    return f"{problem.kind}: {problem.name}"
+
+
+def plan_text(suites: Sequence[Suite], items: Iterable[tuple[Suite, Item]]) -> str:
+    """The plan for people: each test with its fixtures in set-up order, alike tests together."""
+    lines: list[str] = []
+    groups: dict[tuple[int, Plan], list[Item]] = {}
+    for suite, item in items:
+        assert item.plan is not None
+        groups.setdefault((suites.index(suite), item.plan), []).append(item)
+    for (_, plan), members in groups.items():
+        lines.extend(member.nodeid for member in members)
+        width = max((len(fixture.name) for fixture in plan.order), default=0)
+        for fixture in plan.order:
+            if fixture.pseudo:
+                continue
+            scope = fixture.scope.word if fixture.scope is not None else "unknown"
+            where = f"{fixture.path}:{fixture.line}" if fixture.path else f"[{fixture.plugin}]"
+            flags = " autouse" if fixture.autouse else ""
+            lines.append(f"    {scope:<8} {fixture.name:<{width}}  {where}{flags}")
+        for problem in plan.problems:
+            if problem.certain:
+                asked = f" (requested by {problem.stack[-1].name})" if problem.stack else ""
+                lines.append(f"    error: {message_of(problem)}{asked}")
+        lines.extend(f"    unknown: {reason}" for reason in unknown_of(members[0]))
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,44 @@
+"""Turns one file's text into facts; with its submodules the only reader of a syntax tree."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from typing import TYPE_CHECKING
+
+from scopecheck.facts import FileFacts, ReadError
+from scopecheck.read.module import ModuleReader
+from scopecheck.read.text import Text
+from scopecheck.source import Span
+
+if TYPE_CHECKING:
+    from scopecheck.source import Source
+
+_TOO_DEEP = "is nested too deeply to be parsed by this Python"
+
+
+def read(source: Source) -> FileFacts:
+    """The facts of one file; a file that cannot be parsed has an `error` and nothing else."""
+    text = Text(source.text)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source.text)
+        return ModuleReader(source.path, text).read(tree)
+    except SyntaxError as error:
+        line = max(error.lineno or 1, 1)
+        column = max(error.offset or 1, 1)
+        return _failed(source.path, error.msg, line, column, text)
+    except ValueError:
+        line = source.text.count("\n", 0, max(source.text.find("\0"), 0)) + 1
+        return _failed(source.path, "source contains a NUL byte", line, 1, text)
+    except (RecursionError, MemoryError):
+        return _failed(source.path, _TOO_DEEP, 1, 1, text)
+
+
+def _failed(path: str, message: str, line: int, column: int, text: Text) -> FileFacts:
+    line = min(line, max(text.line_count, 1))
+    span = Span(line, column, line, column)
+    return FileFacts(
+        path, error=ReadError("syntax", message, span), lines=text.line_count
+    )

@@ -1,0 +1,448 @@
+"""Turns a module's statements into its bindings, functions and classes."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from scopecheck.facts import (
+    ALWAYS,
+    Binding,
+    CallFact,
+    Class,
+    ClassRef,
+    Decorator,
+    Deleted,
+    Extended,
+    FileFacts,
+    Function,
+    FunctionRef,
+    Guard,
+    Import,
+    Items,
+    Opaque,
+    Parameter,
+)
+from scopecheck.read.bodies import contains_yield, read_body
+from scopecheck.read.comments import suppressions
+from scopecheck.read.conditions import truth
+from scopecheck.read.expressions import ExpressionReader, dotted
+from scopecheck.read.text import any_within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from scopecheck.facts import Expression, ParameterKind
+    from scopecheck.read.text import Text
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_IMPORT_ERRORS = frozenset(
+    {"ImportError", "ModuleNotFoundError", "Exception", "BaseException", "AttributeError"}
+)
+_STOPPERS = frozenset(
+    {"pytest.skip", "pytest.importorskip", "pytest.exit", "pytest.fail", "importorskip", "skip"}
+    | {"sys.exit", "exit", "unittest.SkipTest", "SkipTest", "os._exit"}
+)
+# A body whose text has none of these is not walked: nothing in it can matter to a rule.
+_WORDS = re.compile(
+    r"\b(?:getfixturevalue|getfuncargvalue|yield|fixture|register_fixture|parametrize|metafunc)\b"
+    r"|^[ \t]+(?:async[ \t]+)?def[ \t]+test",
+    re.MULTILINE,
+)
+_OPAQUE = Opaque()
+_NEVER = Guard(never=True)
+
+
+class ModuleReader:
+    """Reads one module; an instance serves one file."""
+
+    def __init__(self, path: str, text: Text) -> None:
+        self._path = path
+        self._text = text
+        self._functions: list[Function | None] = []
+        self._classes: list[Class | None] = []
+        self._module_calls: list[CallFact] = []
+        self._stops_at = 0
+        self._expressions = ExpressionReader(text, self._add_lambda)
+        self._word_lines = text.lines_with(_WORDS)
+        self._call_lines: list[int] = []
+        self._callable_fixtures: frozenset[str] = frozenset()
+
+    def read(self, tree: ast.Module) -> FileFacts:
+        """The module's facts."""
+        self._find_fixture_calls(tree)
+        bindings = self._bind_all(tree.body, ALWAYS, owner=-1)
+        return FileFacts(
+            self._path,
+            bindings,
+            tuple(function for function in self._functions if function is not None),
+            tuple(class_ for class_ in self._classes if class_ is not None),
+            tuple(self._module_calls),
+            suppressions(self._text.text),
+            lines=self._text.line_count,
+            stops_at=self._stops_at,
+        )
+
+    # What may be a fixture called as a function: names decorated here with something that is
+    # spelled like a fixture, and imported names that are also requested as a parameter or come
+    # from a module named for fixtures. Only bodies that call one of them are walked for it.
+    def _find_fixture_calls(self, tree: ast.Module) -> None:
+        names: set[str] = set()
+        imported: set[str] = set()
+        for statement in tree.body:
+            if isinstance(statement, _FUNCTIONS):
+                if _looks_like_fixture(statement.decorator_list):
+                    names.add(statement.name)
+            elif isinstance(statement, ast.ClassDef):
+                names.update(
+                    inner.name
+                    for inner in statement.body
+                    if isinstance(inner, _FUNCTIONS) and _looks_like_fixture(inner.decorator_list)
+                )
+            elif isinstance(statement, ast.ImportFrom):
+                bound = {alias.asname or alias.name for alias in statement.names}
+                if re.search(r"fixture|conftest|plugin", statement.module or ""):
+                    names |= bound
+                else:
+                    imported |= bound
+        if imported:
+            requested = {
+                argument.arg
+                for node in _definitions(tree.body)
+                for argument in node.args.args
+            }
+            names |= imported & requested
+        names.discard("*")
+        if names:
+            pattern = "|".join(re.escape(name) for name in sorted(names))
+            self._call_lines = self._text.lines_with(re.compile(rf"\b(?:{pattern})[ \t]*\("))
+            self._callable_fixtures = frozenset(names)
+
+    # -- statements ------------------------------------------------------------------------
+
+    def _bind_all(
+        self, body: Sequence[ast.stmt], guard: Guard, owner: int
+    ) -> tuple[Binding, ...]:
+        found: list[Binding] = []
+        self._statements(body, guard, owner, found)
+        return tuple(found)
+
+    def _statements(
+        self, body: Iterable[ast.stmt], guard: Guard, owner: int, found: list[Binding]
+    ) -> None:
+        for statement in body:
+            self._statement(statement, guard, owner, found)
+
+    def _statement(
+        self, node: ast.stmt, guard: Guard, owner: int, found: list[Binding]
+    ) -> None:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                ref = self._function(node, owner)
+                found.append(Binding(node.name, ref, self._text.name_span(node), guard))
+            case ast.ClassDef():
+                class_ref = self._class(node, owner)
+                found.append(Binding(node.name, class_ref, self._text.name_span(node), guard))
+            case ast.Import() | ast.ImportFrom():
+                self._import(node, guard, found)
+            case ast.Assign():
+                value = self._expressions.read(node.value)
+                for target in node.targets:
+                    self._assign(target, value, guard, found)
+            case ast.AnnAssign():
+                if node.value is not None:
+                    self._assign(node.target, self._expressions.read(node.value), guard, found)
+            case ast.AugAssign():
+                if isinstance(node.target, ast.Name):
+                    extended = Extended(self._expressions.read(node.value))
+                    span = self._text.span(node.target)
+                    found.append(Binding(node.target.id, extended, span, guard))
+            case ast.Expr(value=ast.Call() as call):
+                self._module_call(call, guard, found)
+            case ast.Expr(value=ast.NamedExpr(target=target, value=value_node)):
+                self._assign(target, self._expressions.read(value_node), guard, found)
+            case ast.Delete():
+                for target in node.targets:
+                    if isinstance(target, ast.Name):
+                        span = self._text.span(target)
+                        found.append(Binding(target.id, Deleted(), span, guard))
+            case ast.If():
+                self._if(node, guard, owner, found)
+            case ast.Try():
+                self._try(node, guard, owner, found)
+            case ast.With() | ast.AsyncWith():
+                for item in node.items:
+                    if item.optional_vars is not None:
+                        self._assign(item.optional_vars, _OPAQUE, guard, found)
+                caught = guard.caught or any(_suppresses(item) for item in node.items)
+                self._statements(
+                    node.body, Guard(guard.branch, guard.never, caught), owner, found
+                )
+            case ast.For() | ast.AsyncFor():
+                loop = Guard("loop", guard.never, guard.caught)
+                self._assign(node.target, _OPAQUE, loop, found)
+                self._statements(node.body, loop, owner, found)
+                self._statements(node.orelse, loop, owner, found)
+            case ast.While():
+                loop = Guard("loop", guard.never, guard.caught)
+                self._statements([*node.body, *node.orelse], loop, owner, found)
+            case ast.Match():
+                for case in node.cases:
+                    arm = Guard("else", guard.never, guard.caught)
+                    self._statements(case.body, arm, owner, found)
+            case ast.Raise():
+                self._stop(node.lineno)
+            case _:
+                handlers = getattr(node, "handlers", None)
+                if handlers is not None:  # `try` with `except*`
+                    self._try(node, guard, owner, found)  # type: ignore[arg-type]
+
+    def _if(self, node: ast.If, guard: Guard, owner: int, found: list[Binding]) -> None:
+        known = truth(node.test)
+        if known is None:
+            then = Guard("if", guard.never, guard.caught)
+            other = Guard("else", guard.never, guard.caught)
+        else:
+            never = Guard(guard.branch, True, guard.caught)
+            then, other = (guard, never) if known else (never, guard)
+        self._statements(node.body, then, owner, found)
+        self._statements(node.orelse, other, owner, found)
+
+    def _try(self, node: ast.Try, guard: Guard, owner: int, found: list[Binding]) -> None:
+        caught = guard.caught or any(_catches_import(handler) for handler in node.handlers)
+        body = Guard(guard.branch, guard.never, caught)
+        self._statements([*node.body, *node.orelse], body, owner, found)
+        for handler in node.handlers:
+            # A handler may import what the `try` could not: its imports may fail unseen too.
+            branch = Guard("except", guard.never, caught)
+            self._statements(handler.body, branch, owner, found)
+        self._statements(node.finalbody, guard, owner, found)
+
+    def _assign(
+        self, target: ast.expr, value: Expression, guard: Guard, found: list[Binding]
+    ) -> None:
+        match target:
+            case ast.Name():
+                found.append(Binding(target.id, value, self._text.span(target), guard))
+            case ast.Attribute():
+                owner = dotted(target.value)
+                if owner is not None:
+                    span = self._text.span(target)
+                    found.append(Binding(target.attr, value, span, guard, owner))
+            case ast.Tuple() | ast.List():
+                values = value.items if isinstance(value, Items) and not value.rest else ()
+                paired = len(values) == len(target.elts)
+                for index, inner in enumerate(target.elts):
+                    self._assign(inner, values[index] if paired else _OPAQUE, guard, found)
+            case ast.Starred():
+                self._assign(target.value, _OPAQUE, guard, found)
+            case ast.Subscript(value=ast.Call(func=ast.Name(id="globals" | "vars" | "locals"))):
+                key = target.slice
+                name = "?"
+                if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                    name = key.value
+                found.append(Binding(name, value, self._text.span(target), guard))
+
+    def _module_call(self, node: ast.Call, guard: Guard, found: list[Binding]) -> None:
+        parts = dotted(node.func)
+        if parts is None:
+            if isinstance(node.func, ast.Attribute) and node.func.attr in ("update", "setdefault"):
+                inner = node.func.value
+                if isinstance(inner, ast.Call) and dotted(inner.func) in (("globals",), ("vars",)):
+                    found.append(Binding("?", _OPAQUE, self._text.span(node), guard))
+            return
+        call = self._expressions.call(node)
+        if parts[-1] in ("append", "extend") and len(parts) == 2 and len(call.args) == 1:
+            value = call.args[0] if parts[-1] == "extend" else Items((call.args[0],))
+            found.append(Binding(parts[0], Extended(value), call.span, guard))
+        elif parts == ("setattr",) and len(node.args) == 3:
+            owner = dotted(node.args[0])
+            key = node.args[1]
+            constant = isinstance(key, ast.Constant) and isinstance(key.value, str)
+            name = str(key.value) if constant and isinstance(key, ast.Constant) else "?"
+            found.append(Binding(name, call.args[2], call.span, guard, owner or ("?",)))
+        elif parts in (("exec",), ("eval",)):
+            found.append(Binding("?", _OPAQUE, call.span, guard))
+        elif ".".join(parts) in _STOPPERS:
+            self._stop(node.lineno)
+        if not guard.never:
+            self._module_calls.append(CallFact(call))
+
+    def _stop(self, line: int) -> None:
+        self._stops_at = min(self._stops_at or line, line)
+
+    def _import(
+        self, node: ast.Import | ast.ImportFrom, guard: Guard, found: list[Binding]
+    ) -> None:
+        for alias in node.names:
+            span = self._text.span(alias)
+            if isinstance(node, ast.ImportFrom):
+                value = Import(node.module or "", alias.name, node.level)
+                found.append(Binding(alias.asname or alias.name, value, span, guard))
+            elif alias.asname:
+                found.append(Binding(alias.asname, Import(alias.name, None), span, guard))
+            else:
+                # `import a.b` binds `a`; the module loaded is kept in the value.
+                name = alias.name.partition(".")[0]
+                found.append(Binding(name, Import(alias.name, None), span, guard))
+
+    # -- classes and functions ---------------------------------------------------------------
+
+    def _class(self, node: ast.ClassDef, owner: int) -> ClassRef:
+        index = len(self._classes)
+        self._classes.append(None)
+        read = self._expressions.read
+        self._classes[index] = Class(
+            node.name,
+            self._text.name_span(node),
+            node.lineno,
+            tuple(read(_unsubscripted(base)) for base in node.bases),
+            tuple((keyword.arg or "**", read(keyword.value)) for keyword in node.keywords),
+            self._decorators(node.decorator_list),
+            self._bind_all(node.body, ALWAYS, index),
+            owner,
+        )
+        return ClassRef(index)
+
+    def _decorators(self, nodes: list[ast.expr]) -> tuple[Decorator, ...]:
+        if not nodes:
+            return ()
+        return tuple(
+            Decorator(self._expressions.read(node), self._text.span(node)) for node in nodes
+        )
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, owner: int) -> FunctionRef:
+        index = len(self._functions)
+        self._functions.append(None)
+        end = node.end_lineno or node.lineno
+        decorators = node.decorator_list
+        fixture = bool(decorators) and _looks_like_fixture(decorators)
+        body_line = node.body[0].lineno
+        worded = any_within(self._word_lines, body_line, end)
+        body = None
+        generator = False
+        if worded or fixture or node.name.startswith("pytest_") or (
+            self._call_lines and any_within(self._call_lines, body_line, end)
+        ):
+            generator = contains_yield(node.body)
+            hook = node.name.startswith("pytest_")
+            interesting = None if hook else self._callable_fixtures
+            body = read_body(node, self._text, self._expressions, interesting)
+        is_test = node.name.startswith("test") and not fixture
+        bindings: tuple[Binding, ...] = ()
+        returns: tuple[Expression, ...] = ()
+        if not is_test and (worded or any(isinstance(s, _FUNCTIONS) for s in node.body)):
+            bindings = self._bind_all(node.body, ALWAYS, owner=-1)
+            returns = tuple(
+                self._expressions.read(value) for value in _returned(node.body)
+            )
+        self._functions[index] = Function(
+            node.name,
+            self._text.name_span(node),
+            node.lineno,
+            decorators[0].lineno if decorators else node.lineno,
+            end,
+            self._parameters(node.args),
+            self._decorators(decorators),
+            isinstance(node, ast.AsyncFunctionDef),
+            generator,
+            owner,
+            bindings,
+            returns,
+            body,
+        )
+        return FunctionRef(index)
+
+    def _add_lambda(self, node: ast.Lambda) -> FunctionRef:
+        index = len(self._functions)
+        self._functions.append(
+            Function(
+                "<lambda>",
+                self._text.span(node),
+                node.lineno,
+                node.lineno,
+                node.end_lineno or node.lineno,
+                self._parameters(node.args),
+                (),
+            )
+        )
+        return FunctionRef(index)
+
+    def _parameters(self, args: ast.arguments) -> tuple[Parameter, ...]:
+        if not (args.args or args.kwonlyargs or args.posonlyargs or args.vararg or args.kwarg):
+            return ()
+        found: list[Parameter] = []
+        positional = [*args.posonlyargs, *args.args]
+        first_default = len(positional) - len(args.defaults)
+        for index, argument in enumerate(positional):
+            kind: ParameterKind = "positional" if index < len(args.posonlyargs) else "normal"
+            found.append(self._parameter(argument, kind, index >= first_default))
+        if args.vararg is not None:
+            found.append(self._parameter(args.vararg, "args", False))
+        for argument, default in zip(args.kwonlyargs, args.kw_defaults, strict=True):
+            found.append(self._parameter(argument, "keyword", default is not None))
+        if args.kwarg is not None:
+            found.append(self._parameter(args.kwarg, "kwargs", False))
+        return tuple(found)
+
+    def _parameter(self, node: ast.arg, kind: ParameterKind, default: bool) -> Parameter:
+        column = self._text.column(node.lineno, node.col_offset)
+        return Parameter(node.arg, kind, default, node.lineno, column)
+
+
+def _unsubscripted(base: ast.expr) -> ast.expr:
+    """`Base` of `Base[int]`, which is what counts for the method resolution order."""
+    return base.value if isinstance(base, ast.Subscript) else base
+
+
+def _looks_like_fixture(decorators: list[ast.expr]) -> bool:
+    """Whether a decorator's spelling has the word fixture in it (aliases are seen when linked)."""
+    for node in decorators:
+        parts = dotted(node.func if isinstance(node, ast.Call) else node)
+        if parts is not None and "fixture" in parts[-1] and parts[-1] != "usefixtures":
+            return True
+    return False
+
+
+def _definitions(
+    body: Iterable[ast.stmt],
+) -> Iterable[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for statement in body:
+        if isinstance(statement, _FUNCTIONS):
+            yield statement
+        elif isinstance(statement, ast.ClassDef):
+            yield from _definitions(statement.body)
+
+
+def _returned(body: Iterable[ast.stmt]) -> Iterable[ast.expr]:
+    """The values of the `return` statements of a body, nested functions left out."""
+    for statement in body:
+        if isinstance(statement, ast.Return):
+            if statement.value is not None:
+                yield statement.value
+        elif not isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
+            for field in ("body", "orelse", "finalbody"):
+                yield from _returned(getattr(statement, field, ()))
+            for handler in getattr(statement, "handlers", ()):
+                yield from _returned(handler.body)
+            for case in getattr(statement, "cases", ()):
+                yield from _returned(case.body)
+
+
+def _catches_import(handler: ast.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any((parts := dotted(kind)) and parts[-1] in _IMPORT_ERRORS for kind in kinds)
+
+
+def _suppresses(item: ast.withitem) -> bool:
+    call = item.context_expr
+    return (
+        isinstance(call, ast.Call)
+        and (parts := dotted(call.func)) is not None
+        and parts[-1] in ("suppress", "raises", "skip_if_missing")
+    )
+
+

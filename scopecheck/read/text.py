@@ -1,0 +1,83 @@
+"""A file's text by lines: turns the syntax tree's byte offsets into columns, and finds words."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from scopecheck.source import Span
+
+if TYPE_CHECKING:
+    import ast
+
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+
+
+class Text:
+    """One file's text; lines are counted as the tokenizer counts them."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.ascii = text.isascii()
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *(match.end() for match in _NEWLINE.finditer(self.text))]
+
+    @property
+    def line_count(self) -> int:
+        """Lines that have text or a line ending; 0 for an empty file."""
+        return len(self._starts) - (self._starts[-1] == len(self.text))
+
+    def line(self, number: int) -> str:
+        """The text of a line (from 1), with its ending."""
+        starts = self._starts
+        end = starts[number] if number < len(starts) else len(self.text)
+        return self.text[starts[number - 1] : end]
+
+    def line_at(self, offset: int) -> int:
+        """The number of the line in which this character stands."""
+        return bisect_right(self._starts, offset)
+
+    def column(self, line: int, byte_offset: int) -> int:
+        """The column (from 1, in characters) of a UTF-8 byte offset in a line."""
+        if self.ascii:
+            return byte_offset + 1
+        text = self.line(line)
+        if text.isascii():
+            return byte_offset + 1
+        return len(text.encode()[:byte_offset].decode(errors="replace")) + 1
+
+    def span(self, node: ast.expr | ast.stmt | ast.arg | ast.alias | ast.keyword) -> Span:
+        """Where a node stands."""
+        end_line = node.end_lineno or node.lineno
+        return Span(
+            node.lineno,
+            self.column(node.lineno, node.col_offset),
+            end_line,
+            self.column(end_line, node.end_col_offset or node.col_offset),
+        )
+
+    def name_span(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> Span:
+        """Where the name of a `def` or `class` statement stands."""
+        line = self.line(node.lineno)
+        start = self.column(node.lineno, node.col_offset) - 1
+        keyword = "class" if hasattr(node, "bases") else "def"
+        after = line.find(keyword, start) + len(keyword)
+        found = line.find(node.name, after)
+        # A name on a continued line, or one that normalises to another spelling: the statement.
+        column = found + 1 if found >= 0 else start + 1
+        return Span(node.lineno, column, node.lineno, column + len(node.name))
+
+    def lines_with(self, pattern: re.Pattern[str]) -> list[int]:
+        """The numbers of the lines in which a match begins, in order, repeats kept."""
+        starts = self._starts
+        return [bisect_right(starts, match.start()) for match in pattern.finditer(self.text)]
+
+
+def any_within(lines: list[int], first: int, last: int) -> bool:
+    """Whether one of the sorted line numbers lies in the range, both ends included."""
+    index = bisect_left(lines, first)
+    return index < len(lines) and lines[index] <= last

@@ -1,0 +1,160 @@
+"""Proves which paths through a generator function yield twice, or never."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from scopecheck.facts import YieldFacts
+from scopecheck.read.expressions import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from scopecheck.read.text import Text
+    from scopecheck.source import Span
+
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_NO_RETURN = frozenset({"skip", "fail", "xfail", "exit", "_exit", "abort", "skipTest"})
+# How often a path has yielded so far; UNKNOWN where conditions may depend on one another.
+_UNKNOWN = -1
+_States = frozenset[int]
+_NOTHING: _States = frozenset()
+
+
+def yield_facts(function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text) -> YieldFacts | None:
+    """The function's yields, and a path with two or with none if one is certain to exist.
+
+    None for a function that is no generator. Only independent conditions count: a branch entered
+    after another branch has decided whether to yield may be its exact complement, so what it
+    yields proves nothing; nor does a loop, a handler, or `yield from`.
+    """
+    walk = _Walk(text)
+    end = walk.block(function.body, frozenset({0}))
+    if not walk.yields:
+        return None
+    missed = walk.missed
+    if missed is None and 0 in end and _UNKNOWN not in end:
+        missed = text.name_span(function)
+    return YieldFacts(tuple(walk.yields), walk.twice, missed)
+
+
+class _Walk:
+    def __init__(self, text: Text) -> None:
+        self._text = text
+        self.yields: list[Span] = []
+        self.twice: tuple[Span, Span] | None = None
+        self.missed: Span | None = None
+
+    def block(self, body: Sequence[ast.stmt], states: _States) -> _States:
+        """The states after the statements; empty when none of their paths goes on."""
+        for statement in body:
+            if not states:
+                # Nothing reaches it, but its yields still make the function a generator.
+                self.yields.extend(self._text.span(node) for node in _yields(statement))
+                continue
+            states = self._statement(statement, states)
+        return states
+
+    def _statement(self, node: ast.stmt, states: _States) -> _States:
+        match node:
+            case ast.Return():
+                states = self._expressions(node, states)
+                if 0 in states and _UNKNOWN not in states and self.missed is None:
+                    self.missed = self._text.span(node)
+                return _NOTHING
+            case ast.Raise():
+                self._expressions(node, states)
+                return _NOTHING
+            case ast.If():
+                return self._if(node, states)
+            case ast.For() | ast.AsyncFor() | ast.While() | ast.Match():
+                return self._unproved(node, states)
+            case ast.Try():
+                return self._try(node, states)
+            case ast.With() | ast.AsyncWith():
+                for item in node.items:
+                    states = self._expressions(item.context_expr, states)
+                return self.block(node.body, states)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                return states
+            case ast.Break() | ast.Continue():
+                return _NOTHING
+            case ast.Assert(test=ast.Constant(value=False)):
+                return _NOTHING
+            case ast.Expr(value=ast.Call() as call):
+                parts = dotted(call.func)
+                if parts is not None and parts[-1] in _NO_RETURN:
+                    return _NOTHING
+        if hasattr(node, "handlers"):
+            return self._unproved(node, states)
+        return self._expressions(node, states)
+
+    def _if(self, node: ast.If, states: _States) -> _States:
+        states = self._expressions(node.test, states)
+        # After an earlier branch the paths differ by its condition, which this one may repeat.
+        inside = states if len(states) == 1 else frozenset({_UNKNOWN})
+        before = len(self.yields)
+        then = self.block(node.body, inside)
+        other = self.block(node.orelse, inside)
+        dispatch = len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If)
+        if dispatch and len(self.yields) > before:
+            # `if a: ... elif b: ...`: the cases may be all there are.
+            return frozenset({_UNKNOWN})
+        if len(self.yields) == before and not (then and other):
+            # A guard that leaves early without a yield of its own; the rest is one path again.
+            return (then or other) if len(states) == 1 else states
+        return then | other
+
+    def _try(self, node: ast.Try, states: _States) -> _States:
+        before = len(self.yields)
+        after = self.block([*node.body, *node.orelse], states)
+        body_yields = len(self.yields) > before
+        for handler in node.handlers:
+            # Entered before or after the body's yield: nothing is proved of it.
+            entry = frozenset({_UNKNOWN}) if body_yields else states
+            after |= self.block(handler.body, entry) & (states | frozenset({_UNKNOWN, 1, 2}))
+        if node.handlers and body_yields:
+            after = frozenset({_UNKNOWN}) if after else after
+        if not after:
+            self.block(node.finalbody, frozenset({_UNKNOWN}))
+            return _NOTHING
+        return self.block(node.finalbody, after)
+
+    def _unproved(self, node: ast.stmt, states: _States) -> _States:
+        found = [self._text.span(inner) for inner in _yields(node)]
+        if found:
+            self.yields.extend(found)
+            return frozenset({_UNKNOWN})
+        leaves = any(isinstance(inner, ast.Return) for inner in _walk(node))
+        return frozenset({_UNKNOWN}) if leaves and 0 in states else states
+
+    def _expressions(self, node: ast.AST, states: _States) -> _States:
+        for found in _yields(node):
+            span = self._text.span(found)
+            if isinstance(found, ast.YieldFrom):
+                states = frozenset({_UNKNOWN})
+            else:
+                if (states == {1} and self.twice is None and self.yields) or (states == {0, 1} and self.twice is None):
+                    self.twice = (span, self.yields[-1])
+                states = frozenset(_UNKNOWN if s == _UNKNOWN else min(s + 1, 2) for s in states)
+            self.yields.append(span)
+        return states
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    stack = [node]
+    while stack:
+        inner = stack.pop()
+        yield inner
+        stack.extend(
+            child
+            for child in reversed(list(ast.iter_child_nodes(inner)))
+            if not isinstance(child, _SCOPES)
+        )
+
+
+def _yields(node: ast.AST) -> Iterator[ast.Yield | ast.YieldFrom]:
+    for inner in _walk(node):
+        if isinstance(inner, (ast.Yield, ast.YieldFrom)):
+            yield inner

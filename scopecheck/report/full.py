@@ -1,0 +1,147 @@
+"""Turns each finding into frames of code: the primary place, then every place that makes it so.
+
+error[scope-mismatch] SCP101: session fixture `engine` requests function fixture `settings`
+  --> tests/conftest.py:9:5
+   |
+ 8 | @pytest.fixture(scope="session")
+ 9 | def engine(settings):
+   |     ^^^^^^
+   |
+  ::: tests/api/conftest.py:5:5
+   |
+ 4 | @pytest.fixture
+ 5 | def settings():
+   |     -------- `settings` is set up for each test
+note: ...
+help: ...
+affects: 41 tests
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from textwrap import wrap
+from typing import TYPE_CHECKING, TextIO
+
+from scopecheck.report.frames import ELLIPSIS, Frame, Label
+from scopecheck.report.text import Painter, counted, located, printable, summary_line
+from scopecheck.source import WHOLE_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from scopecheck.analysis import Analysis
+    from scopecheck.finding import Finding, Place
+
+MIN_WIDTH = 60
+MAX_WIDTH = 120
+UNKNOWN_WIDTH = 100
+"""The width for a stream that is no terminal: enough for code as formatters lay it out."""
+
+NAMED_TESTS = 3
+NEAR = 8
+"""Places in one file with at most this many lines between them share a frame."""
+
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+
+
+def write(analysis: Analysis, stream: TextIO, *, color: bool) -> None:
+    """Every finding with its frames, and the figures last."""
+    report = Report(analysis.source, color=color, width=_width(stream))
+    for finding in analysis.findings:
+        for line in report.finding(finding):
+            stream.write(f"{line}\n")
+        stream.write("\n")
+    stream.write(f"{summary_line(analysis, report.paint)}\n")
+
+
+class Report:
+    """Lays findings out for a width, and keeps the lines of the files that they are in."""
+
+    def __init__(self, source: Callable[[str], str | None], *, color: bool, width: int) -> None:
+        self.paint = Painter(color)
+        self._source = source
+        self._width = width
+        self._files: dict[str, list[str]] = {}
+
+    def finding(self, finding: Finding) -> Iterator[str]:
+        """The lines for one finding."""
+        fault = finding.fault
+        head = self.paint(finding.severity, f"{finding.severity}[{finding.name}]")
+        message = self.paint("bold", f"{finding.code}: {printable(fault.message)}")
+        yield f"{head} {message}"
+        frames = self._frames(finding)
+        margin = max(len(str(frame.last)) for frame in frames)
+        for index, frame in enumerate(frames):
+            arrow = "-->" if index == 0 else ":::"
+            edge = " " * margin
+            yield f"{edge}{self.paint('gutter', arrow)} {located(frame.place)}"
+            room = self._width - margin - len(" | ")
+            lines = frame.lines(room, self.paint)
+            if lines:
+                yield f"{edge} {self.paint('gutter', '|')}"
+            for number, line in lines:
+                gutter = number if number == ELLIPSIS else f"{number:>{margin}} |"
+                yield f"{self.paint('gutter', gutter)} {line}".rstrip()
+            if lines and index < len(frames) - 1:
+                yield f"{edge} {self.paint('gutter', '|')}"
+            if not lines and frame.place.message:
+                yield f"{edge} {self.paint('gutter', '=')} {printable(frame.place.message)}"
+        for note in fault.notes:
+            yield from self._remark("note", note)
+        if fault.help:
+            yield from self._remark("help", fault.help)
+        if fault.tests:
+            yield from self._affected(fault.tests)
+
+    def _frames(self, finding: Finding) -> list[Frame]:
+        """The chain of places as frames; a place near an earlier one shares that one's frame."""
+        primary = finding.fault.place
+        frames = [self._frame(primary, finding.severity, "^")]
+        for place in finding.fault.related:
+            for frame in frames:
+                if frame.is_near(place, NEAR):
+                    frame.add(Label(place.span, printable(place.message), "related", "-"))
+                    break
+            else:
+                frames.append(self._frame(place, "related", "-"))
+        return frames
+
+    def _frame(self, place: Place, style: str, mark: str) -> Frame:
+        lines = [] if place.span == WHOLE_FILE else self._lines(place.path)
+        return Frame(place, lines, Label(place.span, printable(place.message), style, mark))
+
+    def _lines(self, path: str) -> list[str]:
+        if path not in self._files:
+            self._files[path] = _NEWLINE.split(self._source(path) or "")
+        return self._files[path]
+
+    def _remark(self, kind: str, text: str) -> Iterator[str]:
+        first, *rest = wrap(
+            printable(text),
+            max(self._width - len(kind) - 2, 20),
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [""]
+        yield f"{self.paint(kind, kind)}: {first}"
+        for line in rest:
+            yield f"{' ' * len(kind)}  {line}"
+
+    def _affected(self, tests: frozenset[str]) -> Iterator[str]:
+        named = [printable(test) for test in sorted(tests)[:NAMED_TESTS]]
+        label = self.paint("note", "affects")
+        if len(tests) == 1:
+            yield f"{label}: {named[0]}"
+            return
+        yield f"{label}: {counted(len(tests), 'test')}"
+        for test in named:
+            yield f"         {test}"
+        if len(tests) > NAMED_TESTS:
+            yield f"         and {len(tests) - NAMED_TESTS} more"
+
+
+def _width(stream: TextIO) -> int:
+    if not stream.isatty():
+        return UNKNOWN_WIDTH
+    return min(max(shutil.get_terminal_size().columns, MIN_WIDTH), MAX_WIDTH)

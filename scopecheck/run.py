@@ -1,0 +1,169 @@
+"""The stages of a check, in reading order: suites, checks, suppressions, and what was asked for."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from scopecheck import checks, rulebook
+from scopecheck.analysis import Analysis, Summary
+from scopecheck.finding import Fault, Finding, Place
+from scopecheck.project import Project
+from scopecheck.suppress import suppress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from scopecheck.config import Settings
+    from scopecheck.facts import FileFacts
+    from scopecheck.rulebook import Rule
+    from scopecheck.suite import Suite
+
+
+def analyse(
+    paths: Sequence[Path],
+    *,
+    root: Path,
+    settings: Settings,
+    jobs: int = 0,
+    project: Project | None = None,
+) -> Analysis:
+    """The findings of the suites that the paths belong to, those that touch the paths.
+
+    Args:
+        paths: files and folders; none stands for the root.
+        root: what every path in the result is relative to.
+        settings: the configuration in force.
+        jobs: processes to read with, 0 for one a core.
+        project: one with files already read, or provided from elsewhere than the disk.
+    """
+    start = time.perf_counter()
+    project = project or Project(root, settings, jobs)
+    suites = project.suites(paths)
+    chosen = rulebook.choose(
+        settings.select, settings.ignore, settings.extend_select, settings.extend_ignore
+    )
+    found = {finding: None for suite in suites for finding in _checked(suite, chosen, settings)}
+    files = _analysed(project)
+    found.update(dict.fromkeys(_unreadable(files, chosen, settings)))
+    ignores = _PerFileIgnores(settings)
+    kept = [f for f in found if f.name not in ignores.of(f.fault.place.path)]
+    outcome = suppress(
+        kept,
+        {facts.path: facts.suppressions for facts in files},
+        lambda path: chosen - ignores.of(path),
+    )
+    engine = [
+        _finding(rulebook.rules()[name], fault, settings)
+        for name, faults in outcome.faults.items()
+        for fault in faults
+    ]
+    named = _Named(suites)
+    findings = sorted(
+        (f for f in (*outcome.kept, *engine) if named.touched(f)), key=lambda f: f.sort_key
+    )
+    summary = Summary(
+        files=len(files),
+        tests=len({(s.files.name, item.nodeid) for s in suites for item in s.items}),
+        fixtures=len({f.key for s in suites for f in s.fixtures if f.path is not None}),
+        findings=len(findings),
+        fixable=sum(1 for finding in findings if finding.fault.fixes),
+        elapsed_s=round(time.perf_counter() - start, 3),
+    )
+
+    def text(path: str) -> str | None:
+        source = project.load.source(path)
+        return None if source is None else source.text
+
+    return Analysis(root, tuple(findings), summary, text, rulebook.rules())
+
+
+def _checked(suite: Suite, chosen: frozenset[str], settings: Settings) -> Iterator[Finding]:
+    """What the chosen rules find in one suite."""
+    for name, rule in rulebook.rules().items():
+        if name not in chosen:
+            continue
+        check = checks.find(rule.code, name)
+        if check is not None:
+            for fault in check(suite):
+                yield _finding(rule, fault, settings)
+
+
+def _finding(rule: Rule, fault: Fault, settings: Settings) -> Finding:
+    severity = settings.severity.get(rule.name) or settings.severity.get(rule.code)
+    certainty = fault.certainty or rule.certainty
+    if severity is None:
+        lowered = fault.certainty == "likely" and rule.certainty == "proved"
+        severity = "warning" if lowered else rule.severity
+    return Finding(rule.code, rule.name, severity, certainty, fault)
+
+
+def _analysed(project: Project) -> list[FileFacts]:
+    """Every file below the root that was read."""
+    load = project.load
+    return [load(path) for path in sorted(load.paths) if not path.startswith("../")]
+
+
+def _unreadable(
+    files: Iterable[FileFacts], chosen: frozenset[str], settings: Settings
+) -> Iterator[Finding]:
+    """SCP001 and SCP004: files that could not be parsed or read."""
+    for facts in files:
+        error = facts.error
+        if error is None:
+            continue
+        name = "syntax-error" if error.kind == "syntax" else "unreadable-file"
+        if name in chosen:
+            fault = Fault(Place(facts.path, error.span), error.message, facts.path)
+            yield _finding(rulebook.rules()[name], fault, settings)
+
+
+class _PerFileIgnores:
+    """The rules that `per-file-ignores` switches off, by file."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._patterns: list[tuple[object, frozenset[str]]] = []
+        if settings.per_file_ignores:
+            from pathspec import GitIgnoreSpec
+
+            for pattern, selectors in settings.per_file_ignores.items():
+                spec = GitIgnoreSpec.from_lines([pattern])
+                self._patterns.append((spec, rulebook.expand(selectors)))
+        self._memo: dict[str, frozenset[str]] = {}
+
+    def of(self, path: str) -> frozenset[str]:
+        """The names of the rules ignored in a file."""
+        if not self._patterns:
+            return frozenset()
+        found = self._memo.get(path)
+        if found is None:
+            found = frozenset().union(
+                *(
+                    names
+                    for spec, names in self._patterns
+                    if spec.match_file(path)  # type: ignore[attr-defined]
+                )
+            )
+            self._memo[path] = found
+        return found
+
+
+class _Named:
+    """The paths that the user named, and which findings touch them."""
+
+    def __init__(self, suites: Sequence[Suite]) -> None:
+        named = [entry for suite in suites for entry in suite.files.named]
+        self._all = not named or any(entry.whole or entry.path in ("", ".") for entry in named)
+        self._files = frozenset(entry.path for entry in named)
+        self._folders = tuple(f"{entry.path}/" for entry in named)
+
+    def touched(self, finding: Finding) -> bool:
+        """Whether one of the finding's places lies in a named path."""
+        if self._all:
+            return True
+        fault = finding.fault
+        paths = {fault.place.path, *(place.path for place in fault.related), *fault.searched}
+        return any(path in self._files or path.startswith(self._folders) for path in paths)
+
+

@@ -1,0 +1,86 @@
+"""Turns a file's bytes into text with known encoding, and offsets into lines and columns."""
+
+from __future__ import annotations
+
+import io
+import tokenize
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BOM = b"\xef\xbb\xbf"
+
+
+class Span(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
+    """A stretch of one file's text.
+
+    Lines and columns start at 1, columns count characters (not bytes), and the end column is the
+    first one after the text.
+    """
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+WHOLE_FILE = Span(1, 1, 1, 1)
+
+
+class SourceError(Exception):
+    """A file that cannot be read or decoded; says why in words for a user."""
+
+    def __init__(self, message: str, line: int = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+class Source(msgspec.Struct, frozen=True):
+    """One file's text as it was read, with what is needed to write it back byte for byte."""
+
+    path: str
+    text: str
+    encoding: str
+    bom: bool
+
+
+def read_bytes(file: Path) -> bytes:
+    """The file's bytes.
+
+    Raises:
+        SourceError: the file is missing, unreadable or not a regular file.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror or error}") from None
+
+
+def decode(path: str, data: bytes) -> Source:
+    """The text of a Python file, decoded as PEP 263 says: BOM, coding line, else UTF-8.
+
+    Line endings are kept as they are.
+
+    Raises:
+        SourceError: the coding line names no known encoding, or the bytes do not fit it.
+    """
+    bom = data.startswith(BOM)
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError as error:
+        raise SourceError(f"cannot be decoded: {error.msg}") from None
+    encoding = "utf-8" if encoding == "utf-8-sig" else encoding
+    body = data[len(BOM) :] if bom else data
+    try:
+        return Source(path, body.decode(encoding), encoding, bom)
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        raise SourceError(
+            f"cannot be decoded as {encoding}: byte 0x{body[error.start]:02x} on line {line}", line
+        ) from None
+    except LookupError:
+        raise SourceError(f"cannot be decoded: unknown encoding {encoding!r}") from None

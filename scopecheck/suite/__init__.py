@@ -1,0 +1,203 @@
+"""Facts linked as pytest links them: which definition each request of each test gets.
+
+`build` makes a `Suite` from the files that one run of pytest would collect; checks, plans and
+graphs only read it.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from posixpath import join
+from typing import TYPE_CHECKING
+
+from scopecheck.facts import Import
+from scopecheck.suite.link import Linker, PluginSource, Rules
+from scopecheck.suite.modules import Modules
+from scopecheck.suite.names import Evaluator
+from scopecheck.suite.resolve import Resolver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from scopecheck.facts import FileFacts
+    from scopecheck.files import SuiteFiles
+    from scopecheck.loader import Loader
+    from scopecheck.suite.model import Fixture, Item, Plan
+
+
+class Suite:
+    """One linked suite.
+
+    files: what pytest would collect, and its configuration.
+    version: pytest's, as (major, minor).
+    items: the tests, in the order of their files and definitions; each has its `plan`.
+    fixtures: every definition registered anywhere.
+    """
+
+    def __init__(
+        self,
+        files: SuiteFiles,
+        linker: Linker,
+        resolver: Resolver,
+        load: Loader,
+    ) -> None:
+        self.files = files
+        self.linker = linker
+        self.resolver = resolver
+        self.evaluator = linker.evaluator
+        self.version = resolver.version
+        self.items: tuple[Item, ...] = tuple(linker.items)
+        self.fixtures: tuple[Fixture, ...] = tuple(linker.fixtures)
+        self._load = load
+
+    def facts(self, path: str) -> FileFacts | None:
+        """The facts of a file that was read for this suite, None if it has none."""
+        facts = self._load(path)
+        return None if facts.error is not None else facts
+
+    @cached_property
+    def items_of(self) -> Mapping[Plan, tuple[Item, ...]]:
+        """The items of each shape."""
+        found: dict[Plan, list[Item]] = {}
+        for item in self.items:
+            assert item.plan is not None
+            found.setdefault(item.plan, []).append(item)
+        return {plan: tuple(items) for plan, items in found.items()}
+
+    @cached_property
+    def users(self) -> Mapping[Fixture, frozenset[str]]:
+        """The node ids of the tests that set a definition up."""
+        found: dict[Fixture, set[str]] = {}
+        for plan, items in self.items_of.items():
+            nodeids = [item.nodeid for item in items]
+            for fixture in plan.order:
+                found.setdefault(fixture, set()).update(nodeids)
+        return {fixture: frozenset(nodeids) for fixture, nodeids in found.items()}
+
+    @cached_property
+    def searched(self) -> frozenset[str]:
+        """The conftests, plugin modules and configuration whose change may make a name appear."""
+        paths = {fixture.home for fixture in self.fixtures if fixture.home is not None}
+        paths.update(self.files.conftests)
+        return frozenset(paths)
+
+
+def build(
+    root: Path,
+    files: SuiteFiles,
+    load: Loader,
+    version: tuple[int, int],
+    plugins: Sequence[PluginSource],
+    find_plugin: Callable[[str, str], PluginSource | None],
+    find_installed: Callable[[str], str | None] | None = None,
+    fixture_decorators: Iterable[str] = (),
+) -> Suite:
+    """Read what the suite's files import, and link it.
+
+    Args:
+        root: the project's root, which every path is relative to.
+        files: the files of the suite.
+        load: gives the facts of a file by path.
+        version: pytest's, as (major, minor).
+        plugins: what pytest registers at start-up, in its order.
+        find_plugin: the plugin that a name in `pytest_plugins` of a file means.
+        find_installed: the file of an installed module, by its dotted name.
+        fixture_decorators: dotted names of the project's own fixture decorators.
+    """
+    config = files.config
+    rootdir = _relative(root, config.rootdir)
+    modules = Modules(root, _roots(root, files, rootdir), find_installed)
+    read_imports(load, modules, (*files.conftests, *files.test_files))
+    evaluator = Evaluator(_readable(load), modules, fixture_decorators)
+    rules = Rules(
+        version,
+        rootdir,
+        tuple(config.python_functions),
+        tuple(config.python_classes),
+        config.collect_imported_tests,
+    )
+    linker = Linker(evaluator, rules, find_plugin)
+    for source in plugins:
+        linker.add_plugin(source)
+    startup = [path for path in files.startup_conftests if path in files.conftests]
+    for path in startup:
+        linker.add_plugins_of(path)
+    for path in files.conftests:
+        linker.add_conftest(path)
+    for path in files.conftests:
+        linker.add_plugins_of(path)
+    for path in files.test_files:
+        linker.add_plugins_of(path)
+    for path in files.test_files:
+        linker.add_module(path)
+    resolver = Resolver(version, config.usefixtures)
+    for item in linker.items:
+        item.plan = resolver.plan(item)
+    return Suite(files, linker, resolver, load)
+
+
+def read_imports(load: Loader, modules: Modules, paths: Iterable[str]) -> None:
+    """Read the files, and every first-party module that they import, directly or not."""
+    wave = list(dict.fromkeys(paths))
+    seen = set(wave)
+    while wave:
+        load.read_all(wave)
+        found: dict[str, None] = {}
+        for path in wave:
+            for binding in load(path).bindings:
+                value = binding.value
+                if isinstance(value, Import) and not binding.guard.never:
+                    for target in _imported(modules, value, path):
+                        if target not in seen:
+                            found[target] = None
+        seen.update(found)
+        wave = list(found)
+
+
+def _imported(modules: Modules, value: Import, importer: str) -> Iterable[str]:
+    """The first-party files that an import statement loads."""
+    if value.level:
+        target = modules.relative(value.module, importer, value.level)
+    else:
+        target = modules.find(value.module, importer)
+    if target is None:
+        return
+    if value.level == 0 and "." in value.module:
+        parts = value.module.split(".")
+        for end in range(1, len(parts)):
+            package = modules.find(".".join(parts[:end]), importer)
+            if package is not None and package.endswith(".py"):
+                yield package
+    if target.endswith(".py"):
+        yield target
+    if value.name not in (None, "*"):
+        inner = modules.submodule(target, value.name or "")
+        if inner is not None and inner.endswith(".py"):
+            yield inner
+
+
+def _readable(load: Loader) -> Callable[[str], FileFacts | None]:
+    def get(path: str) -> FileFacts | None:
+        facts = load(path)
+        return None if facts.error is not None else facts
+
+    return get
+
+
+def _roots(root: Path, files: SuiteFiles, rootdir: str) -> list[str]:
+    """Folders to look for first-party modules in: those on `sys.path` when pytest runs."""
+    pythonpath = [_relative(root, path) for path in files.config.pythonpath]
+    probe = Modules(root, ())
+    bases = dict.fromkeys(probe.base(path) for path in (*files.conftests, *files.test_files))
+    named = [rootdir, join(rootdir, "src") if rootdir else "src", "", "src"]
+    return [*pythonpath, *named, *bases]
+
+
+def _relative(root: Path, path: Path) -> str:
+    found = os.path.relpath(path, root).replace(os.sep, "/")
+    return "" if found == "." else found
+
+
+__all__ = ["PluginSource", "Suite", "build"]

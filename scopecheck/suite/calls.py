@@ -1,0 +1,378 @@
+"""Says what calling, decorating with or looking into a value gives: pytest's own names and others.
+
+What pytest makes of decorators was read from pytest 7.4 to 9.2 and run; see SEMANTICS in the tests'
+projects for each statement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from scopecheck.suite.values import (
+    MISSING,
+    UNKNOWN,
+    ClassValue,
+    Dictionary,
+    External,
+    FixtureMarker,
+    FixtureValue,
+    FunctionValue,
+    Given,
+    Literal,
+    MarkValue,
+    PartialValue,
+    Patch,
+    Result,
+    Sequence,
+    Unknown,
+    Wraps,
+)
+
+if TYPE_CHECKING:
+    from scopecheck.suite.names import Evaluator
+    from scopecheck.suite.values import Value
+
+Keywords = tuple[tuple[str, "Value"], ...]
+
+_CANONICAL = {
+    "_pytest.fixtures.fixture": "pytest.fixture",
+    "_pytest.fixtures.yield_fixture": "pytest.yield_fixture",
+    "_pytest.mark.MARK_GEN": "pytest.mark",
+    "_pytest.mark.structures.MARK_GEN": "pytest.mark",
+    "pytest_asyncio.plugin.fixture": "pytest_asyncio.fixture",
+    "py.test.fixture": "pytest.fixture",
+    "py.test.mark": "pytest.mark",
+    "mock.patch": "unittest.mock.patch",
+    "mock.mock.patch": "unittest.mock.patch",
+    "asyncmock.patch": "unittest.mock.patch",
+}
+FIXTURE_DECORATORS = frozenset(
+    {
+        "pytest.fixture",
+        "pytest.yield_fixture",
+        "pytest_asyncio.fixture",
+        "pytest_trio.trio_fixture",
+        "pytest_trio.plugin.trio_fixture",
+        "pytest_twisted.fixture",
+        "pytest_twisted.async_fixture",
+        "pytest_twisted.async_yield_fixture",
+        "alt_pytest_asyncio.fixture",
+        "pytest_cases.fixture",
+    }
+)
+_KEEPS_FUNCTION = frozenset(
+    {
+        "contextlib.contextmanager",
+        "contextlib.asynccontextmanager",
+        "functools.lru_cache",
+        "functools.cache",
+        "typing.no_type_check",
+        "typing.final",
+        "typing.override",
+        "typing_extensions.override",
+        "typing_extensions.final",
+        "typing.overload",
+        "abc.abstractmethod",
+        "hypothesis.settings",
+        "hypothesis.example",
+        "hypothesis.seed",
+        "hypothesis.reproduce_failure",
+        "hypothesis.note",
+        "unittest.skip",
+        "unittest.skipIf",
+        "unittest.skipUnless",
+        "unittest.expectedFailure",
+        "unittest.case.skipIf",
+        "unittest.case.skipUnless",
+        "unittest.case.skip",
+        "warnings.deprecated",
+        "typing_extensions.deprecated",
+    }
+)
+_PATCHERS = {
+    "unittest.mock.patch": 1,
+    "unittest.mock.patch.object": 2,
+}
+
+
+def external(name: str) -> Value:
+    """A dotted name outside the files read, under its canonical spelling."""
+    name = _CANONICAL.get(name, name)
+    if name.startswith("pytest.mark.") and name.count(".") == 2:
+        return MarkValue(name.rpartition(".")[2])
+    return External(name)
+
+
+def builtin(name: str) -> Value:
+    """A name that no enclosing namespace binds."""
+    return External(f"builtins.{name}")
+
+
+def is_mark(value: Value) -> bool:
+    """Whether the value is a pytest mark."""
+    return isinstance(value, MarkValue)
+
+
+def attribute(owner: Value, name: str) -> Value:
+    """`owner.name` for values that are no modules or classes."""
+    match owner:
+        case MarkValue() if name == "with_args":
+            return owner
+        case Result():
+            return Result(f"{owner.name}().{name}")
+    return UNKNOWN
+
+
+def joined(left: Value, right: Value) -> Value:
+    """`left + right`."""
+    match left, right:
+        case Sequence(), Sequence():
+            return Sequence(left.items + right.items, left.complete and right.complete)
+        case Sequence(), _:
+            return Sequence(left.items, False)
+        case _, Sequence():
+            return Sequence(right.items, False)
+        case Literal(value=str(first)), Literal(value=str(second)):
+            return Literal(first + second)
+    return UNKNOWN
+
+
+def apply(evaluator: Evaluator, func: Value, args: tuple[Value, ...], keywords: Keywords) -> Value:
+    """What a call returns; a decorator is a call with the function as its only argument."""
+    decorated = args[0] if len(args) == 1 and not keywords else None
+    match func:
+        case FixtureMarker():
+            return _marked_as_fixture(func, args[0]) if args else UNKNOWN
+        case MarkValue():
+            return _marked(func, args, keywords)
+        case PartialValue():
+            return apply(evaluator, func.func, func.args + args, _merge(func.keywords, keywords))
+        case Wraps():
+            return _wrapped(func, decorated)
+        case Patch():
+            return _patched(func, decorated)
+        case Given():
+            return _given(func, decorated)
+        case FunctionValue():
+            return _called(evaluator, func, args, keywords)
+        case External():
+            return _external_call(evaluator, func.name, args, keywords)
+        case Result():
+            # An object made by a library, used as a decorator or called.
+            if decorated is not None and _is_code(decorated):
+                return (_kept(func.name) and decorated) or opaque(decorated)
+            return Result(f"{func.name}()")
+        case ClassValue():
+            if args and isinstance(args[0], (FunctionValue, FixtureValue)):
+                return opaque(args[0])
+            return Result(f"{func.module}:{func.class_.name}")
+    if args and _is_code(args[0]):
+        return opaque(args[0])
+    return UNKNOWN
+
+
+def opaque(value: Value) -> Value:
+    """A function, fixture or class under a decorator of which nothing is known."""
+    match value:
+        case FunctionValue():
+            return replace(value, opaque=True)
+        case FixtureValue():
+            # pytest 8.4 and later do not see a fixture under a decorator; 8.3 and earlier do.
+            return replace(value.function, hidden=value, opaque=True)
+        case ClassValue():
+            return replace(value, decorated=True)
+    return UNKNOWN
+
+
+def _is_code(value: Value) -> bool:
+    return isinstance(value, (FunctionValue, FixtureValue, ClassValue))
+
+
+def _kept(name: str) -> bool:
+    return name.removesuffix("()") in _KEEPS_FUNCTION
+
+
+def _merge(first: Keywords, second: Keywords) -> Keywords:
+    merged = dict(first)
+    merged.update(second)
+    return tuple(merged.items())
+
+
+def _marked_as_fixture(marker: FixtureMarker, value: Value) -> Value:
+    match value:
+        case FunctionValue():
+            return FixtureValue(value, marker)
+        case FixtureValue() | ClassValue():
+            return UNKNOWN  # a ValueError when imported
+        case PartialValue(func=FunctionValue() as inner):
+            return FixtureValue(replace(inner, opaque=True), marker)
+    return UNKNOWN
+
+
+def _marked(mark: MarkValue, args: tuple[Value, ...], keywords: Keywords) -> Value:
+    if len(args) == 1 and not keywords:
+        match args[0]:
+            case FunctionValue() as function:
+                return function.with_mark(mark)
+            case ClassValue() as class_:
+                return replace(class_, marks=(*class_.marks, mark))
+            case FixtureValue() as fixture:
+                return replace(fixture, marks_above=(*fixture.marks_above, mark))
+            case Unknown():
+                if not mark.called:
+                    return UNKNOWN
+    return MarkValue(mark.name, mark.args + args, _merge(mark.keywords, keywords), True)
+
+
+def _wrapped(wraps: Wraps, value: Value | None) -> Value:
+    if not isinstance(value, FunctionValue):
+        return UNKNOWN
+    inner = wraps.func
+    if isinstance(inner, FixtureValue):
+        return replace(value, hidden=inner, wrapped=inner.function)
+    if not isinstance(inner, FunctionValue):
+        return replace(value, opaque=True)
+    # functools.wraps copies `__dict__`: marks and patches come along.
+    return replace(
+        value,
+        wrapped=inner,
+        marks=(*inner.marks, *value.marks),
+        patched=inner.patched + value.patched,
+        opaque=inner.opaque or value.opaque,
+        given=inner.given,
+        given_last=inner.given_last,
+    )
+
+
+def _patched(patch: Patch, value: Value | None) -> Value:
+    extra = int(patch.injects)
+    match value:
+        case FunctionValue():
+            return replace(value, patched=value.patched + extra)
+        case ClassValue():
+            return replace(value, patched=value.patched + extra)
+        case FixtureValue():
+            return opaque(value)
+    return UNKNOWN
+
+
+def _given(given: Given, value: Value | None) -> Value:
+    if not isinstance(value, FunctionValue):
+        return UNKNOWN if value is None else opaque(value)
+    return replace(
+        value,
+        given_last=value.given_last + given.count,
+        given=(*value.given, *given.names),
+        opaque=value.opaque or not given.complete,
+    )
+
+
+def _called(
+    evaluator: Evaluator, func: FunctionValue, args: tuple[Value, ...], keywords: Keywords
+) -> Value:
+    """A call of a function that was read: a wrapper, a factory of fixtures, or a decorator."""
+    code = next((arg for arg in args if _is_code(arg)), None)
+    spelled = {func.function.name, f"{evaluator.modules.name_of(func.module)}.{func.function.name}"}
+    if evaluator.fixture_decorators & spelled:
+        return _fixture_call("pytest.fixture", args, keywords)
+    if not func.function.returns:
+        return opaque(code) if code is not None else UNKNOWN
+    results = evaluator.call_function(func, args, keywords)
+    wanted: tuple[type, ...] = (FixtureValue, FunctionValue, ClassValue)
+    if code is None:
+        wanted = (FixtureValue, FixtureMarker, FunctionValue, MarkValue, PartialValue)
+    for kind in wanted:
+        found = [result for result in results if isinstance(result, kind)]
+        if found and all(result == found[0] for result in found[1:]):
+            chosen = found[0]
+            if code is None or chosen == code or isinstance(chosen, (FixtureValue, ClassValue)):
+                return chosen
+            return _decorator_result(chosen, code)
+        if found:
+            return opaque(code) if code is not None else UNKNOWN
+    if code is not None:
+        return opaque(code)
+    plain = [result for result in results if not isinstance(result, Unknown)]
+    return plain[0] if len(results) == 1 and plain else UNKNOWN
+
+
+def _decorator_result(result: Value, code: Value) -> Value:
+    """A project's decorator that returned another function than the one it was put on."""
+    return result
+
+
+def _external_call(
+    evaluator: Evaluator, name: str, args: tuple[Value, ...], keywords: Keywords
+) -> Value:
+    if name in FIXTURE_DECORATORS or name in evaluator.fixture_decorators:
+        return _fixture_call(name, args, keywords)
+    if name in _PATCHERS:
+        given = dict(keywords)
+        new = len(args) > _PATCHERS[name] or "new" in given
+        return Patch(injects=not new)
+    if name.startswith("unittest.mock.patch."):
+        return Patch(injects=False)
+    if name in ("hypothesis.given", "hypothesis.core.given"):
+        names = tuple(key for key, _ in keywords if key != "**")
+        complete = all(key != "**" for key, _ in keywords)
+        ellipsis = sum(1 for arg in args if isinstance(arg, Unknown)) == len(args) == 1
+        return Given(len(args), names, complete and not (ellipsis and not args))
+    match name:
+        case "functools.partial" | "functools.partialmethod" if args:
+            return PartialValue(args[0], args[1:], keywords)
+        case "functools.wraps" if args:
+            return Wraps(args[0])
+        case "builtins.staticmethod" | "builtins.classmethod" if args:
+            return _bound(name.rpartition(".")[2], args[0])
+        case "builtins.property" | "functools.cached_property":
+            return UNKNOWN
+        case "builtins.dict" if not args:
+            return Dictionary(keywords)
+        case "builtins.list" | "builtins.tuple" | "builtins.sorted" | "builtins.set":
+            if args and isinstance(args[0], Sequence):
+                return args[0]
+            return Sequence(()) if not args else UNKNOWN
+    if len(args) == 1 and not keywords and _is_code(args[0]):
+        return args[0] if name in _KEEPS_FUNCTION else opaque(args[0])
+    if name == "pytest.param":
+        return args[0] if args else MISSING
+    return Result(name)
+
+
+def _bound(kind: str, value: Value) -> Value:
+    match value:
+        case FunctionValue():
+            return replace(value, wrapper=kind)
+        case FixtureValue() if kind == "staticmethod":
+            return replace(value, function=replace(value.function, wrapper="staticmethod above"))
+        case FixtureValue():
+            return replace(value, function=replace(value.function, wrapper="classmethod above"))
+    return UNKNOWN
+
+
+def _fixture_call(name: str, args: tuple[Value, ...], keywords: Keywords) -> Value:
+    options = dict(keywords)
+    if "**" in options:
+        hidden: Value | None = UNKNOWN
+    else:
+        hidden = None
+    func = options.pop("fixture_function", None)
+    if func is None and args:
+        func = args[0]
+    spelling = "pytest.fixture" if name not in FIXTURE_DECORATORS else name
+    marker = FixtureMarker(
+        spelling,
+        scope=options.get("scope", hidden),
+        name=options.get("name", hidden),
+        autouse=options.get("autouse", hidden),
+        params=options.get("params", hidden),
+        loop_scope=options.get("loop_scope", hidden),
+    )
+    if func is None:
+        return marker
+    if len(args) > 1 or isinstance(func, Literal):
+        if isinstance(func, Literal) and func.value is None:
+            return marker
+        return UNKNOWN  # positional options are a TypeError or AttributeError when imported
+    return _marked_as_fixture(marker, func)

@@ -1,0 +1,219 @@
+"""Works out a class's bases and attributes as Python's method resolution order gives them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scopecheck.facts import FunctionRef
+from scopecheck.suite.values import MISSING, ClassValue, External, Literal, Result
+
+if TYPE_CHECKING:
+    from scopecheck.facts import Binding
+    from scopecheck.suite.names import Evaluator, Namespace
+    from scopecheck.suite.values import Value
+
+# Bases outside the files read that add no tests, no fixtures and no `__init__`.
+_PLAIN_BASES = frozenset(
+    {
+        "builtins.object",
+        "typing.Generic",
+        "typing.Protocol",
+        "typing_extensions.Protocol",
+        "typing_extensions.Generic",
+        "abc.ABC",
+    }
+)
+# Bases whose own constructor makes pytest refuse the class.
+_CONSTRUCTED_TOPS = frozenset({"builtins", "enum", "pydantic", "typing", "collections", "ctypes"})
+_CONSTRUCTING_DECORATORS = frozenset(
+    {
+        "dataclasses.dataclass",
+        "attr.s",
+        "attr.attrs",
+        "attr.dataclass",
+        "attr.define",
+        "attrs.define",
+        "attrs.frozen",
+        "attr.frozen",
+        "attrs.mutable",
+        "attr.mutable",
+        "pydantic.dataclasses.dataclass",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """A class's method resolution order.
+
+    classes: the classes that were read, the class itself first.
+    testcase: it is a `unittest.TestCase`.
+    opaque: a base is not known, and may hold tests, fixtures or a constructor.
+    constructed: a base outside the files read, or a decorator, gives it a constructor.
+    """
+
+    classes: tuple[ClassValue, ...]
+    testcase: bool = False
+    isolated_async: bool = False
+    opaque: bool = False
+    constructed: bool = False
+
+
+class Lineages:
+    """The lineages of one suite's classes."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        self._found: dict[tuple[str, int], Lineage] = {}
+
+    def of(self, value: ClassValue) -> Lineage:
+        """A class's lineage; of a class among its own bases only what is known so far."""
+        key = (value.module, value.index)
+        found = self._found.get(key)
+        if found is None:
+            self._found[key] = Lineage((value,))
+            found = self._found[key] = self._make(value)
+        return found
+
+    def _make(self, value: ClassValue) -> Lineage:
+        testcase = isolated = opaque = constructed = False
+        parents: list[list[ClassValue]] = []
+        space = self._evaluator.class_space(value)
+        outer = space.parent if space.parent is not None else space
+        for base in value.class_.bases:
+            found = self._evaluator.evaluate(base, outer)
+            match found:
+                case ClassValue():
+                    lineage = self.of(found)
+                    parents.append(list(lineage.classes))
+                    testcase |= lineage.testcase
+                    isolated |= lineage.isolated_async
+                    opaque |= lineage.opaque
+                    constructed |= lineage.constructed
+                case External(name=name) if name in _PLAIN_BASES:
+                    pass
+                case External(name=name) | Result(name=name):
+                    last = name.rpartition(".")[2]
+                    if last.endswith(("TestCase", "TestCase()")):
+                        testcase = True
+                        isolated |= last.startswith("Isolated")
+                    elif isinstance(found, External) and name.split(".")[0] in _CONSTRUCTED_TOPS:
+                        constructed = True
+                    else:
+                        opaque = True
+                case _:
+                    opaque = True
+        for decorator in value.class_.decorators:
+            made = self._evaluator.evaluate(decorator.expression, outer)
+            name = made.name.removesuffix("()") if isinstance(made, (External, Result)) else ""
+            constructed |= name in _CONSTRUCTING_DECORATORS
+        if any(key == "metaclass" for key, _ in value.class_.keywords):
+            metaclass = self._evaluator.evaluate(dict(value.class_.keywords)["metaclass"], outer)
+            if not (isinstance(metaclass, External) and metaclass.name == "abc.ABCMeta"):
+                opaque = True
+        order = _merge([*parents, [mro[0] for mro in parents]])
+        return Lineage((value, *order), testcase, isolated, opaque, constructed)
+
+    def attribute(self, lineage: Lineage, name: str) -> Value:
+        """What an attribute of the class stands for; MISSING when no class read has it."""
+        owner = self.owner(lineage, name)
+        if owner is None:
+            return MISSING
+        return self._evaluator.lookup(self._evaluator.class_space(owner), name)
+
+    def owner(self, lineage: Lineage, name: str) -> ClassValue | None:
+        """The first class of the lineage whose body binds the name."""
+        for value in lineage.classes:
+            if name in self._evaluator.class_space(value).bindings:
+                return value
+        return None
+
+    def names(self, lineage: Lineage) -> dict[str, ClassValue]:
+        """Every name that a class of the lineage binds, and the class it is found in."""
+        found: dict[str, ClassValue] = {}
+        for value in lineage.classes:
+            for name in self._evaluator.class_space(value).bindings:
+                found.setdefault(name, value)
+        return found
+
+    def collected_names(self, lineage: Lineage) -> list[tuple[str, ClassValue]]:
+        """Names in pytest's order: bases first, each class in definition order."""
+        seen: set[str] = set()
+        groups: list[list[tuple[str, ClassValue]]] = []
+        for value in lineage.classes:
+            space = self._evaluator.class_space(value)
+            group = [(name, value) for name in space.bindings if name not in seen]
+            seen.update(name for name, _ in group)
+            groups.append(group)
+        groups.reverse()
+        return [pair for group in groups for pair in group]
+
+    def has_constructor(self, lineage: Lineage) -> str | None:
+        """`__init__` or `__new__` when a class of the lineage defines one."""
+        for name in ("__init__", "__new__"):
+            if self.attribute(lineage, name) != MISSING:
+                return name
+        return "__init__" if lineage.constructed else None
+
+    def is_abstract(self, lineage: Lineage) -> bool:
+        """Whether an abstract method is left unimplemented in a class with ABCMeta.
+
+        (`inspect.isabstract`: pytest does not collect such a class.)
+        """
+        if not self._has_abc(lineage):
+            return False
+        for name, owner in self.names(lineage).items():
+            for binding in self._evaluator.class_space(owner).bindings[name][-1:]:
+                if self._is_abstract_binding(owner, binding):
+                    return True
+        return False
+
+    def _has_abc(self, lineage: Lineage) -> bool:
+        for value in lineage.classes:
+            space = self._evaluator.class_space(value)
+            outer = space.parent if space.parent is not None else space
+            bases = [self._evaluator.evaluate(b, outer) for b in value.class_.bases]
+            keywords = [self._evaluator.evaluate(v, outer) for _, v in value.class_.keywords]
+            names = {found.name for found in (*bases, *keywords) if isinstance(found, External)}
+            if names & {"abc.ABC", "abc.ABCMeta", "typing.Protocol", "typing_extensions.Protocol"}:
+                return True
+        return False
+
+    def _is_abstract_binding(self, owner: ClassValue, binding: Binding) -> bool:
+        if not isinstance(binding.value, FunctionRef):
+            return False
+        space = self._evaluator.class_space(owner)
+        function = space.facts.functions[binding.value.index]
+        for decorator in function.decorators:
+            found = self._evaluator.evaluate(decorator.expression, space)
+            if isinstance(found, External) and found.name.startswith("abc.abstract"):
+                return True
+        return False
+
+    def is_test(self, lineage: Lineage) -> bool | None:
+        """The class's `__test__`, None where it has none or it is not known."""
+        value = self.attribute(lineage, "__test__")
+        if isinstance(value, Literal):
+            return bool(value.value)
+        return None
+
+
+def _merge(sequences: list[list[ClassValue]]) -> list[ClassValue]:
+    """C3 linearisation; in source order where the hierarchy is inconsistent."""
+    result: list[ClassValue] = []
+    left = [list(sequence) for sequence in sequences if sequence]
+    while left:
+        for sequence in left:
+            head = sequence[0]
+            if not any(head in other[1:] for other in left):
+                break
+        else:
+            head = left[0][0]
+        result.append(head)
+        left = [
+            rest
+            for sequence in left
+            if (rest := [value for value in sequence if value != head])
+        ]
+    return result

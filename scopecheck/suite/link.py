@@ -1,0 +1,535 @@
+"""Links the facts of a suite's files: registers fixtures at their levels and collects the tests.
+
+Follows `FixtureManager.parsefactories`, `PyCollector.collect` and `UnitTestCase.collect` of pytest
+9.2; what earlier versions do otherwise is said where it is done.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass, replace
+from posixpath import dirname, relpath
+from typing import TYPE_CHECKING, Protocol
+
+from scopecheck.facts import ClassRef, FunctionRef, Import
+from scopecheck.finding import Place
+from scopecheck.suite import marks as pytest_marks
+from scopecheck.suite.classes import Lineages
+from scopecheck.suite.model import SCOPES, Fixture, Item, Level, Request, Scope
+from scopecheck.suite.signatures import innermost, requests
+from scopecheck.suite.values import (
+    MISSING,
+    UNKNOWN,
+    ClassValue,
+    External,
+    FixtureValue,
+    FunctionValue,
+    Literal,
+    PartialValue,
+    Unknown,
+    strings_of,
+    text_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from scopecheck.facts import FileFacts
+    from scopecheck.suite.classes import Lineage
+    from scopecheck.suite.model import FixtureKind
+    from scopecheck.suite.names import Evaluator, Namespace
+    from scopecheck.suite.values import MarkValue, Value
+
+
+class KnownFixture(Protocol):
+    """A fixture of a plugin, as a table or a reader of installed plugins gives it."""
+
+    name: str
+    scope: str
+    autouse: bool
+    requests: tuple[str, ...]
+    kind: FixtureKind
+    has_params: bool
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSource:
+    """A plugin that pytest registers: its known fixtures, or the module to read them from.
+
+    name: what pytest or a user calls it. assumed: neither installed nor declared; its fixtures
+    answer a request that nothing else does, and its autouse ones do not run.
+    """
+
+    name: str
+    fixtures: tuple[KnownFixture, ...] = ()
+    path: str | None = None
+    assumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What pytest's configuration says about collection, and its version (major, minor)."""
+
+    version: tuple[int, int]
+    rootdir: str
+    python_functions: tuple[str, ...] = ("test",)
+    python_classes: tuple[str, ...] = ("Test",)
+    collect_imported_tests: bool = True
+
+
+class Linker:
+    """Registers and collects, file by file."""
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        rules: Rules,
+        find_plugin: Callable[[str, str], PluginSource | None],
+    ) -> None:
+        self.evaluator = evaluator
+        self.lineages = Lineages(evaluator)
+        self.rules = rules
+        self.session = Level("session", "")
+        self.folders: dict[str, Level] = {}
+        self.modules: dict[str, Level] = {}
+        self.fixtures: list[Fixture] = []
+        self.items: list[Item] = []
+        self.refused: list[tuple[ClassValue, str]] = []
+        self.unknown_plugins: list[str] = []
+        self._find_plugin = find_plugin
+        self._registered: set[str] = set()
+        self._module_plugins: dict[str, tuple[str, ...]] = {}
+        self.generated: dict[str, tuple[str, ...] | None] = {}
+
+    # -- plugins and conftests -----------------------------------------------------------------
+
+    def add_plugin(self, source: PluginSource) -> None:
+        """Register a plugin's fixtures for the whole session, and the plugins it names."""
+        if source.name in self._registered or (source.path and source.path in self._registered):
+            return
+        self._registered.add(source.name)
+        for known in source.fixtures:
+            self.session.register(self._known(known, source))
+        if source.path is not None:
+            self._registered.add(source.path)
+            space = self.evaluator.module(source.path)
+            if space is not None:
+                self._register_module(space, self.session, plugin=source.name)
+                self.add_plugins_of(source.path)
+
+    def _known(self, known: KnownFixture, source: PluginSource) -> Fixture:
+        fixture = Fixture(
+            known.name,
+            SCOPES.get(known.scope),
+            tuple(Request(name, Place("")) for name in known.requests),
+            known.kind,
+            "session",
+            known.name,
+            autouse=known.autouse and not source.assumed,
+            has_params=known.has_params,
+            plugin=known.plugin,
+            assumed=source.assumed,
+        )
+        self.fixtures.append(fixture)
+        return fixture
+
+    def add_plugins_of(self, path: str) -> None:
+        """Register the plugins that a module names in `pytest_plugins`."""
+        space = self.evaluator.module(path)
+        if space is None or "pytest_plugins" not in space.bindings:
+            return
+        value = self.evaluator.lookup(space, "pytest_plugins")
+        names = strings_of(value)
+        if names is None:
+            self.session.complete = False
+            self.session.reason = f"`pytest_plugins` of {path} is computed"
+            return
+        self._module_plugins[path] = names
+        for name in names:
+            source = self._find_plugin(name, path)
+            if source is None:
+                if name not in self._registered:
+                    self._registered.add(name)
+                    self.unknown_plugins.append(name)
+                    self.session.complete = False
+                    self.session.reason = f"plugin {name!r} is not installed and not known"
+                continue
+            self.add_plugin(source)
+
+    def add_conftest(self, path: str) -> None:
+        """Register a conftest's fixtures at its folder (the session for the root's and above)."""
+        folder = dirname(path)
+        level = self.session
+        if not self._is_root(folder):
+            level = self.folders.setdefault(folder, Level("folder", folder))
+        space = self.evaluator.module(path)
+        if space is None:
+            level.complete = False
+            level.reason = f"{path} cannot be read"
+            return
+        self._register_module(space, level)
+
+    def _is_root(self, folder: str) -> bool:
+        rootdir = self.rules.rootdir
+        return rootdir == folder or not folder or rootdir.startswith(f"{folder}/")
+
+    # -- registering: FixtureManager.parsefactories --------------------------------------------
+
+    def _register_module(self, space: Namespace, level: Level, plugin: str | None = None) -> None:
+        for name in sorted(space.bindings):
+            bindings = space.bindings[name]
+            last = bindings[-1].value
+            if isinstance(last, FunctionRef):
+                function = space.facts.functions[last.index]
+                if not function.decorators and len(bindings) == 1:
+                    continue
+            value = self.evaluator.lookup(space, name)
+            certain = True
+            if isinstance(value, Unknown):
+                value, certain = self._uncertain(space, name)
+            elif bindings[-1].guard.branch in ("if", "loop"):
+                certain = False
+            self._register(value, name, level, space.path, certain=certain, plugin=plugin)
+        self._note_incomplete(space, level)
+
+    def _note_incomplete(self, space: Namespace, level: Level) -> None:
+        if not space.complete:
+            level.complete = False
+            level.reason = f"{space.path} binds names that only running it can tell"
+
+    def _uncertain(self, space: Namespace, name: str) -> tuple[Value, bool]:
+        """One of the fixtures that a name may stand for, depending on a condition."""
+        for binding in reversed(space.bindings[name]):
+            value = self.evaluator.bound(binding, space)
+            if isinstance(value, FixtureValue):
+                return value, False
+        return UNKNOWN, False
+
+    def _register(
+        self,
+        value: Value,
+        attribute: str,
+        level: Level,
+        home: str,
+        *,
+        owner: str = "",
+        certain: bool = True,
+        plugin: str | None = None,
+    ) -> None:
+        if isinstance(value, FunctionValue) and value.hidden is not None:
+            if self.rules.version >= (8, 4):
+                return
+            value = value.hidden
+        if not isinstance(value, FixtureValue):
+            return
+        function = value.function
+        if function.wrapper == "classmethod above" and self.rules.version >= (9, 1):
+            return
+        marker = value.marker
+        name: str | None = attribute
+        if marker.name is not None and marker.name != Literal(None):
+            name = text_of(marker.name)
+            if name is None:
+                level.complete = False
+                level.reason = f"a fixture of {home} has a computed name"
+                return
+            name = name or attribute
+        fixture = self._fixture(value, name, attribute, level, home, owner, plugin)
+        fixture.certain = certain
+        level.register(fixture)
+        self.fixtures.append(fixture)
+
+    def _fixture(
+        self,
+        value: FixtureValue,
+        name: str,
+        attribute: str,
+        level: Level,
+        home: str,
+        owner: str,
+        plugin: str | None,
+    ) -> Fixture:
+        function = value.function
+        inner = innermost(function)
+        facts = inner.function
+        scope, text = self._scope(value.marker.scope)
+        autouse = value.marker.autouse
+        params = value.marker.params
+        installed = plugin is not None and inner.module.find("site-packages/") >= 0
+        return Fixture(
+            name,
+            scope,
+            requests(function, method=False, bound=bool(owner)),
+            _kind(function),
+            level.kind,
+            attribute,
+            autouse=False if autouse is None else _truth(autouse),
+            has_params=not (params is None or params == Literal(None)),
+            path=None if installed else inner.module,
+            home=home,
+            line=facts.line,
+            place=Place(inner.module, facts.span),
+            plugin=plugin if installed else None,
+            function=facts,
+            function_index=inner.index,
+            owner=owner,
+            spelling=value.marker.spelling,
+            loop_scope=text_of(value.marker.loop_scope),
+            marks=(*function.marks, *value.marks_above),
+            wrapper=function.wrapper,
+            scope_text=text,
+        )
+
+    def _scope(self, value: Value | None) -> tuple[Scope | None, str | None]:
+        """A fixture's scope, and the text of one that pytest does not know."""
+        match value:
+            case None | Literal(value=None):
+                return Scope.FUNCTION, None
+            case Literal(value=str(text)):
+                return SCOPES.get(text), None if text in SCOPES else text
+            case External(name=name) if name.startswith("_pytest.scope.Scope."):
+                return SCOPES.get(name.rpartition(".")[2].lower()), None
+            case FunctionValue():
+                results = self.evaluator.call_function(value, (), ())
+                if results and all(result == results[0] for result in results):
+                    text = text_of(results[0])
+                    return SCOPES.get(text or ""), None
+        return None, None
+
+    # -- collecting: PyCollector.collect -------------------------------------------------------
+
+    def add_module(self, path: str) -> None:
+        """Register a test module's fixtures and collect its tests."""
+        space = self.evaluator.module(path)
+        if space is None:
+            return
+        level = Level("module", path)
+        self.modules[path] = level
+        self._register_module(space, level)
+        levels = (*self._levels_of(path), level)
+        nodeid = self.nodeid(path)
+        if self.evaluator.lookup(space, "__test__") == Literal(False):
+            return
+        own = pytest_marks.marks_in(self.evaluator.lookup(space, "pytestmark"))
+        for name in space.bindings:
+            self._collect(space, name, levels, nodeid, own, path)
+
+    def nodeid(self, path: str) -> str:
+        """A file's node id: its path from pytest's rootdir."""
+        return relpath(path, self.rules.rootdir or ".")
+
+    def _levels_of(self, path: str) -> tuple[Level, ...]:
+        found: list[Level] = []
+        folder = dirname(path)
+        while folder:
+            level = self.folders.get(folder)
+            if level is not None:
+                found.append(level)
+            folder = dirname(folder)
+        found.reverse()
+        return (self.session, *found)
+
+    def _collect(
+        self,
+        space: Namespace,
+        name: str,
+        levels: tuple[Level, ...],
+        parent: str,
+        outer_marks: tuple[MarkValue, ...],
+        path: str,
+    ) -> None:
+        last = space.bindings[name][-1].value
+        functions = self._matches(self.rules.python_functions, name)
+        if isinstance(last, FunctionRef) and not functions:
+            return
+        if isinstance(last, Import) and not self.rules.collect_imported_tests:
+            return
+        value = self.evaluator.lookup(space, name)
+        if isinstance(value, ClassValue):
+            self._collect_class(value, name, levels, parent, outer_marks, path)
+        elif functions:
+            function = as_function(value)
+            if function is not None and not self._is_fixture(value):
+                self._add_item(function, name, levels, parent, outer_marks, path, None)
+
+    def _is_fixture(self, value: Value) -> bool:
+        hidden = isinstance(value, FunctionValue) and value.hidden is not None
+        return isinstance(value, FixtureValue) or (hidden and self.rules.version < (8, 4))
+
+    def _matches(self, patterns: Sequence[str], name: str) -> bool:
+        return any(
+            name.startswith(pattern)
+            or (any(c in pattern for c in "*?[") and fnmatch.fnmatch(name, pattern))
+            for pattern in patterns
+        )
+
+    def _collect_class(
+        self,
+        value: ClassValue,
+        name: str,
+        levels: tuple[Level, ...],
+        parent: str,
+        outer_marks: tuple[MarkValue, ...],
+        path: str,
+    ) -> None:
+        lineage = self.lineages.of(value)
+        flag = self.lineages.is_test(lineage)
+        if not lineage.testcase and not (
+            self._matches(self.rules.python_classes, name) or flag is True
+        ):
+            return
+        if flag is False or self.lineages.is_abstract(lineage):
+            return
+        if not lineage.testcase:
+            constructor = self.lineages.has_constructor(lineage)
+            if constructor is not None:
+                self.refused.append((value, constructor))
+                return
+        level = Level("class", f"{parent}::{name}")
+        if lineage.opaque:
+            level.complete = False
+            level.reason = f"a base class of {name} is not known"
+        owner = "::".join([*parent.split("::")[1:], name])
+        self._register_class(lineage, level, path, owner)
+        own = self._class_marks(lineage, value)
+        marks = (*own, *outer_marks)
+        nodeid = f"{parent}::{name}"
+        inner = (*levels, level)
+        if lineage.testcase:
+            self._collect_testcase(lineage, inner, nodeid, marks, path)
+            return
+        for attribute, holder in self.lineages.collected_names(lineage):
+            space = self.evaluator.class_space(holder)
+            member = self.evaluator.lookup(space, attribute)
+            if isinstance(member, ClassValue):
+                self._collect_class(member, attribute, inner, nodeid, marks, path)
+            elif self._matches(self.rules.python_functions, attribute):
+                function = as_function(member)
+                if function is not None and not self._is_fixture(member):
+                    self._add_item(function, attribute, inner, nodeid, marks, path, lineage)
+
+    def _collect_testcase(
+        self,
+        lineage: Lineage,
+        levels: tuple[Level, ...],
+        nodeid: str,
+        marks: tuple[MarkValue, ...],
+        path: str,
+    ) -> None:
+        names = self.lineages.names(lineage)
+        found = False
+        for name in sorted(name for name in names if name.startswith("test")):
+            member = self.lineages.attribute(lineage, name)
+            function = as_function(member)
+            if function is not None:
+                found = True
+                self._add_item(function, name, levels, nodeid, marks, path, lineage)
+        if not found and "runTest" in names:
+            function = as_function(self.lineages.attribute(lineage, "runTest"))
+            if function is not None:
+                self._add_item(function, "runTest", levels, nodeid, marks, path, lineage)
+
+    def _register_class(self, lineage: Lineage, level: Level, home: str, owner: str) -> None:
+        for name, holder in sorted(self.lineages.names(lineage).items()):
+            space = self.evaluator.class_space(holder)
+            bindings = space.bindings[name]
+            last = bindings[-1].value
+            if isinstance(last, ClassRef):
+                continue
+            value = self.evaluator.lookup(space, name)
+            certain = bindings[-1].guard.branch not in ("if", "loop")
+            if isinstance(value, Unknown):
+                value, certain = self._uncertain(space, name)
+            owned = holder.class_.name if holder is not lineage.classes[0] else owner
+            self._register(value, name, level, home, owner=owned, certain=certain)
+        for holder in lineage.classes:
+            self._note_incomplete(self.evaluator.class_space(holder), level)
+
+    def _class_marks(self, lineage: Lineage, value: ClassValue) -> tuple[MarkValue, ...]:
+        """A class's own marks, those of its bases first (`get_unpacked_marks`)."""
+        found: list[MarkValue] = []
+        for holder in reversed(lineage.classes):
+            space = self.evaluator.class_space(holder)
+            found.extend(pytest_marks.marks_in(self.evaluator.lookup(space, "pytestmark")))
+            found.extend((value if holder == value else self._decorated(holder)).marks)
+        return tuple(found)
+
+    def _decorated(self, value: ClassValue) -> ClassValue:
+        """The class with its decorators applied, as its module sees it."""
+        found = self.evaluator.evaluate(ClassRef(value.index), value.env)
+        return found if isinstance(found, ClassValue) else value
+
+    def _add_item(
+        self,
+        function: FunctionValue,
+        name: str,
+        levels: tuple[Level, ...],
+        parent: str,
+        outer_marks: tuple[MarkValue, ...],
+        path: str,
+        lineage: Lineage | None,
+    ) -> None:
+        testcase = lineage is not None and lineage.testcase
+        marks = (*function.marks, *outer_marks)
+        if lineage is not None and (patched := sum(c.patched for c in lineage.classes)):
+            function = replace(function, patched=function.patched + patched)
+        inner = innermost(function)
+        facts = inner.function
+        used = tuple(
+            Request(used, Place(inner.module, facts.span))
+            for used in pytest_marks.used_names(marks)
+        )
+        asked = (
+            ()
+            if testcase
+            else requests(function, method=lineage is not None, bound=False)
+        )
+        self.items.append(
+            Item(
+                f"{parent}::{name}",
+                path,
+                facts.line,
+                Place(inner.module, facts.span),
+                facts,
+                levels,
+                asked,
+                used,
+                marks,
+                pytest_marks.parametrized(marks),
+                is_async=function.function.is_async,
+                testcase=testcase,
+                skipped=pytest_marks.is_skipped(marks),
+                opaque=function.opaque,
+            )
+        )
+
+
+def as_function(value: Value) -> FunctionValue | None:
+    """The function that pytest would call for a test, if the value is one."""
+    match value:
+        case FunctionValue():
+            return value
+        case PartialValue(func=FunctionValue() as inner, args=args, keywords=keywords):
+            count, names = inner.bound
+            given = tuple(key for key, _ in keywords)
+            return replace(inner, bound=(count + len(args), (*names, *given)))
+    return None
+
+
+def _kind(function: FunctionValue) -> FixtureKind:
+    facts = function.function
+    if facts.is_async:
+        return "asyncgen" if facts.is_generator else "coroutine"
+    return "generator" if facts.is_generator else "function"
+
+
+def _truth(value: Value) -> bool | None:
+    return bool(value.value) if isinstance(value, Literal) else None
+
+
+def fixtures_below(levels: Iterable[Level]) -> list[Fixture]:
+    """Every fixture registered at the levels."""
+    return [f for level in levels for found in level.fixtures.values() for f in found]
+
+

@@ -1,0 +1,98 @@
+"""Reads pytest marks: which apply to a test, and what `parametrize` and `usefixtures` say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scopecheck.suite.model import SCOPES, Parametrized, Scope
+from scopecheck.suite.values import Literal, MarkValue, Sequence, strings_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scopecheck.suite.values import Value
+
+
+def marks_in(value: Value) -> tuple[MarkValue, ...]:
+    """The marks of a `pytestmark` value: one mark, or a list of them."""
+    if isinstance(value, MarkValue):
+        return (value,)
+    if isinstance(value, Sequence):
+        return tuple(item for item in value.items if isinstance(item, MarkValue))
+    return ()
+
+
+def used_names(marks: Iterable[MarkValue]) -> tuple[str, ...]:
+    """The names of `usefixtures` marks."""
+    return tuple(
+        name
+        for mark in marks
+        if mark.name == "usefixtures"
+        for argument in mark.args
+        if (name := text_of(argument)) is not None
+    )
+
+
+def is_skipped(marks: Iterable[MarkValue]) -> bool:
+    """Whether a mark keeps pytest from setting the test up, or hides what fails in it."""
+    for mark in marks:
+        if mark.name in ("skip", "xfail"):
+            return True
+        if mark.name == "skipif" and mark.args and mark.args[0] == Literal(True):
+            return True
+    return False
+
+
+def parametrized(marks: Iterable[MarkValue]) -> Parametrized:
+    """What the `parametrize` marks of a test do to its names."""
+    found = Parametrized({}, {})
+    for mark in marks:
+        if mark.name == "parametrize":
+            _add(found, mark)
+    return found
+
+
+def argument_names(mark: MarkValue) -> tuple[str, ...] | None:
+    """The argument names of a `parametrize` mark (or call); None when they are not known."""
+    value = mark.args[0] if mark.args else mark.keyword("argnames")
+    text = text_of(value)
+    if text is not None:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return strings_of(value)
+
+
+def _add(found: Parametrized, mark: MarkValue) -> None:
+    names = argument_names(mark)
+    if names is None:
+        found.complete = False
+        return
+    indirect = _indirect(mark, names)
+    if indirect is None:
+        found.complete = False
+        indirect = ()
+    given = mark.keyword("scope")
+    if given is None and len(mark.args) > 4:
+        given = mark.args[4]
+    scope = SCOPES.get(text_of(given) or "")
+    direct = [name for name in names if name not in indirect]
+    for name in direct:
+        found.direct[name] = scope if scope is not None else Scope.FUNCTION
+    for name in indirect:
+        if scope is not None:
+            found.indirect[name] = scope
+        else:
+            # Mixed with direct names the scope is function's, together the narrowest.
+            found.indirect[name] = Scope.FUNCTION if direct else names
+
+
+def _indirect(mark: MarkValue, names: tuple[str, ...]) -> tuple[str, ...] | None:
+    value = mark.keyword("indirect")
+    if value is None and len(mark.args) > 2:
+        value = mark.args[2]
+    match value:
+        case None:
+            return ()
+        case Literal(value=bool(flag)):
+            return names if flag else ()
+    listed = strings_of(value)
+    return None if listed is None else tuple(name for name in names if name in listed)

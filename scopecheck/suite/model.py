@@ -1,0 +1,228 @@
+"""The nouns of a linked suite, as pytest uses them.
+
+    Fixture      a definition registered at a level under a name
+    Level        a place at which fixtures are registered: the session, a folder, a module, a class
+    Request      a name asked for, by a parameter or a mark, and where it stands
+    Item         a test function that pytest collects, without its parametrizations
+    Edge         which definition answers which request, for one shape of test
+    Problem      what pytest would raise while it sets a test up
+    Plan         the edges, set-up order and problems that a shape of test has
+
+An example: `def test_a(client)` in `tests/api/test_a.py` is an item; it has one request, `client`;
+the session level holds pytest's built-ins and the root conftest, `tests/api` is a level if it has a
+conftest; an edge says that the request of the test is answered by `tests/conftest.py::client`.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from scopecheck.finding import Place
+from scopecheck.source import Span
+
+if TYPE_CHECKING:
+    from scopecheck.facts import Function
+    from scopecheck.suite.values import MarkValue
+
+
+class Scope(enum.IntEnum):
+    """pytest's scopes, narrowest first."""
+
+    FUNCTION = 0
+    CLASS = 1
+    MODULE = 2
+    PACKAGE = 3
+    SESSION = 4
+
+    @property
+    def word(self) -> str:
+        """The scope as pytest spells it."""
+        return self.name.lower()
+
+
+SCOPES = {scope.word: scope for scope in Scope}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A name asked for, and where."""
+
+    name: str
+    place: Place
+
+
+FixtureKind = Literal["function", "generator", "coroutine", "asyncgen"]
+
+
+@dataclass(eq=False, slots=True)
+class Fixture:
+    """One definition registered at one level.
+
+    path, line: of the `def`; a fixture of a plugin that was not read has a `plugin` and no path.
+    home: the file in whose namespace it is registered (for an imported one not its `path`).
+    scope: None where only running code can tell, or where the scope given is not one.
+    scope_text: the scope as written where it is not one of pytest's.
+    certain: False where it depends on a condition whether this definition is the one registered.
+    assumed: it comes from a plugin that is neither installed nor declared, but well known.
+    """
+
+    name: str
+    scope: Scope | None
+    requests: tuple[Request, ...]
+    kind: FixtureKind
+    level: str
+    attribute: str
+    autouse: bool | None = False
+    has_params: bool | None = False
+    path: str | None = None
+    home: str | None = None
+    line: int = 0
+    place: Place | None = None
+    plugin: str | None = None
+    function: Function | None = None
+    function_index: int = -1
+    owner: str = ""
+    spelling: str = "pytest.fixture"
+    loop_scope: str | None = None
+    marks: tuple[MarkValue, ...] = ()
+    wrapper: str = ""
+    scope_text: str | None = None
+    scope_place: Place | None = None
+    pseudo: bool = False
+    certain: bool = True
+    assumed: bool = False
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function or an async generator function."""
+        return self.kind in ("coroutine", "asyncgen")
+
+    @property
+    def symbol(self) -> str:
+        """`path::Class::function` of the definition."""
+        name = self.function.name if self.function is not None else self.name
+        parts = [self.path or self.plugin or "", *filter(None, [self.owner]), name]
+        return "::".join(parts)
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """The same for every registration of one function under one name."""
+        return (self.path or f"plugin {self.plugin}", self.line, self.name)
+
+    def __repr__(self) -> str:
+        return f"<Fixture {self.name} {self.scope and self.scope.word} {self.path}:{self.line}>"
+
+
+LevelKind = Literal["session", "folder", "module", "class"]
+
+
+@dataclass(eq=False, slots=True)
+class Level:
+    """A place at which fixtures are registered.
+
+    fixtures: by name, registered last is chosen first.
+    complete: False where names may be registered that cannot be seen.
+    """
+
+    kind: LevelKind
+    label: str
+    fixtures: dict[str, list[Fixture]] = field(default_factory=dict)
+    autouse: list[str] = field(default_factory=list)
+    complete: bool = True
+    reason: str = ""
+
+    def register(self, fixture: Fixture) -> None:
+        """Add a definition, as pytest does: after those of the same name."""
+        self.fixtures.setdefault(fixture.name, []).append(fixture)
+        if fixture.autouse:
+            self.autouse.append(fixture.name)
+
+
+@dataclass(eq=False, slots=True)
+class Parametrized:
+    """What `parametrize` marks do to an item.
+
+    direct: names replaced by values, with the scope of the pseudo-fixture.
+    indirect: names whose fixture gets `request.param`, with the scope given, or else the names
+        parametrized together, of which pytest takes the narrowest scope.
+    complete: False where argument names are not known.
+    """
+
+    direct: dict[str, Scope]
+    indirect: dict[str, Scope | tuple[str, ...]]
+    complete: bool = True
+
+
+@dataclass(eq=False, slots=True)
+class Item:
+    """A test function that pytest collects; its parametrizations are one item here.
+
+    levels: from the session inwards. requests: parameters, in order.
+    skipped: a mark keeps pytest from setting it up or from reporting its failure.
+    unknown: what cannot be known of it without running code.
+    """
+
+    nodeid: str
+    path: str
+    line: int
+    place: Place
+    function: Function | None
+    levels: tuple[Level, ...]
+    requests: tuple[Request, ...]
+    usefixtures: tuple[Request, ...]
+    marks: tuple[MarkValue, ...]
+    parametrized: Parametrized
+    is_async: bool = False
+    testcase: bool = False
+    skipped: bool = False
+    opaque: bool = False
+    unknown: tuple[str, ...] = ()
+    plan: Plan | None = None
+
+
+ProblemKind = Literal["scope-mismatch", "unknown-fixture", "cycle", "invalid-scope", "called"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What pytest would raise while it sets an item up.
+
+    stack: the fixtures being set up, outermost first; empty when the test itself asks.
+    """
+
+    kind: ProblemKind
+    name: str
+    stack: tuple[Fixture, ...]
+    requested: Fixture | None = None
+    requested_scope: Scope | None = None
+    requesting_scope: Scope | None = None
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A request and the definition that answers it; asker None is the test itself."""
+
+    asker: Fixture | None
+    request: str
+    answer: Fixture
+
+
+@dataclass(eq=False, slots=True)
+class Plan:
+    """What pytest does to set up the items of one shape.
+
+    order: definitions in the order in which their set-up completes.
+    closure: the names, as pytest sorts them. unknown: names that cannot be resolved for certain.
+    """
+
+    closure: tuple[str, ...]
+    order: tuple[Fixture, ...]
+    edges: tuple[Edge, ...]
+    problems: tuple[Problem, ...]
+    unknown: tuple[str, ...] = ()
+
+
+NOWHERE = Place("", Span(1, 1, 1, 1))

@@ -1,0 +1,166 @@
+"""Finds the file that an import statement loads, as the running suite would."""
+
+from __future__ import annotations
+
+import os
+from posixpath import dirname, join, normpath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+
+class Modules:
+    """The module search path of one suite; every path is relative to the project's root.
+
+    An import is looked up in the folder that pytest puts on `sys.path` for the importing file (the
+    first one upwards without `__init__.py`), then in `roots`: `pythonpath`, the root folders, their
+    `src`, and the folders that pytest inserts for the other test files.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        roots: Iterable[str],
+        find_installed: Callable[[str], str | None] | None = None,
+    ) -> None:
+        self._root = str(root)
+        self._roots = tuple(dict.fromkeys(roots))
+        self._find_installed = find_installed
+        self._folders: dict[str, dict[str, bool] | None] = {}
+        self._found: dict[tuple[str, str], str | None] = {}
+        self._bases: dict[str, str] = {}
+        self._installed: dict[str, str | None] = {}
+
+    def absolute(self, module: str, importer: str, level: int) -> str | None:
+        """The dotted name that `from ..module import` means in a file; None beyond the top."""
+        if level == 0:
+            return module
+        package = self.name_of(importer).split(".")
+        if not importer.endswith("/__init__.py") and importer != "__init__.py":
+            package = package[:-1]
+        if level - 1 > len(package):
+            return None
+        base = package[: len(package) - (level - 1)]
+        return ".".join([*base, module] if module else base)
+
+    def name_of(self, path: str) -> str:
+        """The dotted name under which pytest imports a file (rootdir/conftest aside)."""
+        base = self.base(path)
+        inner = path[len(base) + 1 :] if base else path
+        inner = inner.removesuffix(".py")
+        parts = inner.split("/")
+        if parts[-1] == "__init__":
+            parts.pop()
+        return ".".join(parts)
+
+    def base(self, path: str) -> str:
+        """The first folder upwards from the file that is no package."""
+        folder = dirname(path)
+        found = self._bases.get(folder)
+        if found is None:
+            found = folder
+            while found and self._has(found, "__init__.py"):
+                found = dirname(found)
+            self._bases[folder] = found
+        return found
+
+    def relative(self, module: str, importer: str, level: int) -> str | None:
+        """The file or folder that a relative import means, found beside the importing file."""
+        folder = dirname(importer)
+        for _ in range(level - 1):
+            folder = normpath(join(folder, "..")) if folder else ".."
+        folder = "" if folder == "." else folder
+        return self._module_in(folder, module) if module else self._package(folder)
+
+    def find(self, module: str, importer: str) -> str | None:
+        """The path of a first-party module's file, or its folder for a namespace package."""
+        base = self.base(importer) if importer else ""
+        key = (module, base)
+        if key in self._found:
+            return self._found[key]
+        answer = None
+        for folder in dict.fromkeys((base, *self._roots)):
+            answer = self._module_in(folder, module)
+            if answer is not None and answer.endswith(".py"):
+                break
+        self._found[key] = answer
+        return answer
+
+    def installed(self, module: str) -> str | None:
+        """The file of a module in the environment that was found, if its source is there."""
+        if self._find_installed is None:
+            return None
+        if module not in self._installed:
+            self._installed[module] = self._find_installed(module)
+        return self._installed[module]
+
+    def submodule(self, package: str, name: str) -> str | None:
+        """The file or folder of a package's submodule; the package by its file or folder."""
+        folder = dirname(package) if package.endswith(".py") else package
+        if package.endswith(".py") and not package.endswith("__init__.py"):
+            return None
+        return self._module_in(folder, name)
+
+    def is_first_party(self, module: str, importer: str) -> bool:
+        """Whether the module's top-level package lies in the tree."""
+        found = self.find(module.partition(".")[0], importer)
+        return found is not None
+
+    def has_other_form(self, module: str, importer: str) -> bool:
+        """Whether a compiled or generated module of this name may exist (`.so`, `.pyx`, ...)."""
+        base = self.base(importer)
+        inner, _, name = module.replace(".", "/").rpartition("/")
+        for folder in dict.fromkeys((base, *self._roots)):
+            listing = self._listing(join(folder, inner) if inner else folder)
+            if listing and any(
+                entry.partition(".")[0] == name and not entry.endswith((".py", ".md"))
+                for entry, is_dir in listing.items()
+                if not is_dir
+            ):
+                return True
+        return False
+
+    def _module_in(self, folder: str, module: str) -> str | None:
+        parts = module.split(".")
+        for index, part in enumerate(parts):
+            last = index == len(parts) - 1
+            inner = f"{folder}/{part}" if folder else part
+            if self._is_dir(folder, part):
+                package = self._package(inner)
+                if last and (package is not None and package.endswith(".py")):
+                    return package
+                if last and self._has(folder, f"{part}.py"):
+                    return f"{inner}.py"
+                if last:
+                    return inner
+            elif last and self._has(folder, f"{part}.py"):
+                return f"{inner}.py"
+            else:
+                return None
+            folder = inner
+        return None
+
+    def _package(self, folder: str) -> str | None:
+        if self._has(folder, "__init__.py"):
+            return f"{folder}/__init__.py" if folder else "__init__.py"
+        return folder if self._listing(folder) is not None else None
+
+    def _is_dir(self, folder: str, name: str) -> bool:
+        listing = self._listing(folder)
+        return bool(listing and listing.get(name))
+
+    def _has(self, folder: str, name: str) -> bool:
+        listing = self._listing(folder)
+        return listing is not None and listing.get(name) is False
+
+    def _listing(self, folder: str) -> dict[str, bool] | None:
+        """A folder's entries and whether each is a folder itself; None when unreadable."""
+        if folder not in self._folders:
+            try:
+                with os.scandir(f"{self._root}/{folder}" if folder else self._root) as entries:
+                    self._folders[folder] = {entry.name: entry.is_dir() for entry in entries}
+            except OSError:
+                self._folders[folder] = None
+        return self._folders[folder]

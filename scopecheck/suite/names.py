@@ -1,0 +1,493 @@
+"""Evaluates names and expressions of the files read, as far as fixtures and tests need it.
+
+A small abstract interpreter: it follows imports, aliases, partials, wrappers and factories to what
+a name stands for, runs nothing, and answers UNKNOWN where only running code can tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from scopecheck.facts import (
+    Attribute,
+    Binding,
+    Call,
+    Choice,
+    ClassRef,
+    Const,
+    Deleted,
+    Extended,
+    FunctionRef,
+    Guard,
+    Import,
+    Items,
+    Joined,
+    Mapping,
+    Name,
+    Star,
+)
+from scopecheck.suite import calls
+from scopecheck.suite.values import (
+    MISSING,
+    UNKNOWN,
+    ClassValue,
+    Dictionary,
+    External,
+    FunctionValue,
+    Literal,
+    ModuleValue,
+    PackageValue,
+    Sequence,
+    strings_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from scopecheck.facts import BoundValue, Class, Expression, FileFacts
+    from scopecheck.suite.modules import Modules
+    from scopecheck.suite.values import Value
+
+_MAX_DEPTH = 40
+# What `from pytest import *` brings, as far as it matters here (pytest's own `__all__`).
+_PYTEST_NAMES = ("fixture", "mark", "param", "importorskip", "skip", "yield_fixture", "raises")
+
+
+class Namespace:
+    """The names of a module, a class body or a called function, each with its bindings in order.
+
+    complete: False where names may exist that cannot be seen (`globals()[...]`, a star import of
+        what was not read).
+    """
+
+    __slots__ = ("_busy", "_memo", "bindings", "class_", "complete", "facts", "parent", "values")
+
+    def __init__(
+        self,
+        facts: FileFacts,
+        bindings: Iterable[Binding],
+        parent: Namespace | None = None,
+        values: dict[str, Value] | None = None,
+        class_: Class | None = None,
+    ) -> None:
+        self.facts = facts
+        self.parent = parent
+        self.class_ = class_
+        self.values = values or {}
+        self.bindings: dict[str, list[Binding]] = {}
+        self.complete = True
+        self._memo: dict[str, Value] = {}
+        self._busy: set[str] = set()
+        for binding in bindings:
+            self.add(binding)
+
+    def add(self, binding: Binding) -> None:
+        """Take in the next binding in source order."""
+        if binding.guard.never:
+            return
+        if binding.name == "?":
+            if not binding.target:
+                self.complete = False
+            return
+        if binding.target:
+            return
+        self.bindings.setdefault(binding.name, []).append(binding)
+
+    @property
+    def path(self) -> str:
+        """The file that the names stand in."""
+        return self.facts.path
+
+
+class Evaluator:
+    """Follows names through the files of one suite.
+
+    Args:
+        load: the facts of a file by path, None when it was not read or has none.
+        modules: the module search path.
+        fixture_decorators: dotted names of decorators that the configuration says make fixtures.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[str], FileFacts | None],
+        modules: Modules,
+        fixture_decorators: Iterable[str] = (),
+    ) -> None:
+        self._load = load
+        self.modules = modules
+        self.fixture_decorators = frozenset(fixture_decorators)
+        self._modules: dict[str, Namespace | None] = {}
+        self._starred: set[str] = set()
+        self._class_spaces: dict[tuple[str, int], Namespace] = {}
+        self._depth = 0
+
+    # -- namespaces ------------------------------------------------------------------------
+
+    def module(self, path: str) -> Namespace | None:
+        """A module's namespace, star imports expanded; None for a file that was not read."""
+        if path in self._modules:
+            return self._modules[path]
+        facts = self._load(path)
+        if facts is None or facts.error is not None:
+            self._modules[path] = None
+            return None
+        space = Namespace(facts, ())
+        self._modules[path] = space
+        for binding in facts.bindings:
+            value = binding.value
+            if isinstance(value, Import) and value.name == "*" and not binding.guard.never:
+                self._expand_star(space, binding, value)
+            else:
+                space.add(binding)
+        return space
+
+    def _expand_star(self, space: Namespace, binding: Binding, star: Import) -> None:
+        source = self._imported_module(star.module, space.path, star.level)
+        names: tuple[str, ...] | None = None
+        if isinstance(source, ModuleValue):
+            other = self.module(source.path)
+            names = self.exported(other) if other is not None else None
+            if other is not None and not other.complete:
+                space.complete = False
+        elif isinstance(source, External) and source.name == "pytest":
+            names = _PYTEST_NAMES
+        if names is None:
+            space.complete = space.complete and isinstance(source, External) and (
+                source.name.partition(".")[0] in _PLAIN_LIBRARIES
+            )
+            return
+        for name in names:
+            value = Import(star.module, name, star.level)
+            space.add(Binding(name, value, binding.span, binding.guard))
+
+    def exported(self, space: Namespace) -> tuple[str, ...]:
+        """The names that `from module import *` brings: `__all__`, else what has no `_` before."""
+        if "__all__" in space.bindings:
+            names = strings_of(self.lookup(space, "__all__"))
+            if names is not None:
+                return names
+            space.complete = False
+            return ()
+        return tuple(name for name in space.bindings if not name.startswith("_"))
+
+    def class_space(self, value: ClassValue) -> Namespace:
+        """The names of a class body."""
+        key = (value.module, value.index)
+        space = self._class_spaces.get(key)
+        if space is None:
+            class_ = value.class_
+            space = Namespace(value.env.facts, class_.bindings, value.env, class_=class_)
+            self._add_attached(space, value)
+            self._class_spaces[key] = space
+        return space
+
+    def _add_attached(self, space: Namespace, value: ClassValue) -> None:
+        """Take in `Class.name = value` and `setattr(Class, "name", value)` of the same module."""
+        for binding in value.env.facts.bindings:
+            if binding.target == (value.class_.name,):
+                if binding.name == "?":
+                    space.complete = False
+                elif not binding.guard.never:
+                    plain = Binding(binding.name, binding.value, binding.span, binding.guard)
+                    space.bindings.setdefault(binding.name, []).append(plain)
+
+    # -- names ---------------------------------------------------------------------------------
+
+    def lookup(self, space: Namespace, name: str) -> Value:
+        """What a name stands for at the end of its namespace's code; MISSING if it has none.
+
+        Where a name is bound under conditions that are not known, the answer is the value that all
+        of its possible bindings share, else UNKNOWN.
+        """
+        if name in space.values:
+            return space.values[name]
+        memo = space._memo.get(name)
+        if memo is not None:
+            return memo
+        bindings = space.bindings.get(name)
+        if not bindings:
+            return MISSING
+        if name in space._busy or self._depth > _MAX_DEPTH:
+            return UNKNOWN
+        space._busy.add(name)
+        self._depth += 1
+        try:
+            value = self._last(space, name, bindings)
+        finally:
+            space._busy.discard(name)
+            self._depth -= 1
+        space._memo[name] = value
+        return value
+
+    def _last(self, space: Namespace, name: str, bindings: list[Binding]) -> Value:
+        index = len(bindings) - 1
+        extended: list[Expression] = []
+        while index >= 0 and isinstance(bindings[index].value, Extended):
+            value = bindings[index].value
+            assert isinstance(value, Extended)
+            extended.append(value.value)
+            index -= 1
+        if extended:
+            base = self._last(space, name, bindings[: index + 1]) if index >= 0 else UNKNOWN
+            for expression in reversed(extended):
+                base = calls.joined(base, self.evaluate(expression, space))
+            return base
+        candidates: list[Binding] = []
+        fallbacks: list[Binding] = []
+        for binding in reversed(bindings):
+            if binding.guard.branch == "except":
+                fallbacks.append(binding)
+                continue
+            candidates.append(binding)
+            if binding.guard.branch == "":
+                break
+        chosen = candidates or fallbacks[-1:]
+        values = [self.bound(binding, space) for binding in chosen]
+        first = values[0]
+        if all(value == first for value in values[1:]):
+            return first
+        known = [value for value in values if value != MISSING]
+        return known[0] if len(known) == 1 else UNKNOWN
+
+    def bound(self, binding: Binding, space: Namespace) -> Value:
+        """The value that one binding gives its name."""
+        value: BoundValue = binding.value
+        if isinstance(value, Import):
+            return self.imported(value, space.path, binding.name)
+        if isinstance(value, Deleted):
+            return MISSING
+        if isinstance(value, Extended):
+            return UNKNOWN
+        if isinstance(value, Name) and value.parts == (binding.name,) and space.parent is not None:
+            return self._outer(space.parent, binding.name)
+        return self.evaluate(value, space)
+
+    def imported(self, value: Import, importer: str, bound_name: str) -> Value:
+        """What an import statement binds."""
+        if value.name is None:
+            if "." in value.module and bound_name == value.module.partition(".")[0]:
+                return self._imported_module(bound_name, importer, 0)
+            return self._imported_module(value.module, importer, 0)
+        source = self._imported_module(value.module, importer, value.level)
+        return self.attribute(source, value.name, importer)
+
+    def _imported_module(self, module: str, importer: str, level: int) -> Value:
+        modules = self.modules
+        if level:
+            found = modules.relative(module, importer, level)
+            name = modules.absolute(module, importer, level) or module
+            if found is None:
+                return UNKNOWN
+        else:
+            found, name = modules.find(module, importer), module
+            if found is None or not found.endswith(".py"):
+                installed = self._installed(module)
+                if installed is not None:
+                    return ModuleValue(installed, module)
+            if found is None:
+                return External(module)
+        if found.endswith(".py"):
+            return ModuleValue(found, name)
+        return PackageValue(found, name)
+
+    def _installed(self, module: str) -> str | None:
+        """The file of an installed module worth reading: one that may hold fixtures or bases."""
+        top = module.partition(".")[0]
+        if top in _PLAIN_LIBRARIES or top in _KNOWN_EXTERNALS:
+            return None
+        if not any(word in module for word in ("test", "fixture", "conftest", "plugin")):
+            return None
+        return self.modules.installed(module)
+
+    def attribute(self, owner: Value, name: str, importer: str) -> Value:
+        """`owner.name`, for modules, classes and what is external."""
+        match owner:
+            case External():
+                return calls.external(f"{owner.name}.{name}")
+            case ModuleValue():
+                space = self.module(owner.path)
+                if space is None:
+                    return UNKNOWN
+                value = self.lookup(space, name)
+                if value is not MISSING and value != MISSING:
+                    return value
+                inner = self.modules.submodule(owner.path, name)
+                if inner is not None:
+                    full = f"{owner.name}.{name}"
+                    if inner.endswith(".py"):
+                        return ModuleValue(inner, full)
+                    return PackageValue(inner, full)
+                if not space.complete or "__getattr__" in space.bindings:
+                    return UNKNOWN
+                return MISSING
+            case PackageValue():
+                inner = self.modules.submodule(owner.folder, name)
+                if inner is None:
+                    return MISSING
+                full = f"{owner.name}.{name}"
+                return (
+                    ModuleValue(inner, full)
+                    if inner.endswith(".py")
+                    else PackageValue(inner, full)
+                )
+            case ClassValue():
+                return self.lookup(self.class_space(owner), name)
+        return calls.attribute(owner, name)
+
+    def _outer(self, space: Namespace | None, name: str) -> Value:
+        """A name as code inside the namespace sees it, class bodies between left out."""
+        while space is not None:
+            value = self.lookup(space, name)
+            if value != MISSING:
+                return value
+            if not space.complete:
+                return UNKNOWN
+            space = space.parent
+            while space is not None and space.class_ is not None:
+                space = space.parent
+        return calls.builtin(name)
+
+    # -- expressions ---------------------------------------------------------------------------
+
+    def evaluate(self, expression: Expression, space: Namespace) -> Value:
+        """What an expression stands for in a namespace."""
+        match expression:
+            case Name():
+                value = self._outer(space, expression.parts[0])
+                for part in expression.parts[1:]:
+                    value = self.attribute(value, part, space.path)
+                    if value == MISSING:
+                        return UNKNOWN
+                return value
+            case Const():
+                return Literal(expression.value)
+            case Call():
+                return self._call(expression, space)
+            case FunctionRef():
+                return self.function(expression, space)
+            case ClassRef():
+                return self._class(expression, space)
+            case Items():
+                return self._items(expression, space)
+            case Attribute():
+                value = self.evaluate(expression.value, space)
+                return self.attribute(value, expression.attr, space.path)
+            case Mapping():
+                return Dictionary(
+                    tuple((key, self.evaluate(value, space)) for key, value in expression.items)
+                )
+            case Joined():
+                left = self.evaluate(expression.left, space)
+                return calls.joined(left, self.evaluate(expression.right, space))
+            case Choice():
+                then = self.evaluate(expression.then, space)
+                other = self.evaluate(expression.other, space)
+                return then if then == other else UNKNOWN
+        return UNKNOWN
+
+    def _items(self, expression: Items, space: Namespace) -> Value:
+        items: list[Value] = []
+        complete = expression.rest == 0
+        for item in expression.items:
+            if isinstance(item, Star):
+                inner = self.evaluate(item.value, space)
+                if isinstance(inner, Sequence) and inner.complete:
+                    items.extend(inner.items)
+                else:
+                    complete = False
+            else:
+                items.append(self.evaluate(item, space))
+        return Sequence(tuple(items), complete)
+
+    def _call(self, expression: Call, space: Namespace) -> Value:
+        if self._depth > _MAX_DEPTH:
+            return UNKNOWN
+        self._depth += 1
+        try:
+            func = self.evaluate(expression.func, space)
+            args: list[Value] = []
+            for arg in expression.args:
+                if isinstance(arg, Star):
+                    inner = self.evaluate(arg.value, space)
+                    if not (isinstance(inner, Sequence) and inner.complete):
+                        args.append(UNKNOWN)
+                        continue
+                    args.extend(inner.items)
+                else:
+                    args.append(self.evaluate(arg, space))
+            keywords: list[tuple[str, Value]] = []
+            for key, argument in expression.keywords:
+                value = self.evaluate(argument, space)
+                if key != "**":
+                    keywords.append((key, value))
+                elif isinstance(value, Dictionary):
+                    keywords.extend(value.items)
+                else:
+                    keywords.append(("**", UNKNOWN))
+            return calls.apply(self, func, tuple(args), tuple(keywords))
+        finally:
+            self._depth -= 1
+
+    def function(self, ref: FunctionRef, space: Namespace) -> Value:
+        """A function with its decorators applied, innermost first."""
+        function = space.facts.functions[ref.index]
+        value: Value = FunctionValue(space.path, function, space, ref.index)
+        for decorator in reversed(function.decorators):
+            applied = self.evaluate(decorator.expression, space)
+            value = calls.apply(self, applied, (value,), ())
+        return value
+
+    def _class(self, ref: ClassRef, space: Namespace) -> Value:
+        class_ = space.facts.classes[ref.index]
+        value: Value = ClassValue(space.path, class_, space, ref.index)
+        for decorator in reversed(class_.decorators):
+            applied = self.evaluate(decorator.expression, space)
+            value = calls.apply(self, applied, (value,), ())
+        return value
+
+    def call_function(
+        self,
+        func: FunctionValue,
+        args: tuple[Value, ...],
+        keywords: tuple[tuple[str, Value], ...],
+    ) -> list[Value]:
+        """What calling a function that was read may return, one value for each `return`."""
+        function = func.function
+        values: dict[str, Value] = {}
+        rest: list[Value] = list(args)
+        extra: dict[str, Value] = {}
+        given = dict(keywords)
+        for parameter in function.parameters:
+            if parameter.kind in ("normal", "positional") and rest:
+                values[parameter.name] = rest.pop(0)
+            elif parameter.kind in ("normal", "keyword") and parameter.name in given:
+                values[parameter.name] = given.pop(parameter.name)
+            elif parameter.kind == "args":
+                values[parameter.name] = Sequence(tuple(rest))
+                rest = []
+            elif parameter.kind == "kwargs":
+                extra = given
+                given = {}
+                unknown = "**" in extra
+                values[parameter.name] = UNKNOWN if unknown else Dictionary(tuple(extra.items()))
+            elif parameter.default:
+                values[parameter.name] = Literal(None) if parameter.name == "fn" else UNKNOWN
+            else:
+                values[parameter.name] = UNKNOWN
+        space = Namespace(func.env.facts, function.bindings, func.env, values)
+        return [self.evaluate(expression, space) for expression in function.returns]
+
+    def with_marks(self, value: FunctionValue, marks: tuple[Value, ...]) -> FunctionValue:
+        """The function under marks given by a `pytestmark` list."""
+        found = tuple(mark for mark in marks if calls.is_mark(mark))
+        return replace(value, marks=(*value.marks, *found))  # type: ignore[arg-type]
+
+
+_PLAIN_LIBRARIES = frozenset(
+    ["asyncio", "collections", "contextlib", "dataclasses", "datetime", "enum", "functools", "itertools", "json", "logging", "math", "os", "pathlib", "random", "re", "socket", "string", "subprocess", "sys", "threading", "time", "types", "typing", "unittest", "uuid", "numpy", "pandas", "sqlalchemy", "django", "flask", "requests", "httpx", "typing_extensions", "ctypes", "tkinter", "decimal", "abc", "io", "shutil", "tempfile", "textwrap", "copy", "operator", "warnings", "hypothesis"]
+)
+_KNOWN_EXTERNALS = frozenset({"pytest", "_pytest", "pytest_asyncio", "pluggy", "hypothesis"})
+
+__all__ = ["Evaluator", "Guard", "Namespace"]

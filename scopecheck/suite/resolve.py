@@ -1,0 +1,303 @@
+"""Resolves what a test requests to the definitions that pytest would set up, and in which order.
+
+Follows `_pytest.fixtures.FixtureManager.getfixtureclosure` and
+`FixtureRequest._get_active_fixturedef` of pytest 9.2, with the differences of earlier versions.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from scopecheck.suite.model import Edge, Fixture, Plan, Problem, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from scopecheck.suite.model import Item, Level, ProblemKind
+
+_MAX_STEPS = 50_000
+
+
+class Resolver:
+    """Makes the plans of one suite's items; items of one shape share one plan.
+
+    Args:
+        version: pytest's, as (major, minor).
+        usefixtures: the names of the ini option.
+    """
+
+    def __init__(self, version: tuple[int, int], usefixtures: Sequence[str]) -> None:
+        self.version = version
+        self._usefixtures = tuple(usefixtures)
+        self._plans: dict[object, Plan] = {}
+        self._visible: dict[tuple[Level, ...], dict[str, tuple[Fixture, ...]]] = {}
+        self._autouse: dict[tuple[Level, ...], tuple[str, ...]] = {}
+
+    @property
+    def plans(self) -> Iterable[Plan]:
+        """Every distinct plan made so far."""
+        return self._plans.values()
+
+    def plan(self, item: Item) -> Plan:
+        """The plan of an item."""
+        # Levels that register nothing decide nothing.
+        levels = tuple(level for level in item.levels if level.fixtures or not level.complete)
+        initial = tuple(
+            dict.fromkeys(
+                (
+                    *self.autouse(levels),
+                    *(request.name for request in item.usefixtures),
+                    *(request.name for request in item.requests),
+                )
+            )
+        )
+        parametrized = item.parametrized
+        key = (
+            levels,
+            initial,
+            tuple(parametrized.direct.items()),
+            tuple(parametrized.indirect.items()),
+            item.testcase,
+        )
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = _Shape(self, levels, initial, item).plan()
+            self._plans[key] = plan
+        return plan
+
+    def autouse(self, levels: tuple[Level, ...]) -> tuple[str, ...]:
+        """The autouse names that apply below the levels, outermost first."""
+        names = self._autouse.get(levels)
+        if names is None:
+            names = (*self._usefixtures, *(name for level in levels for name in level.autouse))
+            self._autouse[levels] = names
+        return names
+
+    def visible(self, levels: tuple[Level, ...], name: str) -> tuple[Fixture, ...]:
+        """The definitions of a name that can be seen from the levels, the one chosen last."""
+        memo = self._visible.setdefault(levels, {})
+        found = memo.get(name)
+        if found is None:
+            found = tuple(
+                fixture for level in levels for fixture in level.fixtures.get(name, ())
+            )
+            memo[name] = found
+        return found
+
+
+class _Request:
+    """The request object of a fixture that is being set up, or of the test (no fixture)."""
+
+    __slots__ = ("fixture", "name", "parent", "scope")
+
+    def __init__(
+        self, parent: _Request | None, fixture: Fixture | None, name: str, scope: Scope | None
+    ) -> None:
+        self.parent = parent
+        self.fixture = fixture
+        self.name = name
+        self.scope = scope
+
+    def chain(self) -> Iterator[_Request]:
+        current: _Request | None = self
+        while current is not None and current.fixture is not None:
+            yield current
+            current = current.parent
+
+    def stack(self) -> tuple[Fixture, ...]:
+        fixtures = [request.fixture for request in self.chain() if request.fixture is not None]
+        fixtures.reverse()
+        return tuple(fixtures)
+
+
+class _Shape:
+    def __init__(
+        self, resolver: Resolver, levels: tuple[Level, ...], initial: tuple[str, ...], item: Item
+    ) -> None:
+        self._resolver = resolver
+        self._version = resolver.version
+        self._levels = levels
+        self._initial = initial
+        self._item = item
+        self._pseudo = {
+            name: _pseudo(name, scope) for name, scope in item.parametrized.direct.items()
+        }
+        self._indirect = item.parametrized.indirect
+        self._definitions: dict[str, tuple[Fixture, ...]] = {}
+        self._active: dict[str, Fixture] = {}
+        self._order: dict[Fixture, None] = {}
+        self._edges: dict[Edge, None] = {}
+        self._problems: list[Problem] = []
+        self._unknown: dict[str, None] = {}
+        self._steps = 0
+        self._open = not item.parametrized.complete or any(not level.complete for level in levels)
+
+    def plan(self) -> Plan:
+        closure = self._closure()
+        top = _Request(None, None, "", None)
+        for name in closure:
+            self._get(top, name)
+        return Plan(
+            tuple(closure),
+            tuple(self._order),
+            tuple(self._edges),
+            tuple(self._problems),
+            tuple(self._unknown),
+        )
+
+    def _defined(self, name: str) -> tuple[Fixture, ...]:
+        """The definitions of a name, with the pseudo-fixture in place of all when parametrized."""
+        found = self._definitions.get(name)
+        if found is None:
+            pseudo = self._pseudo.get(name)
+            found = (
+                (pseudo,) if pseudo is not None else self._resolver.visible(self._levels, name)
+            )
+            self._definitions[name] = found
+        return found
+
+    # -- closure: _pytest.fixtures.FixtureManager.getfixtureclosure ----------------------------
+
+    def _closure(self) -> list[str]:
+        if self._version >= (9, 1):
+            names = list(self._traverse())
+        else:
+            names = self._breadth_first(overridden=self._version >= (9, 0))
+        scopes = {}
+        for name in names:
+            defined = () if name in self._pseudo else self._defined(name)
+            scope = defined[-1].scope if defined else Scope.FUNCTION
+            scopes[name] = Scope.FUNCTION if scope is None else scope
+        return sorted(names, key=lambda name: scopes[name], reverse=True)
+
+    def _traverse(self) -> Iterator[str]:
+        """Names in depth-first order, down the override chains that are requested."""
+        indices: dict[str, int] = {}
+        # A stack of iterators: a chain of fixtures may be longer than Python's own stack.
+        stack: list[tuple[str, int, Iterator[str]]] = [("", 0, iter(self._initial))]
+        while stack:
+            owner, restore, names = stack[-1]
+            name = next(names, None)
+            if name is None:
+                stack.pop()
+                if owner:
+                    indices[owner] = restore
+                continue
+            index = indices.get(name)
+            if index == -1:
+                continue
+            if index is None:
+                yield name
+                indices[name] = index = -1
+            defined = () if name in self._pseudo else self._defined(name)
+            if not defined or -index > len(defined):
+                continue
+            indices[name] = index - 1
+            requests = [request.name for request in defined[index].requests]
+            stack.append((name, index, iter(requests)))
+
+    def _breadth_first(self, *, overridden: bool) -> list[str]:
+        names = dict.fromkeys(self._initial)
+        done: set[str] = set()
+        grown = True
+        while grown:
+            grown = False
+            for name in list(names):
+                if name in done or name in self._pseudo:
+                    continue
+                done.add(name)
+                defined = self._defined(name)
+                for fixture in reversed(defined):
+                    for request in fixture.requests:
+                        if request.name not in names:
+                            names[request.name] = None
+                            grown = True
+                    if not overridden or all(r.name != name for r in fixture.requests):
+                        break
+        return list(names)
+
+    # -- set-up: _pytest.fixtures.FixtureRequest._get_active_fixturedef ------------------------
+
+    def _get(self, top: _Request, name: str) -> None:
+        """Set a name up for the test; an explicit stack stands in for pytest's recursion."""
+        stack: deque[tuple[_Request, Iterator[str]]] = deque([(top, iter((name,)))])
+        while stack:
+            request, names = stack[-1]
+            wanted = next(names, None)
+            if wanted is None:
+                stack.pop()
+                if request.fixture is not None:
+                    self._active[request.name] = request.fixture
+                    self._order[request.fixture] = None
+                continue
+            self._steps += 1
+            if self._steps > _MAX_STEPS:
+                self._unknown["too many fixtures"] = None
+                return
+            inner = self._enter(request, wanted)
+            if inner is not None and inner.fixture is not None:
+                requests = [found.name for found in inner.fixture.requests]
+                stack.append((inner, iter(requests)))
+
+    def _enter(self, request: _Request, name: str) -> _Request | None:
+        if name == "request":
+            return None
+        active = self._active.get(name)
+        if active is not None:
+            self._check(request, active, active.scope)
+            self._edges[Edge(request.fixture, name, active)] = None
+            return None
+        defined = self._defined(name)
+        depth = sum(1 for found in request.chain() if found.name == name)
+        if depth >= len(defined):
+            self._lookup_failed(request, name, bool(defined))
+            return None
+        fixture = defined[-1 - depth]
+        scope = fixture.scope
+        if name in self._indirect and not fixture.pseudo:
+            scope = self._parametrized_scope(self._indirect[name])
+        checked = fixture.scope
+        if self._version < (8, 4) and scope is not None and checked is not None:
+            checked = min(scope, checked)
+        self._check(request, fixture, checked)
+        self._edges[Edge(request.fixture, name, fixture)] = None
+        if not fixture.certain:
+            self._unknown[name] = None
+        return _Request(request, fixture, name, scope)
+
+    def _parametrized_scope(self, given: Scope | tuple[str, ...]) -> Scope | None:
+        if isinstance(given, Scope):
+            return given
+        scopes = [defined[-1].scope for name in given if (defined := self._defined(name))]
+        known = [scope for scope in scopes if scope is not None]
+        return min(known) if known and len(known) == len(scopes) else None
+
+    def _lookup_failed(self, request: _Request, name: str, known: bool) -> None:
+        if self._open and not known:
+            self._unknown[name] = None
+            return
+        kind: ProblemKind = "cycle" if known else "unknown-fixture"
+        certain = all(fixture.certain for fixture in self._defined(name))
+        self._problems.append(Problem(kind, name, request.stack(), certain=certain))
+
+    def _check(self, request: _Request, fixture: Fixture, requested: Scope | None) -> None:
+        asker = request.fixture
+        if asker is None or requested is None or request.scope is None:
+            return
+        if request.scope > requested:
+            self._problems.append(
+                Problem(
+                    "scope-mismatch",
+                    fixture.name,
+                    request.stack(),
+                    fixture,
+                    requested,
+                    request.scope,
+                    certain=asker.certain and fixture.certain,
+                )
+            )
+
+
+def _pseudo(name: str, scope: Scope) -> Fixture:
+    return Fixture(name, scope, (), "function", "parametrize", name, pseudo=True)

@@ -1,0 +1,248 @@
+"""What an expression stands for, as far as it matters for fixtures and tests.
+
+    External("pytest.fixture")       a name outside the files that were read
+    FixtureMarker                    what `pytest.fixture(scope="session")` returns
+    FixtureValue                     a function that a marker was put on
+    MarkValue                        `pytest.mark.usefixtures("db")`
+    FunctionValue, ClassValue        a function or class of a file that was read
+    UNKNOWN                          what only running code can tell
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from scopecheck.facts import Class, Function
+    from scopecheck.suite.names import Namespace
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value that only running code can tell."""
+
+
+UNKNOWN = Unknown()
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """No such name in a namespace that is known in full."""
+
+
+MISSING = Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant."""
+
+    value: str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list, tuple or set; `complete` is False when some items are not known."""
+
+    items: tuple[Value, ...]
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """A dict with constant string keys."""
+
+    items: tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A name that is defined outside the files that were read, by its full dotted path."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What calling something external returned, by the callee's dotted path."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleValue:
+    """A module that was read, by its path; `name` is the dotted name it was imported by."""
+
+    path: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackageValue:
+    """A folder without `__init__.py` (a namespace package), by its path from the root."""
+
+    folder: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkValue:
+    """A pytest mark with its arguments; `called` is False for the bare `pytest.mark.name`."""
+
+    name: str
+    args: tuple[Value, ...] = ()
+    keywords: tuple[tuple[str, Value], ...] = ()
+    called: bool = False
+
+    def keyword(self, name: str) -> Value | None:
+        """The argument given under this keyword."""
+        for key, value in self.keywords:
+            if key == name:
+                return value
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class PartialValue:
+    """`functools.partial(func, ...)`."""
+
+    func: Value
+    args: tuple[Value, ...]
+    keywords: tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FixtureMarker:
+    """The options of a fixture decorator that waits for its function.
+
+    scope, name, autouse: UNKNOWN where only running code can tell; None where not given.
+    spelling: the dotted path of the decorator that pytest or a plugin ships.
+    """
+
+    spelling: str
+    scope: Value | None = None
+    name: Value | None = None
+    autouse: Value | None = None
+    params: Value | None = None
+    loop_scope: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionValue:
+    """A function with what its decorators made of it.
+
+    marks: pytest marks, first applied first.
+    patched: leading parameters that `mock.patch` decorators fill.
+    given_last: parameters from the right that `hypothesis.given` fills; given: those by name.
+    opaque: an unknown decorator was applied, which may change the parameters.
+    wrapped: the function whose signature counts (`functools.wraps`).
+    wrapper: binding by `staticmethod` or `classmethod`.
+    hidden: the fixture that a decorator above `@pytest.fixture` wrapped, if any.
+    """
+
+    module: str
+    function: Function
+    env: Namespace = field(compare=False, hash=False)
+    index: int = -1
+    marks: tuple[MarkValue, ...] = ()
+    patched: int = 0
+    given_last: int = 0
+    given: tuple[str, ...] = ()
+    opaque: bool = False
+    wrapped: FunctionValue | None = None
+    wrapper: str = ""
+    hidden: FixtureValue | None = None
+    bound: tuple[int, tuple[str, ...]] = (0, ())
+
+    def with_mark(self, mark: MarkValue) -> FunctionValue:
+        """The function under one more mark."""
+        return replace(self, marks=(*self.marks, mark))
+
+
+@dataclass(frozen=True, slots=True)
+class FixtureValue:
+    """A fixture: a function under a fixture decorator.
+
+    marks_below: marks put on the function before the decorator; marks_above: after it.
+    """
+
+    function: FunctionValue
+    marker: FixtureMarker
+    marks_above: tuple[MarkValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClassValue:
+    """A class of a file that was read; decorated tells that an unknown decorator was applied."""
+
+    module: str
+    class_: Class
+    env: Namespace = field(compare=False, hash=False)
+    index: int = -1
+    marks: tuple[MarkValue, ...] = ()
+    decorated: bool = False
+    patched: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wraps:
+    """`functools.wraps(func)`, waiting for the wrapper."""
+
+    func: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A `mock.patch` decorator; injects tells whether it fills a leading parameter."""
+
+    injects: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A `hypothesis.given(...)` decorator: how many parameters it fills, and which by name."""
+
+    count: int
+    names: tuple[str, ...]
+    complete: bool = True
+
+
+Value: TypeAlias = (
+    Unknown
+    | Missing
+    | Literal
+    | Sequence
+    | Dictionary
+    | External
+    | Result
+    | ModuleValue
+    | PackageValue
+    | MarkValue
+    | PartialValue
+    | FixtureMarker
+    | FunctionValue
+    | FixtureValue
+    | ClassValue
+    | Wraps
+    | Patch
+    | Given
+)
+
+
+def text_of(value: Value | None) -> str | None:
+    """The value if it is a string."""
+    if isinstance(value, Literal) and isinstance(value.value, str):
+        return value.value
+    return None
+
+
+def strings_of(value: Value | None) -> tuple[str, ...] | None:
+    """The strings of a sequence of strings (or of one string), None when not all are known."""
+    if isinstance(value, Literal) and isinstance(value.value, str):
+        return (value.value,)
+    if isinstance(value, Sequence) and value.complete:
+        found = [text_of(item) for item in value.items]
+        if None not in found:
+            return tuple(item for item in found if item is not None)
+    return None

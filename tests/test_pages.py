@@ -1,0 +1,181 @@
+"""Rule pages as tests: each section is run, and where a page says `proved`, pytest is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scopecheck import rulebook, testing
+from scopecheck.rulebook import Example, ExampleFile, Expected, PageError, Proof
+from scopecheck.testing import oracle
+
+FURTHER = Path(__file__).with_name("suites")
+"""Pages of the same names and form, for what a user need not read."""
+
+RULE_PAGES = sorted(rulebook.pages_folder().glob("*.md"))
+FURTHER_PAGES = sorted(FURTHER.glob("*.md"))
+
+
+def sections() -> list[tuple[Path, Example]]:
+    found = []
+    for page in (*RULE_PAGES, *FURTHER_PAGES):
+        try:
+            found += [(page, example) for example in rulebook.read_examples(page)]
+        except PageError:
+            continue  # test_page says what is wrong
+    return found
+
+
+SECTIONS = sections()
+
+
+@pytest.mark.parametrize("page", RULE_PAGES, ids=lambda page: page.stem)
+def test_page(page: Path) -> None:
+    rulebook.read_rule(page)
+    assert not list(map(str, testing.page_problems(page)))
+
+
+@pytest.mark.parametrize("page", FURTHER_PAGES, ids=lambda page: page.stem)
+def test_further_page(page: Path) -> None:
+    rulebook.find(page.stem)
+    assert rulebook.read_examples(page)
+
+
+@pytest.mark.parametrize(
+    "example", [pytest.param(example, id=example.id) for _, example in SECTIONS]
+)
+def test_section(example: Example, tmp_path: Path) -> None:
+    testing.write_example(example, tmp_path)
+    problems = testing.example_problems(example, tmp_path)
+    assert not problems, "\n".join(map(str, problems))
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(example, id=example.id)
+        for page, example in SECTIONS
+        if testing.needs_proof(example, page)
+    ],
+)
+def test_section_against_pytest(example: Example, tmp_path: Path) -> None:
+    testing.write_example(example, tmp_path)
+    try:
+        problems = testing.proof_problems(example, tmp_path)
+    except oracle.Unavailable as reason:
+        pytest.skip(str(reason))
+    assert not problems, "\n".join(map(str, problems))
+
+
+# The runner itself.
+
+
+def example(
+    text: str, *expected: Expected, proof: Proof | None = None, rule: str = "syntax-error"
+) -> Example:
+    file = ExampleFile("test_example.py", text, 10)
+    return Example(rule, "A section", 1, (file,), expected, {}, proof, ())
+
+
+BROKEN = "\ndef test_a(:\n    pass\n"
+AT_LINE_TWO = Expected("test_example.py", 2, "invalid syntax")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "problems"),
+    [
+        (BROKEN, [AT_LINE_TWO], []),
+        (BROKEN, [], ["syntax-error.md:11: false alarm: test_example.py:2: invalid syntax"]),
+        (
+            BROKEN,
+            [Expected("test_example.py", 2, "klingon")],
+            ["syntax-error.md:11: 'invalid syntax' does not contain 'klingon'"],
+        ),
+        (
+            BROKEN,
+            [AT_LINE_TWO, AT_LINE_TWO],
+            ["syntax-error.md:11: missed alarm of 'invalid syntax' at test_example.py:2"],
+        ),
+        (
+            "def test_a(): ...\n",
+            [Expected("test_example.py", 1)],
+            ["syntax-error.md:10: missed alarm at test_example.py:1"],
+        ),
+    ],
+)
+def test_what_is_found_is_held_against_the_marks(
+    tmp_path: Path, text: str, expected: list[Expected], problems: list[str]
+) -> None:
+    broken = example(text, *expected)
+    testing.write_example(broken, tmp_path)
+    assert list(map(str, testing.example_problems(broken, tmp_path))) == problems
+
+
+PASSING = "def test_a(): ...\n"
+FAILING = "def test_a(nothing): ...\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "proof", "message"),
+    [
+        (PASSING, None, ""),
+        (PASSING, Proof("1 passed"), ""),
+        (PASSING, Proof("1 passed", words=("test_example.py",)), ""),
+        (PASSING, Proof("1 passed", words=("klingon",)), "pytest does not say 'klingon'"),
+        (PASSING, Proof("2 passed"), "pytest says '1 passed', not '2 passed'"),
+        (PASSING, Proof("1 passed, 1 failed"), "pytest says '1 passed', not '1 passed, 1 failed'"),
+        (PASSING, Proof("fine"), "pytest says '1 passed', not 'fine'"),
+        (PASSING, Proof("no tests", ("-k", "nothing")), ""),
+        (PASSING, Proof("usage error", ("--klingon",)), ""),
+        (FAILING, None, "pytest is not content with this section: 1 error"),
+        (FAILING, Proof("1 error", words=("fixture 'nothing' not found",)), ""),
+        (BROKEN, Proof("collection error"), ""),
+        (BROKEN, Proof("1 error"), "pytest says 'collection error', not '1 error'"),
+    ],
+)
+def test_what_pytest_does_is_held_against_the_page(
+    tmp_path: Path, text: str, proof: Proof | None, message: str
+) -> None:
+    section = example(text, proof=proof)
+    testing.write_example(section, tmp_path)
+    problems = testing.proof_problems(section, tmp_path)
+    assert len(problems) == bool(message)
+    assert all(problem.message.startswith(message) for problem in problems)
+
+
+def test_firing_section_of_a_proved_rule_needs_a_proof(tmp_path: Path) -> None:
+    (problem,) = testing.proof_problems(example(BROKEN, AT_LINE_TWO), tmp_path)
+    assert "a proved rule needs a `pytest` block" in problem.message
+
+
+def test_version_that_no_interpreter_has(tmp_path: Path) -> None:
+    with pytest.raises(oracle.Unavailable, match=r"no interpreter has pytest 0\.1"):
+        oracle.run(tmp_path, (), {"pytest": "0.1"})
+
+
+def test_plugins_are_loaded_only_where_they_are_named(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text("async def test_a(): ...\n", encoding="utf-8")
+    assert oracle.run(tmp_path, (), {}).summary == "1 failed"
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n", encoding="utf-8")
+    version = oracle.installed("pytest-asyncio")
+    assert oracle.run(tmp_path, (), {"pytest_asyncio": version}).summary == "1 passed"
+
+
+def test_bless_rewrites_and_adds_proofs(tmp_path: Path) -> None:
+    page = tmp_path / "syntax-error.md"
+    page.write_text(
+        "# syntax-error\n\n## One\n\n```py\ndef test_a(: ...  # error\n```\n\n## Two\n\n"
+        "```py\ndef test_b(): ...\n```\n\n```pytest\n$ pytest -x\n7 failed\ntest_example.py\n```\n",
+        encoding="utf-8",
+    )
+    for number, section in enumerate(rulebook.read_examples(page)):
+        folder = tmp_path / str(number)
+        testing.write_example(section, folder)
+        assert testing.bless(page, section, folder)
+        assert not testing.bless(page, rulebook.read_examples(page)[number], folder)
+    assert page.read_text(encoding="utf-8") == (
+        "# syntax-error\n\n## One\n\n```py\ndef test_a(: ...  # error\n```\n\n"
+        "```pytest\ncollection error\n```\n\n## Two\n\n"
+        "```py\ndef test_b(): ...\n```\n\n```pytest\n$ pytest -x\n1 passed\ntest_example.py\n```\n"
+    )
