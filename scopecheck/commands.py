@@ -289,11 +289,10 @@ def _provide(project: Project, file: Path, data: bytes) -> None:
 
 def _files(project: Project, paths: Sequence[Path]) -> list[str]:
     try:
-        suites = project.suites(paths)
+        project.suites(paths)
     except DiscoveryError as error:
         raise Refused(str(error)) from None
-    del suites
-    return sorted(path for path in project.load.paths if not path.startswith("../"))
+    return project.own_files
 
 
 def _say_whole_suites(project: Project) -> None:

@@ -2,16 +2,15 @@
 
 A path is left out as it would be for users of ruff: what git ignores is not looked at, although
 pytest, which knows nothing of git, would collect it. A `.gitignore` counts for its own folder and
-those below; the nearest one that says anything about a path decides. Patterns of `exclude` are
-written like lines of a `.gitignore` in the root. Folders that were named on the command line are
-never left out themselves.
+those below; the nearest one that says anything about a path decides, and in it the last line.
+Patterns of `exclude` are written like lines of a `.gitignore` in the root. Folders that were named
+on the command line are never left out themselves.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from fnmatch import translate
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -22,71 +21,110 @@ if TYPE_CHECKING:
 
 Reason: TypeAlias = Literal["excluded", "gitignored"]
 
-_MAGIC = re.compile(r"[*?\[\\]")
+_MAGIC = re.compile(r"[*?]")
+_HARD = re.compile(r"[\[\\]|[^/]\*\*|\*\*[^/]")
+"""What only pathspec is asked about: character classes, escapes, `**` within a name."""
+_PIECES = re.compile(r"\*\*/|/\*\*$|\*\*|\*|\?")
+
+
+class _Group:
+    """Lines that all say the same, "leave out" or "keep", so that their order does not matter.
+
+    Most lines are a bare name or `*.suffix`. They are answered here, because importing pathspec
+    takes longer than reading a small suite.
+    """
+
+    def __init__(self, keep: bool, lines: Sequence[str]) -> None:
+        self.keep = keep
+        self._names: set[str] = set()
+        self._folder_names: set[str] = set()
+        self._spec: pathspec.GitIgnoreSpec | None = None
+        globs: list[str] = []
+        paths: list[str] = []
+        folder_paths: list[str] = []
+        hard: list[str] = []
+        for line in lines:
+            bare = line.rstrip("/")
+            only_folders = bare != line
+            if bare.startswith("**/") and "/" not in bare[3:]:
+                bare = bare[3:]
+            if not bare or _HARD.search(bare):
+                hard.append(line)
+            elif "/" in bare or bare == "**" or (only_folders and _MAGIC.search(bare)):
+                anchored = "/" in bare
+                regex = ("" if anchored else "(?:.+/)?") + _regex(bare.removeprefix("/"))
+                (folder_paths if only_folders else paths).append(regex)
+            elif _MAGIC.search(bare):
+                globs.append(_regex(bare))
+            else:
+                (self._folder_names if only_folders else self._names).add(bare)
+        self._globs = _compiled(globs)
+        self._paths = _compiled(paths)
+        self._folder_paths = _compiled(folder_paths)
+        if hard:
+            from pathspec import GitIgnoreSpec
+
+            self._spec = GitIgnoreSpec.from_lines(hard)
+
+    def match(self, inner: str, name: str, is_folder: bool) -> bool:
+        """Whether a line fits; `inner` is the path from the folder of the lines."""
+        if name in self._names or (self._globs is not None and self._globs.match(name)):
+            return True
+        if self._paths is not None and self._paths.match(inner):
+            return True
+        if is_folder and (
+            name in self._folder_names
+            or (self._folder_paths is not None and self._folder_paths.match(inner))
+        ):
+            return True
+        return self._spec is not None and self._spec.match_file(inner + "/" if is_folder else inner)
 
 
 class Patterns:
-    """The lines of one `.gitignore`, or of `exclude`, for paths below one folder.
-
-    Most lines are a bare name or `*.suffix`. Those are answered without pathspec, which costs more
-    to import than a small suite takes to read.
-    """
+    """The lines of one `.gitignore`, or of `exclude`, for paths below one folder."""
 
     def __init__(self, folder: str, lines: Sequence[str]) -> None:
-        self._prefix = folder if folder.endswith(os.sep) else folder + os.sep
-        self._names: set[str] = set()
-        self._folder_names: set[str] = set()
-        self._paths: set[str] = set()
-        self._globs: re.Pattern[str] | None = None
-        self._spec: pathspec.GitIgnoreSpec | None = None
-        lines = [line for line in lines if line.strip() and not line.startswith("#")]
-        rest = lines if any(line.startswith("!") for line in lines) else self._sort(lines)
-        if rest:
-            from pathspec import GitIgnoreSpec
-
-            self._spec = GitIgnoreSpec.from_lines(rest)
+        self._cut = len(folder if folder.endswith(os.sep) else folder + os.sep)
+        self._groups: list[_Group] = []
+        alike: list[str] = []
+        keep = False
+        for raw in (*lines, None):
+            line = "" if raw is None else _stripped(raw)
+            if raw is not None and (not line or line.startswith("#")):
+                continue
+            if raw is None or line.startswith("!") != keep:
+                if alike:
+                    self._groups.insert(0, _Group(keep, alike))
+                alike, keep = [], not keep
+            alike.append(line.removeprefix("!"))
 
     def match(self, path: str, name: str, is_folder: bool) -> bool | None:
         """Whether the path is left out; None if no line says anything about it."""
-        if name in self._names or (is_folder and name in self._folder_names):
-            return True
-        if self._globs is not None and self._globs.match(name):
-            return True
-        if not self._paths and self._spec is None:
-            return None
-        inner = path[len(self._prefix) :].replace(os.sep, "/")
-        if inner in self._paths or (is_folder and inner + "/" in self._paths):
-            return True
-        if self._spec is None:
-            return None
-        return self._spec.check_file(inner + "/" if is_folder else inner).include
+        inner = path[self._cut :].replace(os.sep, "/")
+        for group in self._groups:
+            if group.match(inner, name, is_folder):
+                return not group.keep
+        return None
 
-    def _sort(self, lines: Sequence[str]) -> list[str]:
-        """Puts the plain lines where they are answered fast, and returns the others."""
-        globs: list[str] = []
-        rest: list[str] = []
-        for raw in lines:
-            line = raw.rstrip()
-            bare = line.rstrip("/")
-            if bare.startswith("**/") and "/" not in bare[3:]:
-                bare = bare[3:]
-            if "\\" in bare or not bare:
-                rest.append(raw)
-            elif "/" not in bare and _MAGIC.search(bare):
-                if line.endswith("/"):
-                    rest.append(raw)
-                else:
-                    globs.append(bare)
-            elif "/" not in bare:
-                (self._folder_names if line.endswith("/") else self._names).add(bare)
-            elif not _MAGIC.search(bare):
-                inner = bare.removeprefix("/")
-                self._paths.add(inner + "/" if line.endswith("/") else inner)
-            else:
-                rest.append(raw)
-        if globs:
-            self._globs = re.compile("|".join(translate(one) for one in globs))
-        return rest
+
+def _stripped(line: str) -> str:
+    """A line without its end and trailing spaces, unless the last one is escaped."""
+    line = line.rstrip("\r\n")
+    bare = line.rstrip(" ")
+    return bare + " " if bare.endswith("\\") and bare != line else bare
+
+
+def _regex(pattern: str) -> str:
+    pieces = {"**/": "(?:.+/)?", "/**": "/.+", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    text, position = "", 0
+    for match in _PIECES.finditer(pattern):
+        text += re.escape(pattern[position : match.start()]) + pieces[match[0]]
+        position = match.end()
+    return text + re.escape(pattern[position:]) + r"\Z"
+
+
+def _compiled(regexes: Sequence[str]) -> re.Pattern[str] | None:
+    return re.compile("|".join(f"(?:{one})" for one in regexes), re.DOTALL) if regexes else None
 
 
 class Excluder:
@@ -94,7 +132,7 @@ class Excluder:
 
     def __init__(self, root: Path, exclude: Sequence[str], respect_gitignore: bool) -> None:
         self._exclude = Patterns(str(root), exclude) if exclude else None
-        self._root = str(root) + os.sep
+        self._root = str(root).rstrip(os.sep) + os.sep
         self._gitignore = respect_gitignore
         self._chains: dict[str, tuple[Patterns, ...]] = {}
 
@@ -107,37 +145,31 @@ class Excluder:
         ):
             return "excluded"
         if self._gitignore:
-            for patterns in self._chain(os.path.dirname(path)):  # noqa: PTH120 - the hot loop
+            for patterns in self._chain(path[: -len(name) - 1]):
                 decided = patterns.match(path, name, is_folder)
                 if decided is not None:
                     return "gitignored" if decided else None
         return None
 
     def _chain(self, folder: str) -> tuple[Patterns, ...]:
-        """The patterns for a folder's entries, nearest first, from the repository's top on."""
+        """The patterns for a folder's entries, nearest first, up to the repository's top."""
         chain = self._chains.get(folder)
         if chain is None:
-            parent = os.path.dirname(folder)  # noqa: PTH120
-            top = parent == folder or os.path.exists(folder + "/.git")  # noqa: PTH110
+            parent, _, name = folder.rpartition(os.sep)
+            top = not parent or os.path.exists(folder + "/.git")  # noqa: PTH110 - the hot loop
             outer = () if top else self._chain(parent)
-            if not top and outer and self._left_out(outer, folder):
-                # An ignored folder whose files are named all the same has only its own rules.
+            if any(one.match(folder, name, True) for one in outer):
+                # An ignored folder whose files are looked at all the same has only its own rules.
                 outer = ()
             own = _read_lines(folder + "/.gitignore")
             chain = (Patterns(folder, own), *outer) if own else outer
             self._chains[folder] = chain
         return chain
 
-    @staticmethod
-    def _left_out(chain: tuple[Patterns, ...], folder: str) -> bool:
-        name = folder.rpartition(os.sep)[2]
-        decided = (patterns.match(folder, name, True) for patterns in chain)
-        return next((one for one in decided if one is not None), False)
-
 
 def _read_lines(path: str) -> list[str]:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-            return file.read().splitlines()
+            return file.read().split("\n")
     except OSError:
         return []

@@ -371,12 +371,20 @@ class _Relative:
 
 
 def _existing(config: PytestConfig) -> list[Path]:
-    """The paths that a run collects, without those that another one holds (since 9.0)."""
+    """The paths that a run collects.
+
+    Since 9.0 an argument inside another one adds nothing. From 8.0 to 8.4 it is the outer one that
+    is lost: `pytest tests tests/unit` collects `tests/unit` alone.
+    """
     paths: dict[Path, None] = {}
     for word in config.args:
         path = absolute(config.invocation_dir / word.split("::", 1)[0])
         if path.exists():
             paths[path] = None
-    if version_pair(config.version) < (9, 0):
-        return list(paths)
-    return [path for path in paths if paths.keys().isdisjoint(path.parents)]
+    version = version_pair(config.version)
+    if version >= (9, 0):
+        return [path for path in paths if paths.keys().isdisjoint(path.parents)]
+    if version >= (8, 0):
+        outer = {parent for path in paths for parent in path.parents}
+        return [path for path in paths if path not in outer]
+    return list(paths)

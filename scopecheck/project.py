@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scopecheck.files import ConftestIgnores, discover
 from scopecheck.loader import Loader
+from scopecheck.plugins import (
+    Environment,
+    FolderCache,
+    LoadedPlugin,
+    PluginSet,
+    find_environment,
+    find_module,
+    named_plugins,
+    plugins_in_force,
+    resolve_version,
+    stated_versions,
+)
 from scopecheck.suite import PluginSource, Suite, build
+from scopecheck.suite.link import Plugins
 from scopecheck.suite.modules import Modules
 from scopecheck.suite.names import Evaluator
 from scopecheck.suite.values import MISSING, strings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from scopecheck.config import Settings
     from scopecheck.files import SuiteFiles
@@ -35,6 +49,8 @@ class Project:
         self.settings = settings
         self.load = Loader(root, jobs)
         self.whole: list[tuple[str, str]] = []
+        self._environments: dict[Path, Environment | None] = {}
+        self._stated: FolderCache = {}
 
     def files(self, paths: Sequence[Path]) -> list[SuiteFiles]:
         """The suites that the paths stand for, unread but for their conftests."""
@@ -46,20 +62,91 @@ class Project:
         ]
         return found
 
+    @property
+    def own_files(self) -> list[str]:
+        """The files read that lie below the root and are not installed packages."""
+        return sorted(
+            path
+            for path in self.load.paths
+            if not path.startswith("../") and "site-packages/" not in path
+        )
+
     def suites(self, paths: Sequence[Path]) -> list[Suite]:
         """The suites that the paths stand for, linked."""
         return [self.link(files) for files in self.files(paths)]
 
     def pytest_version(self, folder: Path) -> str:
         """The version of pytest that runs in a folder."""
-        return "9.2.0"
+        stated = stated_versions(self.root, folder, self._stated)
+        environment = self.environment(folder)
+        return resolve_version("pytest", self.settings.plugins, environment, stated).version
+
+    def environment(self, folder: Path) -> Environment | None:
+        """The environment in which a folder's tests run, if there is one to be seen.
+
+        Raises:
+            EnvironmentError: the one that the settings name cannot be read.
+        """
+        if folder not in self._environments:
+            python = Path(self.settings.python) if self.settings.python else None
+            if python is not None and not python.is_absolute():
+                python = self.root / python
+            self._environments[folder] = find_environment(self.root, python, start=folder)
+        return self._environments[folder]
+
+    def plugins(self, files: SuiteFiles) -> PluginSet:
+        """The plugins that pytest would register for a suite, before any conftest."""
+        config = files.config
+        return plugins_in_force(
+            self.root,
+            config.rootdir,
+            settings_plugins=self.settings.plugins,
+            environment=self.environment(config.rootdir),
+            stated=stated_versions(self.root, config.rootdir, self._stated),
+            names=config.plugins,
+            blocked=config.blocked,
+            import_paths=(config.rootdir, *config.pythonpath),
+        )
 
     def link(self, files: SuiteFiles) -> Suite:
         """One suite, linked."""
-        version = (9, 2)
-        return build(
-            self.root, files, self.load, version, _builtin(), lambda name, path: None
+        found = self.plugins(files)
+        paths = (files.config.rootdir, *files.config.pythonpath)
+        environment = found.environment
+
+        def source(plugin: LoadedPlugin) -> PluginSource:
+            path = None if plugin.path is None else _relative(self.root, plugin.path)
+            return PluginSource(
+                plugin.name, plugin.dist, plugin.fixtures, path, plugin.readable, plugin.module
+            )
+
+        def named(name: str) -> list[PluginSource]:
+            return [source(plugin) for plugin in named_plugins(name, found, paths)]
+
+        def installed(module: str) -> str | None:
+            assert environment is not None
+            path = find_module(environment, module)
+            return None if path is None else _relative(self.root, path)
+
+        plugins = Plugins(
+            start=tuple(source(plugin) for plugin in found.plugins),
+            late=tuple(source(plugin) for plugin in found.late),
+            possible=found.possible,
+            unknown=found.unknown_sources,
+            ambiguous=found.ambiguous,
+            named=named,
+            installed=None if environment is None else installed,
+            known_fixtures=tuple(
+                known if isinstance(known, str) else known.name
+                for known in self.settings.known_fixtures
+            ),
+            fixture_decorators=tuple(
+                known if isinstance(known, str) else known.name
+                for known in self.settings.fixture_decorators
+            ),
+            anyio=found.in_force("anyio"),
         )
+        return build(self.root, files, self.load, found.pytest.number[:2], plugins)
 
     def _conftest_ignores(self, path: Path) -> ConftestIgnores:
         """What a conftest says about what is collected."""
@@ -87,24 +174,4 @@ class Project:
 
 
 def _relative(root: Path, path: Path) -> str:
-    import os
-
     return os.path.relpath(path, root).replace(os.sep, "/")
-
-
-def _builtin() -> list[PluginSource]:
-    import json
-    from pathlib import Path
-    from types import SimpleNamespace
-
-    table = json.loads((Path(__file__).parent / "data/plugins.json").read_text())["plugins"]["pytest"]
-    out = []
-    for row in table["releases"][-1]["fixtures"]:
-        name, scope, kind, _module, _line, *rest = row
-        out.append(
-            SimpleNamespace(
-                name=name, scope=scope, kind=kind, requests=tuple(rest[0] if rest else ()),
-                plugin="pytest", autouse=bool(rest[1:2] and rest[1]), has_params=False,
-            )
-        )
-    return [PluginSource("pytest", tuple(out))]

@@ -121,7 +121,7 @@ class ConfigFiles:
         self._texts: dict[Path, str | None] = {}
         self._tables: dict[tuple[Path, bool, bool], ConfigTable | None] = {}
         self._ini: dict[Path, dict[str, IniSection] | IniError] = {}
-        self._toml: dict[Path, tuple[dict[str, object], dict[KeyPath, int]] | TomlError] = {}
+        self._toml: dict[Path, tuple[dict[str, object], _Lines] | TomlError] = {}
 
     def table(self, path: Path, version: Version) -> ConfigTable | None:
         """What makes this file the source of pytest's configuration, or None if nothing does."""
@@ -165,11 +165,6 @@ class ConfigFiles:
                 differs = differences(options, winner.options if winner else {})
                 found.append(Shadowed(path, line, header, reason, why, where, differs))
         return found
-
-    def document(self, path: Path) -> dict[str, object]:
-        """The values of a TOML file; nothing if it is missing or no TOML."""
-        parsed = self._parse_toml(path)
-        return {} if parsed is None or isinstance(parsed, TomlError) else parsed[0]
 
     def _read(self, path: Path, version: Version) -> ConfigTable | None:
         if path.suffix == ".toml":
@@ -243,7 +238,7 @@ class ConfigFiles:
                 options = {k: o for k, o in options.items() if not isinstance(o.value, dict)}
                 if not options:
                     continue
-            found.append((header, line_of(lines, place), options))
+            found.append((header, lines.of(place), options))
         return found
 
     def _text(self, path: Path) -> str | None:
@@ -265,18 +260,30 @@ class ConfigFiles:
                 self._ini[path] = error
         return self._ini[path]
 
-    def _parse_toml(
-        self, path: Path
-    ) -> tuple[dict[str, object], dict[KeyPath, int]] | TomlError | None:
+    def _parse_toml(self, path: Path) -> tuple[dict[str, object], _Lines] | TomlError | None:
         text = self._text(path)
         if text is None:
             return None
         if path not in self._toml:
             try:
-                self._toml[path] = (parse_toml(text), key_lines(text))
+                self._toml[path] = (parse_toml(text), _Lines(text))
             except TomlError as error:
                 self._toml[path] = error
         return self._toml[path]
+
+
+class _Lines:
+    """The lines of a TOML file's keys, found when first asked for."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines: dict[KeyPath, int] | None = None
+
+    def of(self, path: KeyPath) -> int:
+        """The line of a key, or of the nearest key that holds it."""
+        if self._lines is None:
+            self._lines = key_lines(self._text)
+        return line_of(self._lines, path)
 
 
 def differences(options: dict[str, Option], in_force: dict[str, Option]) -> tuple[Difference, ...]:
@@ -339,12 +346,12 @@ def _ini_options(section: IniSection) -> dict[str, Option]:
 
 
 def _toml_options(
-    table: dict[str, object], place: KeyPath, lines: dict[KeyPath, int], *, native: bool
+    table: dict[str, object], place: KeyPath, lines: _Lines, *, native: bool
 ) -> dict[str, Option]:
     return {
         name: Option(
             value if native or isinstance(value, list) else str(value),
-            line_of(lines, (*place, name)),
+            lines.of((*place, name)),
             native,
         )
         for name, value in table.items()
@@ -352,24 +359,24 @@ def _toml_options(
 
 
 def _pytest_toml(
-    path: Path, document: dict[str, object], lines: dict[KeyPath, int], version: Version
+    path: Path, document: dict[str, object], lines: _Lines, version: Version
 ) -> ConfigTable | None:
     table = document.get("pytest")
     if isinstance(table, dict) and (table or version >= (9, 2)):
         options = _toml_options(table, ("pytest",), lines, native=True)
-        return ConfigTable(path, "pytest", line_of(lines, ("pytest",)), options)
+        return ConfigTable(path, "pytest", lines.of(("pytest",)), options)
     stray = [key for key, value in document.items() if not isinstance(value, dict)]
     if stray and version >= (9, 2):
         message = (
             f"{path}: pytest configuration must be under a [pytest] table "
             f"(found top-level options: {', '.join(stray)})"
         )
-        return _broken(path, line_of(lines, (stray[0],)), message)
+        return _broken(path, lines.of((stray[0],)), message)
     return None
 
 
 def _tool_pytest(
-    path: Path, document: dict[str, object], lines: dict[KeyPath, int], version: Version
+    path: Path, document: dict[str, object], lines: _Lines, version: Version
 ) -> ConfigTable | None:
     tool = document.get("tool")
     table = tool.get("pytest") if isinstance(tool, dict) else None
@@ -380,7 +387,7 @@ def _tool_pytest(
     inner = table.get("ini_options")
     if native and version >= (9, 0):
         faults: tuple[ConfigFault, ...] = ()
-        line = line_of(lines, place)
+        line = lines.of(place)
         if inner:
             message = (
                 f"{path}: Cannot use both [tool.pytest] (native TOML types) and "
@@ -394,5 +401,5 @@ def _tool_pytest(
     if isinstance(inner, dict):
         place = (*place, "ini_options")
         options = _toml_options(inner, place, lines, native=False)
-        return ConfigTable(path, "tool.pytest.ini_options", line_of(lines, place), options)
+        return ConfigTable(path, "tool.pytest.ini_options", lines.of(place), options)
     return None

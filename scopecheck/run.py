@@ -100,9 +100,8 @@ def _finding(rule: Rule, fault: Fault, settings: Settings) -> Finding:
 
 
 def _analysed(project: Project) -> list[FileFacts]:
-    """Every file below the root that was read."""
-    load = project.load
-    return [load(path) for path in sorted(load.paths) if not path.startswith("../")]
+    """Every file of the project's own that was read."""
+    return [project.load(path) for path in project.own_files]
 
 
 def _unreadable(

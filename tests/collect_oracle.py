@@ -25,7 +25,9 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
-    if isinstance(collector, pytest.Module) and str(collector.path) not in _modules:
+    # Before 8.0 a Package is a Module, too.
+    is_module = isinstance(collector, pytest.Module) and not isinstance(collector, pytest.Package)
+    if is_module and str(collector.path) not in _modules:
         _modules.append(str(collector.path))
 
 

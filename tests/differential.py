@@ -285,14 +285,20 @@ def read_plan(document: Mapping[str, Any]) -> Answer:
 COLLECTION_ERRORS = {"invalid-scope"}
 
 
-def disagreements(pytest: Answer, ours: Answer, *, may_be_unknown: bool = False) -> list[str]:
-    """Where the two answers differ, a sentence each."""
+def disagreements(
+    pytest: Answer, ours: Answer, *, may_be_unknown: bool = False, run: bool = False
+) -> list[str]:
+    """Where the two answers differ, a sentence each.
+
+    may_be_unknown: scopecheck may say that it does not know. run: pytest ran the fixtures and
+        tests, and says more than a plan can.
+    """
     found = []
     for nodeid, item in pytest.items.items():
         if nodeid not in ours.items:
             found.append(f"{nodeid}: pytest collects it, scopecheck does not")
             continue
-        found += [f"{nodeid}: {each}" for each in _differences(item, ours.items[nodeid])]
+        found += [f"{nodeid}: {each}" for each in _differences(item, ours.items[nodeid], run)]
         if ours.items[nodeid].unknown and not may_be_unknown:
             found.append(f"{nodeid}: unknown to scopecheck: {ours.items[nodeid].unknown}")
     for nodeid, item in ours.items.items():
@@ -311,9 +317,14 @@ def _covers(uncollected: Mapping[str, str], nodeid: str) -> bool:
     )
 
 
-def _differences(pytest: Item, ours: Item) -> Iterator[str]:
+def _differences(pytest: Item, ours: Item, run: bool) -> Iterator[str]:
     if ours.unknown:
         return
+    if run:
+        pytest = Item(
+            tuple(each for each in pytest.fixtures if each in ours.fixtures),
+            tuple(each for each in pytest.errors if each in ours.errors),
+        )
     if pytest.skipped:
         if ours.errors:
             yield f"pytest skips it, scopecheck says {', '.join(map(str, ours.errors))}"

@@ -34,7 +34,7 @@ def _call(function: str, arguments: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class FixtureSpec:
-    """A fixture function, how it is spelled, and the name it gets."""
+    """A fixture function, how it is spelled and named, and whether it `extends` its own name."""
 
     function: str
     public: str | None
@@ -42,6 +42,7 @@ class FixtureSpec:
     autouse: bool
     params: bool
     requests: tuple[str, ...]
+    extends: bool
     defaults: tuple[str, ...]
     spelling: str
 
@@ -55,7 +56,8 @@ class FixtureSpec:
             options.append("autouse=True")
         if self.params:
             options.append("params=[1, 2]")
-        names = [*(["self"] if method else []), *dict.fromkeys(self.requests)]
+        own = [self.public or self.function] if self.extends else []
+        names = [*(["self"] if method else []), *dict.fromkeys([*own, *self.requests])]
         if self.params and "request" not in names:
             names.append("request")
         names += [f"{name}=None" for name in self.defaults if name not in names]
@@ -282,6 +284,7 @@ fixtures = st.builds(
     autouse=rarely(),
     params=rarely(8),
     requests=few(requested, 2),
+    extends=rarely(2),
     defaults=st.one_of(st.just(()), st.just(()), few(names, 1)),
     spelling=st.sampled_from(
         ("bare", "call", "alias", "partial", "assigned", "generator", "static")
@@ -361,7 +364,7 @@ def groundwork(draw: st.DrawFn) -> tuple[FixtureSpec, ...]:
     for number, name in enumerate(NAMES):
         earlier = few(st.sampled_from(NAMES[:number]), 2) if number else st.just(())
         scope = draw(scopes)
-        found.append(FixtureSpec(name, None, scope, False, False, draw(earlier), (), "bare"))
+        found.append(FixtureSpec(name, None, scope, False, False, draw(earlier), False, (), "bare"))
     return tuple(found)
 
 

@@ -87,7 +87,8 @@ def test_page_says_what_pytest_answers(
 def test_plan_equals_pytest(project: Project, asker: Asker) -> None:
     folder, expected = asker.ask(project)
     ours = of_scopecheck(project, folder, asker.server.version)
-    found = disagreements(expected, ours, may_be_unknown=bool(project.options.unknown))
+    options = project.options
+    found = disagreements(expected, ours, may_be_unknown=bool(options.unknown), run=options.run)
     shown = f"\n{project.text()}\n--- pytest\n{expected.lines()}\n--- scopecheck\n{ours.lines()}"
     assert not found, "\n".join([project.statement, *found]) + shown
 

@@ -48,7 +48,8 @@ def test_further_page(page: Path) -> None:
 def test_section(example: Example, tmp_path: Path) -> None:
     testing.write_example(example, tmp_path)
     problems = testing.example_problems(example, tmp_path)
-    assert not problems, "\n".join(map(str, problems))
+    if problems:
+        pytest.fail("\n".join(map(str, problems)), pytrace=False)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,8 @@ def test_section_against_pytest(example: Example, tmp_path: Path) -> None:
         problems = testing.proof_problems(example, tmp_path)
     except oracle.Unavailable as reason:
         pytest.skip(str(reason))
-    assert not problems, "\n".join(map(str, problems))
+    if problems:
+        pytest.fail("\n".join(map(str, problems)), pytrace=False)
 
 
 # The runner itself.

@@ -15,16 +15,16 @@ from scopecheck.suite import Suite
 
 Check: TypeAlias = Callable[[Suite], Iterable[Fault]]
 
-FAMILIES = {
-    "0": "",
-    "1": "scope",
-    "2": "loops",
-    "3": "graph",
-    "4": "isolation",
-    "5": "events",
-    "6": "assertions",
-    "7": "cost",
-    "8": "policy",
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "0": (),
+    "1": ("scope",),
+    "2": ("loops",),
+    "3": ("graph", "definitions", "collection"),
+    "4": ("isolation",),
+    "5": ("events",),
+    "6": ("assertions",),
+    "7": ("cost",),
+    "8": ("policy",),
 }
 
 
@@ -32,13 +32,15 @@ def find(code: str, name: str) -> Check | None:
     """The check of a rule; None for the engine's own rules (SCP0xx), which no function makes.
 
     Raises:
-        LookupError: the rule has a page, and no function of its name in its family's module.
+        LookupError: the rule has a page, and no function of its name in its family's modules.
     """
-    family = FAMILIES[code[3]]
-    if not family:
-        return None
-    module = import_module(f"{__name__}.{family}")
-    check: Check | None = getattr(module, name.replace("-", "_"), None)
-    if check is None:
-        raise LookupError(f"{module.__name__} has no function for the rule {name} ({code})")
-    return check
+    modules = FAMILIES[code[3]]
+    for module in modules:
+        check: Check | None = getattr(
+            import_module(f"{__name__}.{module}"), name.replace("-", "_"), None
+        )
+        if check is not None:
+            return check
+    if modules:
+        raise LookupError(f"no function of {__name__} is named for the rule {name} ({code})")
+    return None

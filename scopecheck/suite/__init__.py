@@ -12,13 +12,13 @@ from posixpath import join
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import Import
-from scopecheck.suite.link import Linker, PluginSource, Rules
+from scopecheck.suite.link import Linker, Plugins, PluginSource, Rules
 from scopecheck.suite.modules import Modules
 from scopecheck.suite.names import Evaluator
 from scopecheck.suite.resolve import Resolver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from scopecheck.facts import FileFacts
@@ -89,10 +89,7 @@ def build(
     files: SuiteFiles,
     load: Loader,
     version: tuple[int, int],
-    plugins: Sequence[PluginSource],
-    find_plugin: Callable[[str, str], PluginSource | None],
-    find_installed: Callable[[str], str | None] | None = None,
-    fixture_decorators: Iterable[str] = (),
+    plugins: Plugins,
 ) -> Suite:
     """Read what the suite's files import, and link it.
 
@@ -101,29 +98,29 @@ def build(
         files: the files of the suite.
         load: gives the facts of a file by path.
         version: pytest's, as (major, minor).
-        plugins: what pytest registers at start-up, in its order.
-        find_plugin: the plugin that a name in `pytest_plugins` of a file means.
-        find_installed: the file of an installed module, by its dotted name.
-        fixture_decorators: dotted names of the project's own fixture decorators.
+        plugins: what is known of the plugins in force.
     """
     config = files.config
     rootdir = _relative(root, config.rootdir)
-    modules = Modules(root, _roots(root, files, rootdir), find_installed)
+    modules = Modules(root, _roots(root, files, rootdir), plugins.installed)
     read_imports(load, modules, (*files.conftests, *files.test_files))
-    evaluator = Evaluator(_readable(load), modules, fixture_decorators)
+    evaluator = Evaluator(_readable(load), modules, plugins.fixture_decorators)
     rules = Rules(
         version,
         rootdir,
         tuple(config.python_functions),
         tuple(config.python_classes),
         config.collect_imported_tests,
+        config.anyio_mode == "auto",
     )
-    linker = Linker(evaluator, rules, find_plugin)
-    for source in plugins:
+    linker = Linker(evaluator, rules, plugins)
+    for source in plugins.start:
         linker.add_plugin(source)
     startup = [path for path in files.startup_conftests if path in files.conftests]
     for path in startup:
         linker.add_plugins_of(path)
+    for source in plugins.late:
+        linker.add_plugin(source)
     for path in files.conftests:
         linker.add_conftest(path)
     for path in files.conftests:
@@ -132,7 +129,10 @@ def build(
         linker.add_plugins_of(path)
     for path in files.test_files:
         linker.add_module(path)
-    resolver = Resolver(version, config.usefixtures)
+    for name in plugins.unknown:
+        linker.session.complete = False
+        linker.session.reason = f"plugin {name!r} is declared, and its fixtures are not known"
+    resolver = Resolver(version, config.usefixtures, linker.possible())
     for item in linker.items:
         item.plan = resolver.plan(item)
     return Suite(files, linker, resolver, load)
@@ -200,4 +200,4 @@ def _relative(root: Path, path: Path) -> str:
     return "" if found == "." else found
 
 
-__all__ = ["PluginSource", "Suite", "build"]
+__all__ = ["PluginSource", "Plugins", "Suite", "build"]

@@ -7,7 +7,7 @@ Follows `FixtureManager.parsefactories`, `PyCollector.collect` and `UnitTestCase
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from posixpath import dirname, relpath
 from typing import TYPE_CHECKING, Protocol
 
@@ -32,7 +32,7 @@ from scopecheck.suite.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from scopecheck.facts import FileFacts
     from scopecheck.suite.classes import Lineage
@@ -44,27 +44,61 @@ if TYPE_CHECKING:
 class KnownFixture(Protocol):
     """A fixture of a plugin, as a table or a reader of installed plugins gives it."""
 
-    name: str
-    scope: str
-    autouse: bool
-    requests: tuple[str, ...]
-    kind: FixtureKind
-    has_params: bool
-    plugin: str
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def scope(self) -> str | None: ...  # noqa: D102
+    @property
+    def autouse(self) -> bool: ...  # noqa: D102
+    @property
+    def requests(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def kind(self) -> FixtureKind: ...  # noqa: D102
+    @property
+    def has_params(self) -> bool: ...  # noqa: D102
+    @property
+    def plugin(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
 class PluginSource:
     """A plugin that pytest registers: its known fixtures, or the module to read them from.
 
-    name: what pytest or a user calls it. assumed: neither installed nor declared; its fixtures
-    answer a request that nothing else does, and its autouse ones do not run.
+    name: that it is registered under. dist: the distribution, as users know it.
+    readable: False where nobody can say which fixtures it ships.
     """
 
     name: str
+    dist: str = ""
     fixtures: tuple[KnownFixture, ...] = ()
     path: str | None = None
-    assumed: bool = False
+    readable: bool = True
+    module: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """The plugins of a suite, as far as they are known before its files are read.
+
+    start: registered at start-up, in order; late: after those that conftests name.
+    possible: fixtures, by name, of well-known plugins that are neither installed nor declared;
+        they answer a request that nothing else does, and their autouse ones do not run.
+    unknown: plugins whose fixtures nobody can see. ambiguous: names that two plugins ship, where
+        it is not known which is registered last.
+    named: what a name in `pytest_plugins` registers. installed: the file of an installed module.
+    known_fixtures: names that the configuration says exist. anyio: its plugin is in force.
+    """
+
+    start: tuple[PluginSource, ...] = ()
+    late: tuple[PluginSource, ...] = ()
+    possible: Mapping[str, Sequence[KnownFixture]] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+    ambiguous: frozenset[str] = frozenset()
+    named: Callable[[str], Sequence[PluginSource]] = lambda name: ()
+    installed: Callable[[str], str | None] | None = None
+    known_fixtures: tuple[str, ...] = ()
+    fixture_decorators: tuple[str, ...] = ()
+    anyio: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +110,7 @@ class Rules:
     python_functions: tuple[str, ...] = ("test",)
     python_classes: tuple[str, ...] = ("Test",)
     collect_imported_tests: bool = True
+    anyio_auto: bool = False
 
 
 class Linker:
@@ -85,7 +120,7 @@ class Linker:
         self,
         evaluator: Evaluator,
         rules: Rules,
-        find_plugin: Callable[[str, str], PluginSource | None],
+        plugins: Plugins,
     ) -> None:
         self.evaluator = evaluator
         self.lineages = Lineages(evaluator)
@@ -97,9 +132,8 @@ class Linker:
         self.items: list[Item] = []
         self.refused: list[tuple[ClassValue, str]] = []
         self.unknown_plugins: list[str] = []
-        self._find_plugin = find_plugin
+        self.plugins = plugins
         self._registered: set[str] = set()
-        self._module_plugins: dict[str, tuple[str, ...]] = {}
         self.generated: dict[str, tuple[str, ...] | None] = {}
 
     # -- plugins and conftests -----------------------------------------------------------------
@@ -108,31 +142,53 @@ class Linker:
         """Register a plugin's fixtures for the whole session, and the plugins it names."""
         if source.name in self._registered or (source.path and source.path in self._registered):
             return
-        self._registered.add(source.name)
+        self._registered.update(filter(None, (source.name, source.path, source.module)))
+        if not source.readable:
+            self.unknown_plugins.append(source.name)
+            self._open(f"plugin {source.name!r} is not installed and not known")
         for known in source.fixtures:
-            self.session.register(self._known(known, source))
+            self.session.register(self._known(known))
         if source.path is not None:
-            self._registered.add(source.path)
             space = self.evaluator.module(source.path)
-            if space is not None:
-                self._register_module(space, self.session, plugin=source.name)
-                self.add_plugins_of(source.path)
+            if space is None:
+                self._open(f"plugin {source.name!r} cannot be read")
+                return
+            self._register_module(space, self.session, plugin=source.dist or source.name)
+            self.add_plugins_of(source.path)
 
-    def _known(self, known: KnownFixture, source: PluginSource) -> Fixture:
+    def _open(self, reason: str) -> None:
+        self.session.complete = False
+        self.session.reason = self.session.reason or reason
+
+    def _known(self, known: KnownFixture, *, assumed: bool = False) -> Fixture:
         fixture = Fixture(
             known.name,
-            SCOPES.get(known.scope),
+            SCOPES.get(known.scope or ""),
             tuple(Request(name, Place("")) for name in known.requests),
             known.kind,
             "session",
             known.name,
-            autouse=known.autouse and not source.assumed,
+            autouse=known.autouse and not assumed,
             has_params=known.has_params,
             plugin=known.plugin,
-            assumed=source.assumed,
+            certain=known.name not in self.plugins.ambiguous,
+            assumed=assumed,
         )
         self.fixtures.append(fixture)
         return fixture
+
+    def possible(self) -> dict[str, tuple[Fixture, ...]]:
+        """Fixtures that a well-known plugin may supply, registered nowhere."""
+        found = {
+            name: tuple(self._known(known, assumed=True) for known in fixtures)
+            for name, fixtures in self.plugins.possible.items()
+        }
+        for name in self.plugins.known_fixtures:
+            configured = Fixture(
+                name, None, (), "function", "session", name, plugin="configuration", assumed=True
+            )
+            found.setdefault(name, (configured,))
+        return found
 
     def add_plugins_of(self, path: str) -> None:
         """Register the plugins that a module names in `pytest_plugins`."""
@@ -142,20 +198,19 @@ class Linker:
         value = self.evaluator.lookup(space, "pytest_plugins")
         names = strings_of(value)
         if names is None:
-            self.session.complete = False
-            self.session.reason = f"`pytest_plugins` of {path} is computed"
+            self._open(f"`pytest_plugins` of {path} is computed")
             return
-        self._module_plugins[path] = names
         for name in names:
-            source = self._find_plugin(name, path)
-            if source is None:
-                if name not in self._registered:
-                    self._registered.add(name)
-                    self.unknown_plugins.append(name)
-                    self.session.complete = False
-                    self.session.reason = f"plugin {name!r} is not installed and not known"
+            if name in self._registered:
                 continue
-            self.add_plugin(source)
+            found = self.evaluator.modules.find(name, path)
+            if found is not None and found.endswith(".py"):
+                self.add_plugin(PluginSource(name, path=found))
+                continue
+            self._registered.add(name)
+            for source in self.plugins.named(name):
+                self._registered.discard(source.name)
+                self.add_plugin(source)
 
     def add_conftest(self, path: str) -> None:
         """Register a conftest's fixtures at its folder (the session for the root's and above)."""
@@ -480,6 +535,8 @@ class Linker:
             Request(used, Place(inner.module, facts.span))
             for used in pytest_marks.used_names(marks)
         )
+        if self._runs_anyio(function, marks, testcase=testcase):
+            used = (*used, Request("anyio_backend", Place(inner.module, facts.span)))
         asked = (
             ()
             if testcase
@@ -503,6 +560,18 @@ class Linker:
                 opaque=function.opaque,
             )
         )
+
+
+    def _runs_anyio(
+        self, function: FunctionValue, marks: Sequence[MarkValue], *, testcase: bool
+    ) -> bool:
+        """Whether anyio's plugin puts `usefixtures("anyio_backend")` on the test.
+
+        (`pytest_pycollect_makeitem` of anyio 4.16: an async test, marked or in auto mode.)
+        """
+        if not self.plugins.anyio or testcase or not function.function.is_async:
+            return False
+        return self.rules.anyio_auto or any(mark.name == "anyio" for mark in marks)
 
 
 def as_function(value: Value) -> FunctionValue | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from scopecheck.suite.model import Edge, Fixture, Plan, Problem, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from scopecheck.suite.model import Item, Level, ProblemKind
 
@@ -25,11 +25,18 @@ class Resolver:
     Args:
         version: pytest's, as (major, minor).
         usefixtures: the names of the ini option.
+        possible: fixtures that a well-known plugin may supply, by name; everything overrides them.
     """
 
-    def __init__(self, version: tuple[int, int], usefixtures: Sequence[str]) -> None:
+    def __init__(
+        self,
+        version: tuple[int, int],
+        usefixtures: Sequence[str],
+        possible: Mapping[str, tuple[Fixture, ...]],
+    ) -> None:
         self.version = version
         self._usefixtures = tuple(usefixtures)
+        self._possible = possible
         self._plans: dict[object, Plan] = {}
         self._visible: dict[tuple[Level, ...], dict[str, tuple[Fixture, ...]]] = {}
         self._autouse: dict[tuple[Level, ...], tuple[str, ...]] = {}
@@ -79,8 +86,9 @@ class Resolver:
         memo = self._visible.setdefault(levels, {})
         found = memo.get(name)
         if found is None:
-            found = tuple(
-                fixture for level in levels for fixture in level.fixtures.get(name, ())
+            found = (
+                *self._possible.get(name, ()),
+                *(fixture for level in levels for fixture in level.fixtures.get(name, ())),
             )
             memo[name] = found
         return found

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scopecheck import rulebook, testing
+from scopecheck.report.text import counted
 from scopecheck.testing import oracle, scaffold
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def run_pages(selected: Sequence[str], *, proof: bool, bless: bool) -> int:
     lacking = [problem for page in pages for problem in testing.page_problems(page)]
     for problem in lacking:
         print(f"FAILED  {problem}")
-    print(f"{len(cases)} sections of {len(pages)} pages, {failed + len(lacking)} failed")
+    size = f"{counted(len(cases), 'section')} of {counted(len(pages), 'page')}"
+    print(f"{size}, {failed + len(lacking)} failed")
     return 1 if failed or lacking else 0
 
 

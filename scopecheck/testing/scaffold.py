@@ -9,7 +9,9 @@ from scopecheck import checks, rulebook
 if TYPE_CHECKING:
     from pathlib import Path
 
-FAMILIES = {family: f"SCP{digit}" for digit, family in checks.FAMILIES.items() if family}
+FAMILIES = {
+    module: f"SCP{digit}" for digit, modules in checks.FAMILIES.items() for module in modules
+}
 """The modules of `scopecheck.checks`, and how the codes of their rules begin."""
 
 _PAGE = """\
@@ -40,7 +42,7 @@ import pytest
 
 @pytest.fixture
 def settings():  # error
-    return {{}}
+    return {{"debug": True}}
 ```
 
 `test_example.py`:
@@ -106,10 +108,14 @@ def start(name: str, code: str | None, family: str | None) -> tuple[Path, Path]:
         if family is None:
             raise ScaffoldError("give --code, --family, or both")
         code = free_code(family)
-    fitting = next((key for key, prefix in FAMILIES.items() if code.startswith(prefix)), None)
-    family = family or fitting
-    if family is None or family != fitting:
-        raise ScaffoldError(f"code {code} does not belong to the family {family!r}")
+    fitting = [module for module, prefix in FAMILIES.items() if code.startswith(prefix)]
+    if not fitting:
+        raise ScaffoldError(f"code {code} belongs to no family of checks")
+    family = family or fitting[0]
+    if family not in fitting:
+        raise ScaffoldError(
+            f"code {code} does not belong to {family!r}, but {' or '.join(fitting)}"
+        )
     if name in known:
         raise ScaffoldError(f"there is a rule {name!r} already")
     taken = [rule.name for rule in known.values() if rule.code == code]

@@ -1,0 +1,1 @@
+"""Collection: tests, modules and configuration that pytest does not take in."""

@@ -1,0 +1,1 @@
+"""Fixture graph: requests that nothing answers, cycles, and definitions that nothing requests."""
