@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 Reason: TypeAlias = Literal["excluded", "gitignored"]
 
-_MAGIC = re.compile(r"[*?]")
-_HARD = re.compile(r"[\[\\]|[^/]\*\*|\*\*[^/]")
-"""What only pathspec is asked about: character classes, escapes, `**` within a name."""
-_PIECES = re.compile(r"\*\*/|/\*\*$|\*\*|\*|\?")
+_MAGIC = re.compile(r"[*?\[]")
+_HARD = re.compile(r"\[(?![\w.-]+\])|\\|[^/]\*\*|\*\*[^/]")
+"""What only pathspec is asked about: negated or odd classes, escapes, `**` within a name."""
+_PIECES = re.compile(r"\*\*/|/\*\*$|\*\*|\*|\?|\[[\w.-]+\]")
 
 
 class _Group:
@@ -118,7 +118,7 @@ def _regex(pattern: str) -> str:
     pieces = {"**/": "(?:.+/)?", "/**": "/.+", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     text, position = "", 0
     for match in _PIECES.finditer(pattern):
-        text += re.escape(pattern[position : match.start()]) + pieces[match[0]]
+        text += re.escape(pattern[position : match.start()]) + pieces.get(match[0], match[0])
         position = match.end()
     return text + re.escape(pattern[position:]) + r"\Z"
 

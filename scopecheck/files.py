@@ -112,9 +112,13 @@ def collect_as_pytest(
     """What `cd INVOCATION_DIR && pytest ARGS` collects, with paths relative to its rootdir."""
     files = ConfigFiles()
     config = read_pytest_config(invocation_dir, args, version, files)
-    run = _Run(config, conftest_ignores, Excluder(config.rootdir, (), False), lambda _: False)
+    run = _Run(config, conftest_ignores, Excluder(config.rootdir, (), False), _never)
     run.collect(_existing(config))
     return run.result(config.rootdir, config, "", ())
+
+
+def _never(_: str) -> bool:
+    return False
 
 
 class _Run:
@@ -130,13 +134,19 @@ class _Run:
         self.config = config
         self.arguments: list[Path] = []
         self.named: dict[Named, None] = {}
+        self.widened = False
         self.walker = Walker(config, lambda path: conftest_ignores(Path(path)), excluder, stop)
         self.walk = self.walker.walk
 
     def collect(self, arguments: Sequence[Path]) -> None:
-        """Collects these paths too."""
+        """Collects what the configuration says."""
         self.arguments += arguments
         self.walker.collect(arguments)
+
+    def widen(self, path: Path) -> None:
+        """Collects a path that the configuration leaves out, but that the user named."""
+        self.widened = True
+        self.collect([path])
 
     def reaches(self, path: Path) -> bool:
         """Whether the run looks at this path, or at something below it."""
@@ -229,13 +239,13 @@ class _Discovery:
         nested: list[_Run] = []
         if path.is_dir():
             if not run.reaches(path):
-                self._add_argument(run, path)
+                run.widen(path)
             nested = self._nested(path, run)
         elif not run.reaches(path):
             if path.name == "conftest.py":
-                self._add_argument(run, path.parent)
+                run.widen(path.parent)
             elif path.suffix == ".py" and run.walker.matches(str(path)):
-                self._add_argument(run, path)
+                run.widen(path)
         some = run.holds_tests(path)
         if some or not any(one.walk.test_files for one in nested):
             run.named[Named(shown, path.is_dir() and not some)] = None
@@ -248,18 +258,17 @@ class _Discovery:
         if not folder.is_relative_to(self._root):
             return self._run(self._nearest(folder))
         below = [one for one in (folder, *folder.parents) if one.is_relative_to(self._root)]
-        candidates = [self._root]
+        run = self._run(self._root)
+        # From the outside in: a run keeps what it collects, whatever is configured further in.
         for one in reversed(below[:-1]):
-            outer = self._run(candidates[-1])
-            if outer.reaches(path) and outer.config.configured:
-                return outer
-            if self._is_suite(one, outer):
-                candidates.append(one)
-        for one in candidates:
-            run = self._run(one)
-            if run.reaches(path) and (run.config.configured or one == candidates[-1]):
-                return run
-        return self._run(candidates[-1])
+            if run.config.configured:
+                if run.reaches(path):
+                    break
+                if self._configured(one) and not run.reaches(one):
+                    run = self._run(one)
+            elif self._is_suite(one, run):
+                run = self._run(one)
+        return run
 
     def _nearest(self, folder: Path) -> Path:
         """For a path outside the root: the folder that pytest takes for its root directory."""
@@ -274,10 +283,16 @@ class _Discovery:
                 config,
                 self._conftest_ignores,
                 self._excluder,
-                lambda inner: self._is_suite(Path(inner), run),
+                lambda inner: self._stops(Path(inner), run),
             )
             run.collect(_existing(config))
         return self._runs[folder]
+
+    def _stops(self, folder: Path, run: _Run) -> bool:
+        """Whether a run leaves a folder it comes to for a run of its own."""
+        if run.widened and run.config.configured:
+            return self._configured(folder)
+        return self._is_suite(folder, run)
 
     def _is_suite(self, folder: Path, outer: _Run) -> bool:
         """Whether a folder inside what a run collects has a suite of its own."""
@@ -294,9 +309,6 @@ class _Discovery:
     def _configured(self, folder: Path) -> bool:
         table = self._files.first_in(folder, version_pair(self._versions(folder)))
         return table is not None and not (table.faults and not table.header)
-
-    def _add_argument(self, run: _Run, path: Path) -> None:
-        run.collect([path])
 
     def _nested(self, path: Path, outer: _Run) -> list[_Run]:
         """The suites below a folder that the run does not collect."""

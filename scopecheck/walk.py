@@ -52,7 +52,8 @@ SkipReason: TypeAlias = Literal[
 _ACTIVATE = frozenset(
     ("activate", "activate.csh", "activate.fish", "Activate", "Activate.bat", "Activate.ps1")
 )
-_CONFIG_NAMES = frozenset(CONFIG_NAMES)
+_PROJECT_NAMES = frozenset((*CONFIG_NAMES, "setup.py"))
+_NOTED = _PROJECT_NAMES | {"pyvenv.cfg"}
 
 
 class ConftestIgnores(msgspec.Struct, frozen=True):
@@ -84,7 +85,7 @@ class Walk:
         self.skipped: list[Skipped] = []
         self.folders: dict[str, None] = {}
         self.configured: dict[str, None] = {}
-        """Folders below the start that hold a file in which pytest may find configuration."""
+        """Folders that hold a file in which pytest may find configuration, but not the one in force."""
 
 
 class _Ignores(msgspec.Struct, frozen=True):
@@ -132,8 +133,8 @@ def _compiled(patterns: Sequence[str]) -> re.Pattern[str] | None:
 class Walker:
     """Walks for one configuration.
 
-    stop: asked for each folder below an argument that holds a configuration file; if it says
-        yes, the folder is not entered.
+    stop: asked for each folder below an argument that holds a file by which it may be a project of
+        its own; if it says yes, the folder is not entered.
     """
 
     def __init__(
@@ -239,10 +240,10 @@ class Walker:
             entry = next(folder.entries, None)
             if entry is None:
                 stack.pop()
-            elif entry.is_dir():
+            elif _is_dir(entry):
                 self._visit_folder(entry, stack)
             else:
-                self._visit_file(entry.name, entry.path, folder)
+                self._visit_file(entry, folder)
 
     def _enter(self, folder: _Folder) -> bool:
         """Reads a folder's entries, unless there is a reason not to go in."""
@@ -258,7 +259,7 @@ class Walker:
             self.walk.skipped.append(Skipped(path, "virtual environment"))
             return False
         if (
-            not _CONFIG_NAMES.isdisjoint(names)
+            not _PROJECT_NAMES.isdisjoint(names)
             and path != str(self.config.rootdir)
             and path != str(self.config.invocation_dir)
         ):
@@ -267,7 +268,8 @@ class Walker:
                 return False
             self.walk.configured[path] = None
         self.walk.folders[path] = None
-        if "conftest.py" in names and path not in self._confcut_parents:
+        has_conftest = any(entry.name == "conftest.py" and _is_file(entry) for entry in entries)
+        if has_conftest and path not in self._confcut_parents:
             folder.ignores = self._load(path, folder.ignores)
             folder.tests = True
         if not folder.tests:
@@ -284,7 +286,7 @@ class Walker:
                 entries = [
                     entry
                     for entry in found
-                    if entry.name.endswith(".py") or _is_dir(entry) or entry.name in _CONFIG_NAMES
+                    if entry.name.endswith(".py") or entry.name in _NOTED or _is_dir(entry)
                 ]
         except FileNotFoundError:
             self.walk.skipped.append(Skipped(path, "vanished"))
@@ -313,7 +315,8 @@ class Walker:
         if self._enter(inner):
             stack.append(inner)
 
-    def _visit_file(self, name: str, path: str, folder: _Folder) -> None:
+    def _visit_file(self, entry: os.DirEntry[str], folder: _Folder) -> None:
+        name, path = entry.name, entry.path
         if not name.endswith(".py") or path in self.walk.test_files:
             return
         if path not in self._initial:
@@ -329,7 +332,7 @@ class Walker:
             if reason is not None:
                 self.walk.skipped.append(Skipped(path, reason))
                 return
-        if os.path.isfile(path):  # noqa: PTH113 - a broken link is no file
+        if _is_file(entry):  # a link to nothing is none
             self.walk.test_files[path] = None
 
     def _reason(self, name: str, path: str, folder: _Folder, is_folder: bool) -> SkipReason | None:
@@ -348,7 +351,7 @@ class Walker:
 
     def _is_virtualenv(self, path: str, names: set[str]) -> bool:
         if self._version >= (8, 3):
-            return os.path.isfile(path + "/pyvenv.cfg") or (  # noqa: PTH113
+            return "pyvenv.cfg" in names or (
                 "conda-meta" in names and os.path.isfile(path + "/conda-meta/history")  # noqa: PTH113
             )
         scripts = "Scripts" if os.name == "nt" else "bin"
@@ -363,6 +366,13 @@ class Walker:
 def _is_dir(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
     except OSError:
         return False
 

@@ -12,13 +12,22 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scopecheck.files import ConftestIgnores, collect_as_pytest
+from scopecheck.config import Settings
+from scopecheck.files import (
+    ConftestIgnores,
+    DiscoveryError,
+    Named,
+    SuiteFiles,
+    collect_as_pytest,
+    discover,
+)
 
 HERE = Path(__file__).parent
 INI = "[pytest]\n"
@@ -38,11 +47,11 @@ class Layout:
     args: tuple[str, ...] = ()
     cwd: str = "."
     ini: str = ""
-    tags: frozenset[str] = field(default_factory=frozenset)
+    since: tuple[int, int] = (0, 0)
 
 
-def files(*paths: str, **more: str) -> dict[str, str]:
-    """Test files without more than a test, and others with the text given."""
+def files(*paths: str) -> dict[str, str]:
+    """Files with one test each; conftests and what is not Python are empty."""
     return {path: TEST if path.endswith(".py") and "conftest" not in path else "" for path in paths}
 
 
@@ -157,7 +166,7 @@ LAYOUTS = [
             **files("a_check.py", "test_b.py"),
             "pyproject.toml": '[tool.pytest]\npython_files = ["*_check.py"]\n',
         },
-        tags=frozenset({"9.0"}),
+        since=(9, 0),
     ),
     Layout(
         "norecursedirs by default",
@@ -292,12 +301,12 @@ LAYOUTS = [
     Layout(
         "a virtual environment",
         {**files("env/lib/test_a.py", "test_b.py"), "env/pyvenv.cfg": ""},
-        tags=frozenset({"8.3"}),
+        since=(8, 3),
     ),
     Layout(
         "a conda environment",
         {**files("env/lib/test_a.py", "test_b.py"), "env/conda-meta/history": ""},
-        tags=frozenset({"8.3"}),
+        since=(8, 3),
     ),
     Layout(
         "an old virtual environment",
@@ -336,12 +345,12 @@ LAYOUTS = [
             "pytest.ini": INI,
             "pytest.toml": '[pytest]\npython_files = ["*_check.py"]\n',
         },
-        tags=frozenset({"9.0"}),
+        since=(9, 0),
     ),
     Layout(
         ".pytest.toml alone",
         {**files("a_check.py"), ".pytest.toml": '[pytest]\npython_files = ["*_check.py"]\n'},
-        tags=frozenset({"9.0"}),
+        since=(9, 0),
     ),
     Layout(
         "an empty .pytest.ini",
@@ -350,7 +359,7 @@ LAYOUTS = [
             ".pytest.ini": "",
             "tox.ini": INI + "python_files = *_check.py\n",
         },
-        tags=frozenset({"9.0"}),
+        since=(9, 0),
     ),
     Layout(
         "tox.ini without a table does not count",
@@ -372,7 +381,7 @@ LAYOUTS = [
         "a bare pyproject.toml is the root",
         {**files("proj/tests/test_a.py"), "proj/pyproject.toml": "[project]\n"},
         cwd="proj/tests",
-        tags=frozenset({"8.1"}),
+        since=(8, 1),
     ),
     Layout(
         "a table further up wins over a bare pyproject.toml",
@@ -436,7 +445,7 @@ LAYOUTS = [
             **files("a_check.py", "test_b.py"),
             "pytest.ini": INI + "addopts = -o python_files=*_check.py\n",
         },
-        tags=frozenset({"9.1"}),
+        since=(9, 1),
     ),
     Layout(
         "a path in addopts",
@@ -509,7 +518,6 @@ def run_pytest(cwd: Path, args: tuple[str, ...], python: str = sys.executable) -
     }
     environment.pop("PYTEST_ADDOPTS", None)
     command = [python, "-m", "pytest", "-p", "collect_oracle", "--collect-only", "-q"]
-    # `--` keeps pytest from taking an argument for its own option's value.
     done = subprocess.run(
         [*command, "-p", "no:cacheprovider", *args],
         cwd=cwd,
@@ -529,17 +537,15 @@ def ignores(conftest: Path) -> ConftestIgnores:
     found: dict[str, tuple[str, ...]] = {}
     for node in ast.parse(conftest.read_text()).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            if node.targets[0].id.startswith("collect_ignore"):
-                found[node.targets[0].id] = tuple(ast.literal_eval(node.value))
-    return ConftestIgnores(**found)
+            found[node.targets[0].id] = tuple(ast.literal_eval(node.value))
+    return ConftestIgnores(found.get("collect_ignore"), found.get("collect_ignore_glob"))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_collects_what_pytest_collects(layout: Layout, tmp_path: Path) -> None:
-    top = tmp_path / "top"
-    top.mkdir()
-    cwd = build(layout, top)
-    # So that nothing above the layout counts.
+    if tuple(map(int, pytest.__version__.split(".")[:2])) < layout.since:
+        pytest.skip("this pytest does not know that yet")
+    cwd = build(layout, tmp_path)
     said = run_pytest(cwd, layout.args)
     ours = collect_as_pytest(cwd, layout.args, pytest.__version__, ignores)
     root = Path(said["rootdir"])
@@ -552,3 +558,364 @@ def test_collects_what_pytest_collects(layout: Layout, tmp_path: Path) -> None:
     assert list(ours.test_files) == relative(said["modules"])
     assert sorted(ours.conftests) == sorted(relative(said["conftests"]))
     assert list(ours.startup_conftests) == relative(said["startup"])
+
+
+def found(top: Path, *named: str, settings: Settings | None = None) -> list[SuiteFiles]:
+    return discover(
+        top,
+        [top / one for one in named],
+        settings or Settings(),
+        lambda _: pytest.__version__,
+        ignores,
+    )
+
+
+def by_folder(suites: list[SuiteFiles], top: Path) -> dict[str, list[str]]:
+    return {
+        os.path.relpath(suite.config.invocation_dir, top): list(suite.test_files)
+        for suite in suites
+    }
+
+
+PREFECT = {
+    # The shape of PrefectHQ/prefect: a root with testpaths, and packages tested in their folders.
+    **files("tests/conftest.py", "tests/test_flows.py", "tests/cli/test_run.py"),
+    **files("integration-tests/test_all.py", "scripts/make.py"),
+    "pyproject.toml": TABLE + 'testpaths = ["tests"]\nasyncio_mode = "auto"\n',
+    **files("src/integrations/aws/tests/conftest.py", "src/integrations/aws/tests/test_s3.py"),
+    "src/integrations/aws/pyproject.toml": TABLE + 'asyncio_mode = "strict"\n',
+    **files("src/integrations/ray/tests/test_ray.py", "src/integrations/ray/perf/test_load.py"),
+    "src/integrations/ray/pyproject.toml": TABLE + 'testpaths = ["tests"]\n',
+    **files("src/prefect/main.py"),
+}
+WORKSPACE = {
+    # A root that only ties packages together, and says nothing to pytest.
+    **files("packages/a/tests/test_a.py", "packages/b/tests/test_b.py", "tests/test_root.py"),
+    "pyproject.toml": "[tool.uv.workspace]\n",
+    "packages/a/pyproject.toml": TABLE + 'addopts = "-ra"\n',
+    "packages/b/pyproject.toml": "[project]\n",
+}
+SERVICES = {
+    # A folder of projects that is none itself.
+    **files("one/tests/test_a.py", "one/app.py", "two/tests/test_b.py", "test_loose.py"),
+    "one/pyproject.toml": "[project]\n",
+    "two/setup.py": "",
+}
+COVERED = {
+    # The root's run collects the folder with the second file.
+    **files("tests/test_a.py", "tests/api/test_b.py"),
+    "pytest.ini": INI + "asyncio_mode = auto\n",
+    "tests/api/pytest.ini": INI + "asyncio_mode = strict\nmarkers = slow\n",
+}
+
+PROJECTS: list[tuple[str, dict[str, str], tuple[str, ...], dict[str, list[str]]]] = [
+    (
+        "everything below a root with testpaths",
+        PREFECT,
+        (".",),
+        {
+            ".": ["tests/cli/test_run.py", "tests/test_flows.py"],
+            "src/integrations/aws": ["src/integrations/aws/tests/test_s3.py"],
+            "src/integrations/ray": ["src/integrations/ray/tests/test_ray.py"],
+        },
+    ),
+    (
+        "a package",
+        PREFECT,
+        ("src/integrations/aws",),
+        {"src/integrations/aws": ["src/integrations/aws/tests/test_s3.py"]},
+    ),
+    (
+        "a file in a package",
+        PREFECT,
+        ("src/integrations/ray/tests/test_ray.py",),
+        {"src/integrations/ray": ["src/integrations/ray/tests/test_ray.py"]},
+    ),
+    (
+        "a folder of packages",
+        PREFECT,
+        ("src/integrations",),
+        {
+            "src/integrations/aws": ["src/integrations/aws/tests/test_s3.py"],
+            "src/integrations/ray": ["src/integrations/ray/tests/test_ray.py"],
+        },
+    ),
+    (
+        "the root's own sources",
+        PREFECT,
+        ("src/prefect",),
+        {".": ["tests/cli/test_run.py", "tests/test_flows.py"]},
+    ),
+    (
+        "tests that testpaths leave out are added when named",
+        PREFECT,
+        ("integration-tests",),
+        {
+            ".": [
+                "tests/cli/test_run.py",
+                "tests/test_flows.py",
+                "integration-tests/test_all.py",
+            ]
+        },
+    ),
+    (
+        "such a file alone",
+        PREFECT,
+        ("src/integrations/ray/perf/test_load.py",),
+        {
+            "src/integrations/ray": [
+                "src/integrations/ray/tests/test_ray.py",
+                "src/integrations/ray/perf/test_load.py",
+            ]
+        },
+    ),
+    (
+        "a root that says nothing to pytest",
+        WORKSPACE,
+        (".",),
+        {
+            ".": ["packages/b/tests/test_b.py", "tests/test_root.py"],
+            "packages/a": ["packages/a/tests/test_a.py"],
+        },
+    ),
+    (
+        "a package without a table belongs to the root",
+        WORKSPACE,
+        ("packages/b",),
+        {".": ["packages/b/tests/test_b.py", "tests/test_root.py"]},
+    ),
+    (
+        "projects side by side",
+        SERVICES,
+        (".",),
+        {
+            ".": ["test_loose.py"],
+            "one": ["one/tests/test_a.py"],
+            "two": ["two/tests/test_b.py"],
+        },
+    ),
+    ("sources of one of them", SERVICES, ("one/app.py",), {"one": ["one/tests/test_a.py"]}),
+    (
+        "a second file that the root's run does not use",
+        COVERED,
+        ("tests/api",),
+        {".": ["tests/api/test_b.py", "tests/test_a.py"]},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("paths", "named", "expected"),
+    [pytest.param(*project[1:], id=project[0]) for project in PROJECTS],
+)
+def test_finds_the_suites_of_a_repository(
+    paths: dict[str, str], named: tuple[str, ...], expected: dict[str, list[str]], tmp_path: Path
+) -> None:
+    build(Layout("", paths), tmp_path)
+    assert by_folder(found(tmp_path, *named), tmp_path) == expected
+
+
+@pytest.mark.parametrize("paths", [PREFECT, COVERED], ids=["prefect", "covered"])
+def test_a_suite_is_what_pytest_collects_in_its_folder(
+    paths: dict[str, str], tmp_path: Path
+) -> None:
+    build(Layout("", paths), tmp_path)
+    for suite in found(tmp_path, "."):
+        said = run_pytest(suite.config.invocation_dir, ())
+        assert list(suite.test_files) == [os.path.relpath(x, tmp_path) for x in said["modules"]]
+        assert str(suite.config.inifile) == said["inifile"]
+
+
+def test_the_same_file_belongs_to_the_same_suite_whatever_is_named(tmp_path: Path) -> None:
+    build(Layout("", PREFECT), tmp_path)
+    whole = by_folder(found(tmp_path, "."), tmp_path)
+    for folder, tests in whole.items():
+        for test in tests:
+            assert by_folder(found(tmp_path, test), tmp_path) == {folder: tests}
+
+
+def test_says_which_paths_stand_for_a_whole_suite(tmp_path: Path) -> None:
+    build(Layout("", PREFECT), tmp_path)
+    (suite,) = found(tmp_path, "src/prefect", "tests/cli", "tests/test_flows.py")
+    assert suite.named == (
+        Named("src/prefect", True),
+        Named("tests/cli", False),
+        Named("tests/test_flows.py", False),
+    )
+    assert suite.name == ""
+    assert [one.name for one in found(tmp_path)] == [
+        ".",
+        "src/integrations/aws",
+        "src/integrations/ray",
+    ]
+
+
+def test_a_second_file_for_a_folder_is_kept_with_what_it_would_change(tmp_path: Path) -> None:
+    build(Layout("", COVERED), tmp_path)
+    (suite,) = found(tmp_path)
+    (ignored,) = suite.config.ignored
+    assert ignored.path == tmp_path / "tests/api/pytest.ini"
+    assert (ignored.reason, ignored.line) == ("folder", 1)
+    assert ignored.why == "only a run whose arguments all lie in tests/api uses it"
+    assert [(one.option, one.line, one.value, one.in_force) for one in ignored.differs] == [
+        ("asyncio_mode", 2, "strict", "auto"),
+        ("markers", 3, "slow", None),
+    ]
+
+
+def test_a_path_without_a_suite_is_an_error(tmp_path: Path) -> None:
+    build(Layout("", files("src/app.py")), tmp_path)
+    with pytest.raises(DiscoveryError, match="src: belongs to no suite"):
+        found(tmp_path, "src")
+    with pytest.raises(DiscoveryError, match="nope: no such file or folder"):
+        found(tmp_path, "nope")
+    assert found(tmp_path) == []
+
+
+def test_unmatched_files_are_those_in_test_folders(tmp_path: Path) -> None:
+    paths = files("src/app.py", "tests/helpers.py", "tests/data/sample.py", "tests/test_a.py")
+    build(Layout("", {**paths, **files("setup.py", "tests/conftest.py")}), tmp_path)
+    (suite,) = found(tmp_path)
+    assert suite.unmatched == ("tests/data/sample.py", "tests/helpers.py")
+
+
+def test_leaves_out_what_git_ignores_and_what_is_excluded(tmp_path: Path) -> None:
+    paths = files("tests/test_a.py", "tests/test_gen.py", "tests/out/test_b.py", "old/test_c.py")
+    texts = {".gitignore": "out/\n", "tests/.gitignore": "*_gen.py\n", "old/conftest.py": ""}
+    build(Layout("", {**paths, **texts}), tmp_path)
+    (suite,) = found(tmp_path, settings=Settings(exclude=("old",)))
+    assert suite.test_files == ("tests/test_a.py",)
+    assert {(one.path, one.reason) for one in suite.skipped} == {
+        ("old", "excluded"),
+        ("tests/out", "gitignored"),
+        ("tests/test_gen.py", "gitignored"),
+    }
+    (suite,) = found(tmp_path, settings=Settings(respect_gitignore=False))
+    assert len(suite.test_files) == 4
+    # Named on the command line, an ignored folder is looked at.
+    (suite,) = found(tmp_path, "tests/out")
+    assert "tests/out/test_b.py" in suite.test_files
+
+
+def test_a_conftest_that_git_ignores_still_counts(tmp_path: Path) -> None:
+    texts = {**files("tests/test_a.py", "tests/conftest.py"), ".gitignore": "conftest.py\n"}
+    build(Layout("", texts), tmp_path)
+    (suite,) = found(tmp_path)
+    assert suite.conftests == ("tests/conftest.py",)
+
+
+def test_links_that_lead_back_are_not_followed(tmp_path: Path) -> None:
+    texts = {
+        **files("tests/test_a.py", "other/test_b.py"),
+        "tests/self": "-> .",
+        "tests/up": "-> ../tests",
+        "tests/other": "-> ../other",
+        "other/tests": "-> ../tests",
+    }
+    build(Layout("", texts), tmp_path)
+    (suite,) = found(tmp_path)
+    # What lies on two paths without a way back is collected on both, as by pytest.
+    assert suite.test_files == (
+        "other/test_b.py",
+        "other/tests/test_a.py",
+        "tests/other/test_b.py",
+        "tests/test_a.py",
+    )
+    assert {one.reason for one in suite.skipped} == {"link to a folder above"}
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="everything is readable")
+def test_a_folder_that_cannot_be_read_is_skipped(tmp_path: Path) -> None:
+    build(Layout("", files("tests/test_a.py", "secret/test_b.py")), tmp_path)
+    (tmp_path / "secret").chmod(0)
+    try:
+        (suite,) = found(tmp_path)
+    finally:
+        (tmp_path / "secret").chmod(0o700)
+    assert suite.test_files == ("tests/test_a.py",)
+    assert [(one.path, one.reason) for one in suite.skipped] == [("secret", "unreadable")]
+
+
+def test_folders_that_cannot_be_read_or_vanish_are_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(Layout("", files("tests/test_a.py", "gone/test_b.py", "secret/test_c.py")), tmp_path)
+    scandir = os.scandir
+    faults = {"gone": FileNotFoundError, "secret": PermissionError}
+
+    def broken(path: str) -> Any:
+        fault = faults.get(Path(path).name)
+        if fault:
+            raise fault(path)
+        return scandir(path)
+
+    monkeypatch.setattr("scopecheck.walk.os.scandir", broken)
+    (suite,) = found(tmp_path)
+    assert suite.test_files == ("tests/test_a.py",)
+    assert {(one.path, one.reason) for one in suite.skipped} == {
+        ("gone", "vanished"),
+        ("secret", "unreadable"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("8.4.2", ["tests/unit/test_b.py"]),
+        ("9.0.3", ["tests/test_a.py", "tests/unit/test_b.py"]),
+    ],
+)
+def test_the_outer_of_two_arguments_was_lost_before_9(
+    version: str, expected: list[str], tmp_path: Path
+) -> None:
+    """Observed with 8.0.2, 8.3.5 and 8.4.2 against 9.0.3."""
+    build(Layout("", files("tests/test_a.py", "tests/unit/test_b.py")), tmp_path)
+    suite = collect_as_pytest(tmp_path, ("tests/unit", "tests"), version, ignores)
+    assert sorted(suite.test_files) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("7.4.4", ["test_z.py", "a/test_b.py"]),
+        ("8.0.2", ["a/test_b.py", "test_z.py"]),
+    ],
+)
+def test_files_came_before_folders_until_8(
+    version: str, expected: list[str], tmp_path: Path
+) -> None:
+    """Observed with 7.4.4 and 8.0.2."""
+    build(Layout("", files("test_z.py", "a/test_b.py")), tmp_path)
+    assert list(collect_as_pytest(tmp_path, (), version, ignores).test_files) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "mark", "skipped"),
+    [
+        ("8.2.2", "bin/activate", True),
+        ("8.2.2", "pyvenv.cfg", False),
+        ("8.3.5", "bin/activate", False),
+        ("8.3.5", "pyvenv.cfg", True),
+    ],
+)
+def test_what_tells_a_virtual_environment_changed_with_8_3(
+    version: str, mark: str, skipped: bool, tmp_path: Path
+) -> None:
+    """Observed with 8.2.2 and 8.3.5."""
+    build(Layout("", {**files("env/test_a.py"), f"env/{mark}": ""}), tmp_path)
+    suite = collect_as_pytest(tmp_path, (), version, ignores)
+    assert (suite.test_files == ()) is skipped
+
+
+def test_a_large_tree_is_found_fast(tmp_path: Path) -> None:
+    for folder in range(100):
+        package = tmp_path / f"tests/d{folder}"
+        package.mkdir(parents=True)
+        for number in range(25):
+            (package / f"test_{number}.py").touch()
+    (tmp_path / ".gitignore").write_text("*.pyc\n__pycache__/\n/docs/_build\n")
+    started = time.process_time()
+    (suite,) = found(tmp_path)
+    spent = time.process_time() - started
+    assert len(suite.test_files) == 2500
+    assert spent < 0.3

@@ -95,10 +95,7 @@ MISMATCH = found(
             place("tests/conftest.py", "settings", "set up for each test"),
             place("tests/test_users.py", "engine", "the first test that needs it"),
         ),
-        notes=(
-            "pytest raises ScopeMismatch when the first test that needs `engine` is set up, "
-            "and that is far from the cause.",
-        ),
+        notes=("pytest raises ScopeMismatch when the first test that needs `engine` is set up",),
         help='give `settings` the scope "session"',
         tests=frozenset(f"tests/test_users.py::test_{number}" for number in range(5)),
         fixes=(
@@ -169,8 +166,7 @@ def test_full() -> None:
            |
          1 | def test_get(engine):
            |              ------ the first test that needs it
-        note: pytest raises ScopeMismatch when the first test that needs `engine` is set up, and that is far
-              from the cause.
+        note: pytest raises ScopeMismatch when the first test that needs `engine` is set up
         help: give `settings` the scope "session"
         affects: 5 tests
                  tests/test_users.py::test_0
@@ -189,6 +185,13 @@ def test_full() -> None:
         Found 1 error, 1 warning in 120 files (904 tests, 77 fixtures) in 0.31 s
         """
     )
+
+
+def test_notes_are_wrapped() -> None:
+    assert full(MISMATCH, 60).splitlines()[-8:-6] == [
+        "note: pytest raises ScopeMismatch when the first test that",
+        "      needs `engine` is set up",
+    ]
 
 
 def test_full_with_nothing_found() -> None:
@@ -264,6 +267,28 @@ def test_long_line_is_cut_to_what_is_marked() -> None:
     assert code.startswith("1 | ...aaa")
     assert code.endswith("bbb...")
     assert code[marks.index("^") :].startswith("wrong")
+
+
+def test_long_line_with_places_far_apart_is_cut_to_the_first_of_them() -> None:
+    line = f"left = '{'a' * 300}' + wrong + '{'b' * 300}' + right"
+    spans = [
+        Span(1, line.index(word) + 1, 1, line.index(word) + 1 + len(word))
+        for word in ("wrong", "left", "right")
+    ]
+    related = (Place("a.py", spans[1], "one end"), Place("a.py", spans[2], "the other"))
+    text = full(found(Fault(Place("a.py", spans[0]), "wrong", "x", related)), 80, line)
+    _, _, _, code, marks, *_ = text.splitlines()
+    assert code[marks.index("^") :].startswith("wrong")
+    assert all(len(shown) <= 80 for shown in text.splitlines())
+    assert "one end" in text
+    assert "the other" in text
+
+
+def test_two_messages_for_one_place() -> None:
+    engine = place("tests/conftest.py", "engine")
+    again = Place(engine.path, engine.span, "defined here")
+    fault = Fault(engine, "wrong", "x", related=(again, again))
+    assert full(found(fault)).endswith("12 | def engine(settings):\n   |     ^^^^^^ defined here\n")
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
@@ -348,8 +373,7 @@ def test_github(monkeypatch: pytest.MonkeyPatch) -> None:
         "%0Atests/conftest.py:12:12: requested here"
         "%0Atests/conftest.py:5:5: set up for each test"
         "%0Atests/test_users.py:1:14: the first test that needs it"
-        "%0Anote: pytest raises ScopeMismatch when the first test that needs `engine` is set up,"
-        " and that is far from the cause."
+        "%0Anote: pytest raises ScopeMismatch when the first test that needs `engine` is set up"
         '%0Ahelp: give `settings` the scope "session"'
         "%0Aaffects: 5 tests"
     )

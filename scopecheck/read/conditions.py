@@ -29,6 +29,14 @@ _FACTS: dict[tuple[str, ...], object] = {
     ("typing", "TYPE_CHECKING"): False,
     ("t", "TYPE_CHECKING"): False,
 }
+_CALLS: dict[tuple[str, ...], object] = {
+    ("platform", "system"): {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}.get(
+        sys.platform, sys.platform
+    ),
+    ("platform", "python_implementation"): {"cpython": "CPython", "pypy": "PyPy"}.get(
+        sys.implementation.name, sys.implementation.name
+    ),
+}
 
 
 def truth(node: ast.expr) -> bool | None:
@@ -53,6 +61,8 @@ def truth(node: ast.expr) -> bool | None:
             if value is not None and prefix is not None and isinstance(value[0], str):
                 return isinstance(prefix[0], str) and value[0].startswith(prefix[0])
             return None
+        case ast.Call() if dotted(node.func) == ("sys", "gettrace"):
+            return False  # set by debuggers, not by a run of the suite
         case ast.Name() | ast.Attribute():
             value = _value(node)
             return None if value is None else bool(value[0])
@@ -96,5 +106,7 @@ def _value(node: ast.expr) -> tuple[object] | None:
         case ast.Subscript(value=value, slice=ast.Slice(lower=None, upper=ast.Constant(value=int(end)))):
             whole = _value(value)
             return (whole[0][:end],) if whole and isinstance(whole[0], tuple) else None
+        case ast.Call(args=[], keywords=[]) if dotted(node.func) in _CALLS:
+            return (_CALLS[dotted(node.func) or ()],)
     parts = dotted(node)
     return (_FACTS[parts],) if parts in _FACTS else None

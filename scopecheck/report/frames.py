@@ -59,8 +59,9 @@ class Frame:
         )
 
     def add(self, label: Label) -> None:
-        """Marks one more stretch."""
-        self._labels.append(label)
+        """Marks one more stretch; what is said already is not said again."""
+        if not any((known.span, known.text) == (label.span, label.text) for known in self._labels):
+            self._labels.append(label)
 
     def lines(self, width: int, paint: Painter) -> list[tuple[int | str, str]]:
         """What to print, each line with its number ("" below it, dots for lines left out)."""
@@ -121,14 +122,19 @@ class Frame:
             ((*_stretch(label.span, cells), label) for label in labels),
             key=lambda stretch: (stretch[0], stretch[1]),
         )
-        start, end = cells.window(stretches[0][0], stretches[-1][1], width)
+        first, last = stretches[0][0], max(last for _, last, _ in stretches)
+        if last - first > width - 2 * len(ELLIPSIS):
+            first, last = _stretch(labels[0].span, cells)
+        start, end = cells.window(first, last, width)
         shift = start - len(ELLIPSIS) * bool(start)
         shown: list[tuple[int | str, str]] = [(number, cells.text(start, end))]
         marks = _Row()
+        said: list[tuple[int, Label]] = []
         for first, last, label in stretches:
-            first, last = max(first, start), min(last, end)
+            first, last = min(max(first, start), end), min(last, end)
             marks.put(first - shift, label.mark * max(last - first, 1), paint, label.style)
-        said = [(max(first, start) - shift, label) for first, _, label in stretches if label.text]
+            if label.text:
+                said.append((first - shift, label))
         if said and said[-1][1] is stretches[-1][2]:
             label = said[-1][1]
             if marks.width + 1 + Cells(label.text).width <= width:

@@ -19,8 +19,8 @@ affects: 41 tests
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
@@ -144,4 +144,8 @@ class Report:
 def _width(stream: TextIO) -> int:
     if not stream.isatty():
         return UNKNOWN_WIDTH
-    return min(max(shutil.get_terminal_size().columns, MIN_WIDTH), MAX_WIDTH)
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        columns = UNKNOWN_WIDTH
+    return min(max(columns, MIN_WIDTH), MAX_WIDTH)

@@ -112,6 +112,7 @@ def build(
         tuple(config.python_classes),
         config.collect_imported_tests,
         config.anyio_mode == "auto",
+        config.asyncio_mode == "auto",
     )
     linker = Linker(evaluator, rules, plugins)
     for source in plugins.start:

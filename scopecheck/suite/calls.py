@@ -309,8 +309,8 @@ def _external_call(
         return _fixture_call(name, args, keywords)
     if name in _PATCHERS:
         given = dict(keywords)
-        new = len(args) > _PATCHERS[name] or "new" in given
-        return Patch(injects=not new)
+        replacement = args[_PATCHERS[name]] if len(args) > _PATCHERS[name] else given.get("new")
+        return Patch(injects=replacement in (None, External("unittest.mock.DEFAULT")))
     if name.startswith("unittest.mock.patch."):
         return Patch(injects=False)
     if name in ("hypothesis.given", "hypothesis.core.given"):

@@ -82,7 +82,7 @@ class Lineages:
         space = self._evaluator.class_space(value)
         outer = space.parent if space.parent is not None else space
         for base in value.class_.bases:
-            found = self._evaluator.evaluate(base, outer)
+            found = self._evaluator.evaluate_at(base, outer, value.class_.span)
             match found:
                 case ClassValue():
                     lineage = self.of(found)

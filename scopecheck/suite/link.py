@@ -111,6 +111,7 @@ class Rules:
     python_classes: tuple[str, ...] = ("Test",)
     collect_imported_tests: bool = True
     anyio_auto: bool = False
+    asyncio_auto: bool = False
 
 
 class Linker:
@@ -134,7 +135,7 @@ class Linker:
         self.unknown_plugins: list[str] = []
         self.plugins = plugins
         self._registered: set[str] = set()
-        self.generated: dict[str, tuple[str, ...] | None] = {}
+        self.loop_factories = False
 
     # -- plugins and conftests -----------------------------------------------------------------
 
@@ -223,6 +224,7 @@ class Linker:
             level.complete = False
             level.reason = f"{path} cannot be read"
             return
+        self.loop_factories |= "pytest_asyncio_loop_factories" in space.bindings
         self._register_module(space, level)
 
     def _is_root(self, folder: str) -> bool:
@@ -535,6 +537,9 @@ class Linker:
             Request(used, Place(inner.module, facts.span))
             for used in pytest_marks.used_names(marks)
         )
+        if self.loop_factories and self._runs_asyncio(function, marks):
+            # pytest-asyncio 1.4 and later parametrize it where a hook chooses loop factories.
+            used = (*used, Request("_asyncio_loop_factory", Place(inner.module, facts.span)))
         if self._runs_anyio(function, marks, testcase=testcase):
             used = (*used, Request("anyio_backend", Place(inner.module, facts.span)))
         asked = (
@@ -561,6 +566,11 @@ class Linker:
             )
         )
 
+
+    def _runs_asyncio(self, function: FunctionValue, marks: Sequence[MarkValue]) -> bool:
+        if not function.function.is_async:
+            return False
+        return self.rules.asyncio_auto or any(mark.name == "asyncio" for mark in marks)
 
     def _runs_anyio(
         self, function: FunctionValue, marks: Sequence[MarkValue], *, testcase: bool

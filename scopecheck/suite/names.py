@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from scopecheck.facts import BoundValue, Class, Expression, FileFacts
+    from scopecheck.source import Span
     from scopecheck.suite.modules import Modules
     from scopecheck.suite.values import Value
 
@@ -59,9 +60,20 @@ class Namespace:
 
     complete: False where names may exist that cannot be seen (`globals()[...]`, a star import of
         what was not read).
+    position: how far the code has run while a statement of it is evaluated (line, column).
     """
 
-    __slots__ = ("_busy", "_memo", "bindings", "class_", "complete", "facts", "parent", "values")
+    __slots__ = (
+        "_busy",
+        "_memo",
+        "bindings",
+        "class_",
+        "complete",
+        "facts",
+        "parent",
+        "position",
+        "values",
+    )
 
     def __init__(
         self,
@@ -77,6 +89,7 @@ class Namespace:
         self.values = values or {}
         self.bindings: dict[str, list[Binding]] = {}
         self.complete = True
+        self.position: tuple[int, int] | None = None
         self._memo: dict[str, Value] = {}
         self._busy: set[str] = set()
         for binding in bindings:
@@ -203,23 +216,46 @@ class Evaluator:
         """
         if name in space.values:
             return space.values[name]
+        if space.position is not None and len(space.bindings.get(name, ())) > 1:
+            bindings = [
+                binding
+                for binding in space.bindings[name]
+                if (binding.span.line, binding.span.column) < space.position
+            ]
+            if len(bindings) < len(space.bindings[name]):
+                return self._guarded(space, name, bindings) if bindings else MISSING
         memo = space._memo.get(name)
         if memo is not None:
             return memo
         bindings = space.bindings.get(name)
         if not bindings:
             return MISSING
+        if self._depth > _MAX_DEPTH:
+            return UNKNOWN
+        value = self._guarded(space, name, bindings)
+        if name not in space._busy:
+            space._memo[name] = value
+        return value
+
+    def _guarded(self, space: Namespace, name: str, bindings: list[Binding]) -> Value:
+        """The value of a name, UNKNOWN where finding it needs the same value again."""
         if name in space._busy or self._depth > _MAX_DEPTH:
             return UNKNOWN
         space._busy.add(name)
         self._depth += 1
         try:
-            value = self._last(space, name, bindings)
+            return self._last(space, name, bindings)
         finally:
             space._busy.discard(name)
             self._depth -= 1
-        space._memo[name] = value
-        return value
+
+    def from_outside(self, space: Namespace, name: str) -> Value:
+        """What a name of a module stands for to other modules: after all of its code has run."""
+        position, space.position = space.position, None
+        try:
+            return self.lookup(space, name)
+        finally:
+            space.position = position
 
     def _last(self, space: Namespace, name: str, bindings: list[Binding]) -> Value:
         index = len(bindings) - 1
@@ -262,7 +298,21 @@ class Evaluator:
             return UNKNOWN
         if isinstance(value, Name) and value.parts == (binding.name,) and space.parent is not None:
             return self._outer(space.parent, binding.name)
-        return self.evaluate(value, space)
+        return self.evaluate_at(value, space, binding.span)
+
+    def evaluate_at(self, expression: Expression, space: Namespace, span: Span) -> Value:
+        """What an expression stands for when the code of its namespace has run up to a place."""
+        spaces = [space]
+        while spaces[-1].class_ is not None and spaces[-1].parent is not None:
+            spaces.append(spaces[-1].parent)
+        before = [each.position for each in spaces]
+        for each in spaces:
+            each.position = (span.line, span.column)
+        try:
+            return self.evaluate(expression, space)
+        finally:
+            for each, position in zip(spaces, before, strict=True):
+                each.position = position
 
     def imported(self, value: Import, importer: str, bound_name: str) -> Value:
         """What an import statement binds."""
@@ -281,6 +331,8 @@ class Evaluator:
             if found is None:
                 return UNKNOWN
         else:
+            if module.partition(".")[0] in _ALWAYS_EXTERNAL:
+                return External(module)
             found, name = modules.find(module, importer), module
             if found is None or not found.endswith(".py"):
                 installed = self._installed(module)
@@ -295,7 +347,7 @@ class Evaluator:
     def _installed(self, module: str) -> str | None:
         """The file of an installed module worth reading: one that may hold fixtures or bases."""
         top = module.partition(".")[0]
-        if top in _PLAIN_LIBRARIES or top in _KNOWN_EXTERNALS:
+        if top in _PLAIN_LIBRARIES:
             return None
         if not any(word in module for word in ("test", "fixture", "conftest", "plugin")):
             return None
@@ -310,8 +362,8 @@ class Evaluator:
                 space = self.module(owner.path)
                 if space is None:
                     return UNKNOWN
-                value = self.lookup(space, name)
-                if value is not MISSING and value != MISSING:
+                value = self.from_outside(space, name)
+                if value != MISSING:
                     return value
                 inner = self.modules.submodule(owner.path, name)
                 if inner is not None:
@@ -488,6 +540,8 @@ class Evaluator:
 _PLAIN_LIBRARIES = frozenset(
     ["asyncio", "collections", "contextlib", "dataclasses", "datetime", "enum", "functools", "itertools", "json", "logging", "math", "os", "pathlib", "random", "re", "socket", "string", "subprocess", "sys", "threading", "time", "types", "typing", "unittest", "uuid", "numpy", "pandas", "sqlalchemy", "django", "flask", "requests", "httpx", "typing_extensions", "ctypes", "tkinter", "decimal", "abc", "io", "shutil", "tempfile", "textwrap", "copy", "operator", "warnings", "hypothesis"]
 )
-_KNOWN_EXTERNALS = frozenset({"pytest", "_pytest", "pytest_asyncio", "pluggy", "hypothesis"})
+# What these names do is known here, and their own code is no place to learn it from (their own
+# suites import them from the tree).
+_ALWAYS_EXTERNAL = frozenset({"pytest", "_pytest", "pytest_asyncio", "pluggy", "hypothesis"})
 
 __all__ = ["Evaluator", "Guard", "Namespace"]

@@ -265,6 +265,8 @@ class _Shape:
         scope = fixture.scope
         if name in self._indirect and not fixture.pseudo:
             scope = self._parametrized_scope(self._indirect[name])
+        elif not fixture.pseudo and not self._item.testcase:
+            scope = self._params_scope(defined, name, scope)
         checked = fixture.scope
         if self._version < (8, 4) and scope is not None and checked is not None:
             checked = min(scope, checked)
@@ -281,10 +283,26 @@ class _Shape:
         known = [scope for scope in scopes if scope is not None]
         return min(known) if known and len(known) == len(scopes) else None
 
+    def _params_scope(
+        self, defined: tuple[Fixture, ...], name: str, own: Scope | None
+    ) -> Scope | None:
+        """The scope of the definition with `params=` that parametrizes a name, else its own.
+
+        Of an override chain the first with parameters does, and its scope holds for all of it.
+        """
+        for fixture in reversed(defined):
+            if fixture.has_params:
+                return fixture.scope
+            if all(request.name != name for request in fixture.requests):
+                break
+        return own
+
     def _lookup_failed(self, request: _Request, name: str, known: bool) -> None:
         if self._open and not known:
             self._unknown[name] = None
             return
+        if not request.stack() and any(problem.name == name for problem in self._problems):
+            return  # The closure has the name because a fixture was refused it.
         kind: ProblemKind = "cycle" if known else "unknown-fixture"
         certain = all(fixture.certain for fixture in self._defined(name))
         self._problems.append(Problem(kind, name, request.stack(), certain=certain))

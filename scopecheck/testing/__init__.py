@@ -129,13 +129,18 @@ def _run_pytest(example: Example, folder: Path) -> oracle.Outcome:
 
 
 def _findings(example: Example, folder: Path) -> list[Finding]:
-    """The findings of the page's rule; the rules about suppressions need the others to run."""
+    """The findings of the page's rule, for the version of pytest that will be asked.
+
+    The rules about suppressions need all the others to run.
+    """
     from scopecheck.config import Settings
     from scopecheck.run import analyse
 
     rule = rulebook.rules().get(example.rule)
     select = ["ALL"] if rule and rule.is_engine else [example.rule]
-    settings = msgspec.convert({"select": select} | example.settings, Settings)
+    plugins = {"pytest": oracle.installed("pytest")} | example.settings.get("plugins", {})
+    stated = {"select": select} | example.settings | {"plugins": plugins}
+    settings = msgspec.convert(stated, Settings)
     analysis = analyse([folder], root=folder, settings=settings)
     return [finding for finding in analysis.findings if finding.name == example.rule]
 

@@ -106,7 +106,9 @@ def run(folder: Path, arguments: Sequence[str], versions: Mapping[str, str]) -> 
 
 def installed(distribution: str) -> str:
     """The version of a distribution in this interpreter."""
-    return _distributions(sys.executable)[distribution][0]
+    from importlib.metadata import version
+
+    return version(distribution)
 
 
 def _environment() -> dict[str, str]:
