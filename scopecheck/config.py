@@ -456,9 +456,9 @@ def _keys_at(path: KeyPath) -> Sequence[str]:
 
 
 def _hint(word: str, choices: Iterable[str]) -> str:
-    plain = word.replace("_", "-").lower()
-    close = difflib.get_close_matches(plain, list(choices), n=1, cutoff=0.6)
-    return f"; did you mean `{close[0]}`?" if close else ""
+    plain = {choice.lower(): choice for choice in choices}
+    close = difflib.get_close_matches(word.replace("_", "-").lower(), plain, n=1, cutoff=0.6)
+    return f"; did you mean `{plain[close[0]]}`?" if close else ""
 
 
 def _dotted(path: KeyPath) -> str:
@@ -515,4 +515,5 @@ def _wrong_selector(selector: str, known_rules: Collection[str]) -> str:
 def _hint_rule(word: str, known_rules: Collection[str]) -> str:
     if word.upper() in known_rules or word.upper() == EVERYTHING:
         return f"; did you mean `{word.upper()}`?"
-    return _hint(word, sorted(known_rules))
+    # Codes are too much alike for one to be a hint for another.
+    return _hint(word, sorted(rule for rule in known_rules if not rule.startswith("SCP")))

@@ -278,11 +278,24 @@ class Class(msgspec.Struct, frozen=True, array_like=True):
     owner: int = -1
 
 
-class Suppression(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A comment that silences rules: on a line, or (line 0) in the whole file.
+class Redefinition(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A `def` or `class` that a later one of the same name replaces before anything can use it.
 
-    span: the comment. codes: rule names or codes as written; empty means every rule.
-    lines: the lines it covers, first and last (0, 0 for the file).
+    first, second: the names of both, in one module or class body; the same where a loop makes the
+        definition again. owner: the index of the class whose body it is, or -1.
+    """
+
+    name: str
+    first: Span
+    second: Span
+    owner: int = -1
+
+
+class Suppression(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A comment that silences rules: on some lines, or in the whole file.
+
+    span: the comment. codes: rule names or codes as written; a comment with none silences nothing.
+    lines: the lines it covers, first and last: (0, 0) for the file, (1, 0) for none.
     style: how it was spelled.
     """
 
@@ -306,6 +319,9 @@ class FileFacts(msgspec.Struct, frozen=True, array_like=True):
     bindings: the module's names, in source order. lines: number of lines in the file.
     stops_at: line of a module-level statement that may end the import early
         (`pytest.skip(allow_module_level=True)`, `pytest.importorskip`, `raise`, `sys.exit`), or 0.
+    redefined: definitions that are replaced unused.
+    global_names: names that functions declare `global`, and so may give the module.
+    dynamic: the module's names may be set in ways that no statement shows.
     """
 
     path: str
@@ -317,3 +333,6 @@ class FileFacts(msgspec.Struct, frozen=True, array_like=True):
     error: ReadError | None = None
     lines: int = 0
     stops_at: int = 0
+    redefined: tuple[Redefinition, ...] = ()
+    global_names: tuple[str, ...] = ()
+    dynamic: bool = False

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,7 +16,6 @@ from scopecheck.source import WHOLE_FILE, Source, SourceError, Span, decode, rea
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
 # Starting workers costs about as much as reading this many bytes (measured on two cores).
 _PARALLEL_BYTES = 1_500_000
@@ -92,8 +94,9 @@ class Loader:
             if sum(sizes.values()) >= _PARALLEL_BYTES:
                 self._read_parallel(wanted, sizes)
                 return
-        for path in wanted:
-            self(path)
+        with _no_collection():
+            for path in wanted:
+                self(path)
 
     def _size(self, path: str) -> int:
         try:
@@ -145,9 +148,18 @@ def _batches(paths: Sequence[str], sizes: dict[str, int]) -> Iterator[list[str]]
 
 def _read_batch(root: str, paths: list[str]) -> bytes:
     """In a worker: the facts of some files, encoded."""
-    import gc
-    from pathlib import Path
-
-    gc.disable()  # Trees are freed by their reference counts; a collection only walks them.
     folder = Path(root)
-    return msgspec.msgpack.encode([facts_of(folder, path) for path in paths])
+    with _no_collection():
+        return msgspec.msgpack.encode([facts_of(folder, path) for path in paths])
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Trees are freed by their reference counts; a collection would only walk them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from scopecheck.suite.marks import is_never_set_up
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -26,7 +28,7 @@ def _item(suite: Suite, item: Item, named: bool) -> dict[str, Any]:
         "async": item.is_async,
         "loop": None,
         "fixtures": [_fixture(fixture) for fixture in item.plan.order if not fixture.pseudo],
-        "errors": [_error(problem) for problem in item.plan.problems if problem.certain],
+        "errors": [] if is_never_set_up(item.marks) else _errors(item.plan),
     }
     if named:
         found["suite"] = suite.files.name
@@ -67,6 +69,10 @@ def _fixture(fixture: Fixture) -> dict[str, Any]:
     found["async"] = fixture.is_async
     found["loop"] = None
     return found
+
+
+def _errors(plan: Plan) -> list[dict[str, Any]]:
+    return [_error(problem) for problem in plan.problems if problem.certain]
 
 
 def _error(problem: Problem) -> dict[str, Any]:

@@ -4,8 +4,18 @@ A page is a rule's documentation, its metadata and its tests at once:
 
     rule      what the head of a page says: name, one-sentence summary, code, default, ...
     example   a section with a `py` block: the files of a small project, and what must be found
-    mark      `# error` at the end of a line: this page's rule must be reported there
+    mark      `# error` at the end of a line: this page's rule must be reported there, once
     selector  how a user names rules: a code, a prefix of codes (`SCP1`), a name, or `ALL`
+
+In a section, a block under a line such as `` `tests/conftest.py`: `` is a file of that path, and a
+`py` block without one is `test_example.py`. The mark `# error: "part"` also asks for words in the
+message, `# error: "part", "other"` for two findings; marks are taken out of the files. Then come,
+each where it is needed:
+
+    toml      settings of scopecheck, and with `plugins` the versions that the section is about
+    pytest    what pytest does: an outcome (`1 error, 2 passed`), then words of its output; a first
+              line `$ pytest ...` gives it arguments
+    diff      the exact fix
 
 Only the head of each page is read to list the rules; the sections are read when asked for.
 """

@@ -53,6 +53,7 @@ def analyse(
         kept,
         {facts.path: facts.suppressions for facts in files},
         lambda path: chosen - ignores.of(path),
+        complete=all(facts.error is None for facts in files),
     )
     engine = [
         _finding(rulebook.rules()[name], fault, settings)

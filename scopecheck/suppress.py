@@ -40,6 +40,8 @@ def suppress(
     findings: Iterable[Finding],
     suppressions: Mapping[str, Sequence[Suppression]],
     in_force: Callable[[str], frozenset[str]],
+    *,
+    complete: bool = True,
 ) -> Outcome:
     """Applies each file's suppressions to the findings of the whole suite.
 
@@ -47,6 +49,8 @@ def suppress(
         findings: of every rule that was run.
         suppressions: of every analysed file, by path.
         in_force: the names of the rules that were run on a file (per-file ignores taken out).
+        complete: whether every file could be read. If not, findings may be missing, and no comment
+            is called unused.
     """
     files = {path: _Silencers(path, found) for path, found in suppressions.items() if found}
     kept = []
@@ -60,7 +64,7 @@ def suppress(
     faults: dict[str, list[Fault]] = {UNKNOWN: [], UNUSED: []}
     for path in sorted(files):
         silencers = files[path]
-        rules = in_force(path)
+        rules = in_force(path) - (frozenset() if complete else {UNUSED})
         reports = [(UNKNOWN, fault) for fault in silencers.unknown()]
         reports += [(UNUSED, fault) for fault in silencers.unused(rules - _OWN)]
         for name, fault in reports:

@@ -49,6 +49,7 @@ class Wheel:
         self.names = set(self.archive.namelist())
         self.version = path.name.split("-")[1]
         self.trees: dict[str, ast.Module | None] = {}
+        self.found: dict[str, dict[str, list[Any]]] = {}
 
     def metadata(self, name: str) -> str:
         """A file of the wheel's `.dist-info`, empty where it has none of this name."""
@@ -91,18 +92,16 @@ class Wheel:
             self.trees[module] = ast.parse(self.archive.read(file)) if file else None
         return self.trees[module]
 
-    def fixtures(self, module: str, seen: frozenset[str] = frozenset()) -> dict[str, list[Any]]:
+    def fixtures(self, module: str) -> dict[str, list[Any]]:
         """The fixtures that pytest would see in a module, by the Python name they are bound to."""
-        tree = self.tree(module)
-        if tree is None or module in seen:
-            return {}
-        found: dict[str, list[Any]] = {}
-        self.walk(tree.body, module, seen | {module}, found)
-        return found
+        if module not in self.found:
+            # Modules may import each other in a circle: what is not finished offers what it has.
+            found = self.found[module] = {}
+            tree = self.tree(module)
+            self.walk(tree.body if tree else [], module, found)
+        return self.found[module]
 
-    def walk(
-        self, body: list[ast.stmt], module: str, seen: frozenset[str], found: dict[str, list[Any]]
-    ) -> None:
+    def walk(self, body: list[ast.stmt], module: str, found: dict[str, list[Any]]) -> None:
         """Adds what the statements of a module bind, branches and `try` blocks included."""
         for node in body:
             match node:
@@ -113,24 +112,24 @@ class Wheel:
                     else:
                         found[node.name] = row
                 case ast.ImportFrom(module=name, names=names, level=level):
-                    self.imports(self.absolute(module, name or "", level), names, seen, found)
+                    self.imports(self.absolute(module, name or "", level), names, found)
                 case ast.If(body=then, orelse=other):
                     if "TYPE_CHECKING" not in ast.unparse(node.test):
-                        self.walk(then, module, seen, found)
-                    self.walk(other, module, seen, found)
+                        self.walk(then, module, found)
+                    self.walk(other, module, found)
                 case ast.Try(body=then, handlers=handlers, orelse=other, finalbody=last):
-                    self.walk(then, module, seen, found)
+                    self.walk(then, module, found)
                     for handler in handlers:
                         # What stands in for a missing import is not what is installed.
                         extra: dict[str, list[Any]] = {}
-                        self.walk(handler.body, module, seen, extra)
+                        self.walk(handler.body, module, extra)
                         for name, row in extra.items():
                             found.setdefault(name, row)
-                    self.walk(other + last, module, seen, found)
+                    self.walk(other + last, module, found)
                 case ast.Assign(targets=[ast.Name("pytest_plugins")], value=value):
                     for constant in ast.walk(value):
                         if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
-                            for name, row in self.fixtures(constant.value, seen).items():
+                            for name, row in list(self.fixtures(constant.value).items()):
                                 found[f"{constant.value}.{name}"] = row
 
     def absolute(self, module: str, name: str, level: int) -> str:
@@ -141,15 +140,13 @@ class Wheel:
         kept = parts[: len(parts) - level + self.is_package(module)]
         return ".".join([*kept, name] if name else kept)
 
-    def imports(
-        self, source: str, names: list[ast.alias], seen: frozenset[str], found: dict[str, list[Any]]
-    ) -> None:
+    def imports(self, source: str, names: list[ast.alias], found: dict[str, list[Any]]) -> None:
         """Adds the fixtures that `from source import names` binds."""
-        offered = self.fixtures(source, seen)
+        offered = self.fixtures(source)
         for alias in names:
             if alias.name == "*":
                 exported = self.exported(source)
-                for name, row in offered.items():
+                for name, row in list(offered.items()):
                     if name in exported if exported is not None else not name.startswith("_"):
                         found[name] = row
             elif alias.name in offered:

@@ -1,9 +1,14 @@
-"""A pytest plugin that writes down what pytest collects, for tests to compare with."""
+"""A pytest plugin that writes down what pytest collects, for tests to compare with.
+
+Run as a program, it reads one run a line from its input, `{"cwd": ..., "args": [...], "out": ...}`,
+and forks for each, so that pytest is imported only once.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +58,31 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         "ini": options,
     }
     Path(os.environ["ORACLE_OUT"]).write_text(json.dumps(said))
+
+
+def serve() -> None:
+    """Answers each line of the input with the status of a run of pytest."""
+    for line in sys.stdin:
+        run = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            os.chdir(run["cwd"])
+            sys.path.insert(0, run["cwd"])
+            os.environ["ORACLE_OUT"] = run["out"]
+            os.environ["ORACLE_INI"] = run["ini"]
+            log = os.open(run["out"] + ".log", os.O_WRONLY | os.O_CREAT)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            status = 3
+            try:
+                status = int(pytest.main(run["args"]))
+            finally:
+                sys.stdout.flush()
+                os._exit(status)
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve()

@@ -8,16 +8,13 @@ with pytest 7.4.4, 8.0.2, 8.2.2, 8.3.5, 8.4.2, 9.0.3 and 9.1.1.
 from __future__ import annotations
 
 import ast
-import json
 import os
-import subprocess
-import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from collecting import Layout, Oracle, build, needs_fork
 
 from scopecheck.config import Settings
 from scopecheck.files import (
@@ -29,25 +26,13 @@ from scopecheck.files import (
     discover,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 HERE = Path(__file__).parent
 INI = "[pytest]\n"
 TEST = "def test_it(): pass\n"
 TABLE = "[tool.pytest.ini_options]\n"
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Files by path, and how pytest is started in them.
-
-    A text that starts with `-> ` makes a link; a path that ends with `/` makes a folder.
-    """
-
-    name: str
-    files: dict[str, str]
-    args: tuple[str, ...] = ()
-    cwd: str = "."
-    ini: str = ""
-    since: tuple[int, int] = (0, 0)
 
 
 def files(*paths: str) -> dict[str, str]:
@@ -493,43 +478,11 @@ LAYOUTS = [
 ]
 
 
-def build(layout: Layout, folder: Path) -> Path:
-    for name, text in layout.files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if name.endswith("/"):
-            path.mkdir()
-        elif text.startswith("-> "):
-            path.symlink_to(text[3:])
-        else:
-            path.write_text(text)
-    return folder / layout.cwd
-
-
-def run_pytest(cwd: Path, args: tuple[str, ...], python: str = sys.executable) -> dict[str, Any]:
-    """What pytest says that it collects."""
-    out = cwd / ".oracle.json"
-    environment = {
-        **os.environ,
-        "ORACLE_OUT": str(out),
-        "PYTHONPATH": str(HERE),
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    environment.pop("PYTEST_ADDOPTS", None)
-    command = [python, "-m", "pytest", "-p", "collect_oracle", "--collect-only", "-q"]
-    done = subprocess.run(
-        [*command, "-p", "no:cacheprovider", *args],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert out.exists(), done.stdout + done.stderr
-    said: dict[str, Any] = json.loads(out.read_text())
-    out.unlink()
-    return said
+@pytest.fixture(scope="session")
+def oracle() -> Iterator[Oracle]:
+    oracle = Oracle()
+    yield oracle
+    oracle.stop()
 
 
 def ignores(conftest: Path) -> ConftestIgnores:
@@ -541,12 +494,13 @@ def ignores(conftest: Path) -> ConftestIgnores:
     return ConftestIgnores(found.get("collect_ignore"), found.get("collect_ignore_glob"))
 
 
+@needs_fork
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
-def test_collects_what_pytest_collects(layout: Layout, tmp_path: Path) -> None:
+def test_collects_what_pytest_collects(layout: Layout, tmp_path: Path, oracle: Oracle) -> None:
     if tuple(map(int, pytest.__version__.split(".")[:2])) < layout.since:
         pytest.skip("this pytest does not know that yet")
     cwd = build(layout, tmp_path)
-    said = run_pytest(cwd, layout.args)
+    said = oracle.ask(cwd, layout.args)
     ours = collect_as_pytest(cwd, layout.args, pytest.__version__, ignores)
     root = Path(said["rootdir"])
 
@@ -715,13 +669,14 @@ def test_finds_the_suites_of_a_repository(
     assert by_folder(found(tmp_path, *named), tmp_path) == expected
 
 
+@needs_fork
 @pytest.mark.parametrize("paths", [PREFECT, COVERED], ids=["prefect", "covered"])
 def test_a_suite_is_what_pytest_collects_in_its_folder(
-    paths: dict[str, str], tmp_path: Path
+    paths: dict[str, str], tmp_path: Path, oracle: Oracle
 ) -> None:
     build(Layout("", paths), tmp_path)
     for suite in found(tmp_path, "."):
-        said = run_pytest(suite.config.invocation_dir, ())
+        said = oracle.ask(suite.config.invocation_dir)
         assert list(suite.test_files) == [os.path.relpath(x, tmp_path) for x in said["modules"]]
         assert str(suite.config.inifile) == said["inifile"]
 

@@ -191,7 +191,7 @@ def test_an_environment_can_be_named_by_its_interpreter(tmp_path: Path) -> None:
         found = find_environment(tmp_path, named, environ={})
         assert found is not None
         assert (found.how, found.site_packages) == ("--python", (site,))
-    with pytest.raises(FileNotFoundError, match="no such interpreter or environment: .*missing"):
+    with pytest.raises(FileNotFoundError, match=r"no such interpreter or environment: .*missing"):
         find_environment(tmp_path, tmp_path / "missing")
     with pytest.raises(FileNotFoundError, match="no site-packages folder found"):
         find_environment(tmp_path, tmp_path)
@@ -755,6 +755,8 @@ def test_declared_plugins_are_in_force(tmp_path: Path) -> None:
 def test_what_comes_along_with_a_dependency_is_in_force(tmp_path: Path) -> None:
     write(tmp_path, {"requirements.txt": "pytest\npytest-aiohttp\nfastapi\n"})
     assert {"pytest-asyncio", "anyio"} <= in_force(tmp_path)
+    write(tmp_path, {"requirements.txt": "pytest\npytest-aiohttp==0.3.0\n"})
+    assert in_force(tmp_path) == {"pytest-aiohttp"}
 
 
 def test_a_lock_rules_out_what_it_does_not_list(tmp_path: Path) -> None:

@@ -245,6 +245,12 @@ def test_suppression_of_a_rule_that_did_not_run_is_not_unused() -> None:
     assert said == []
 
 
+def test_nothing_is_unused_while_a_file_cannot_be_read() -> None:
+    found = {"a.py": suppressions("x  # scopecheck: ignore[SCP004, klingon]\n")}
+    outcome = suppress([], found, lambda _: rulebook.expand(["ALL"]), complete=False)
+    assert list(outcome.faults) == [UNKNOWN]
+
+
 def test_faults_only_of_rules_in_force() -> None:
     text = "x  # scopecheck: ignore[SCP001, nonsense]\n"
     _, said = suppressed(text, in_force=frozenset({"syntax-error"}))

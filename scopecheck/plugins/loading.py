@@ -214,7 +214,7 @@ class _Loader:
         while pending:
             dist = pending.pop()
             along = brings.get(dist, ())
-            if dist in shipped:
+            if dist in shipped and self.is_recent(dist):
                 along = (*along, *shipped[dist].requires)
             for other in along:
                 if other not in found:
@@ -224,6 +224,13 @@ class _Loader:
 
     def resolve(self, dist: str) -> Resolved:
         return resolve_version(dist, self.settings, self.environment, self.stated)
+
+    def is_recent(self, dist: str) -> bool:
+        """Whether its version is of the newest kind in the table, whose requirements are known."""
+        releases = bundled_plugins()[dist].releases
+        since = parse_version(releases[-1].since) if releases else None
+        version = parse_version(self.resolve(dist).version)
+        return since is None or version is None or since <= version
 
     def block(self, blocked: Sequence[str], names: Sequence[str]) -> None:
         both: set[str] = set()

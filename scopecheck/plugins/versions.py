@@ -34,6 +34,8 @@ _VERSION = re.compile(
 _PRE = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc"}
 _CLAUSE = re.compile(r"\s*(===|==|!=|~=|<=|>=|<|>)\s*([^\s,;]+)\s*")
 
+_replace = msgspec.structs.replace
+
 # Sorts before and after every (letter, number) pair.
 _BEFORE = ("", -1)
 _AFTER = ("~", 0)
@@ -72,12 +74,7 @@ class Version(msgspec.Struct, frozen=True):
     @property
     def public(self) -> Version:
         """Without the local part (`+cpu`)."""
-        return msgspec.structs.replace(self, local=()) if self.local else self
-
-    @property
-    def base(self) -> Version:
-        """Epoch and release only."""
-        return Version(self.release, self.epoch)
+        return _replace(self, local=()) if self.local else self
 
     @property
     def short(self) -> tuple[int, int, int]:
@@ -152,20 +149,26 @@ class Clause(msgspec.Struct, frozen=True):
             case ">=":
                 return version.public >= self.version
             case "<":
-                early = version.is_prerelease and not self.version.is_prerelease
-                return version < self.version and not (early and self._same_base(version))
+                # What leads up to the version named is not before it.
+                return version < (self.version if self.version.is_prerelease else self._first())
             case ">":
-                late = version.post is not None and self.version.post is None
-                late = late or bool(version.local)
-                return version > self.version and not (late and self._same_base(version))
+                # What follows up on the version named is not after it.
+                named = self.version
+                if named.dev is not None:
+                    return version >= _replace(named, dev=named.dev + 1, local=())
+                if named.post is not None:
+                    return version >= _replace(named, post=named.post + 1, dev=0, local=())
+                family = _replace(version, post=None, dev=None, local=())
+                return version > named and not family.same(named.public)
+
+    def _first(self) -> Version:
+        """The earliest development release of the version named."""
+        return _replace(self.version, dev=0, local=())
 
     def _equals(self, version: Version) -> bool:
         if self.wildcard:
             return _starts_with(version, self.version)
         return (version if self.version.local else version.public).same(self.version)
-
-    def _same_base(self, version: Version) -> bool:
-        return version.base.same(self.version.base)
 
 
 def _starts_with(version: Version, prefix: Version) -> bool:

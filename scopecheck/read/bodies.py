@@ -18,21 +18,13 @@ if TYPE_CHECKING:
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES = (*_FUNCTIONS, ast.Lambda, ast.ClassDef)
+_LEAVES = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.Constant)
+# What may find a nested function by its name, or all of them.
+_ALL_NAMES = frozenset({"locals", "vars", "dir", "eval", "exec", "inspect", "sys"})
 _ALWAYS_KEPT = frozenset(
-    {"getfixturevalue", "getfuncargvalue", "register_fixture", "parametrize", "add_marker"}
+    {"getfixturevalue", "getfuncargvalue", "parametrize", "add_marker"}
+    | {"register_fixture", "_register_fixture", "parsefactories"}
 )
-
-
-def contains_yield(body: list[ast.stmt]) -> bool:
-    """Whether the statements make their function a generator (nested functions left out)."""
-    stack: list[ast.AST] = list(body)
-    while stack:
-        node = stack.pop()
-        if isinstance(node, (ast.Yield, ast.YieldFrom)):
-            return True
-        if not isinstance(node, _SCOPES):
-            stack.extend(ast.iter_child_nodes(node))
-    return False
 
 
 def read_body(
@@ -40,8 +32,17 @@ def read_body(
     text: Text,
     expressions: ExpressionReader,
     called: frozenset[str] | None,
+    yields: bool,
 ) -> Body:
-    """What a function's statements do; calls are kept when named in `called` (None: every one)."""
+    """What a function's statements do.
+
+    Args:
+        function: the function.
+        text: of its file.
+        expressions: reads the calls that are kept.
+        called: names whose calls are kept; None for every call.
+        yields: whether the word yield occurs in the body.
+    """
     calls: list[CallFact] = []
     bound: dict[str, None] = {}
     stores: list[tuple[str, Span]] = []
@@ -84,9 +85,11 @@ def read_body(
     return Body(
         tuple(calls),
         tuple(bound),
-        yield_facts(function, text),
+        yield_facts(function, text) if yields else None,
         tuple(stores),
-        tuple((name, span) for name, span in tests if name not in loaded),
+        ()
+        if loaded & _ALL_NAMES
+        else tuple((name, span) for name, span in tests if name not in loaded),
     )
 
 
@@ -94,9 +97,14 @@ def _nodes(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[a
     """Every node below the function's statements in source order, and whether it is nested."""
     stack: list[tuple[ast.AST, bool]] = [(node, False) for node in reversed(function.body)]
     while stack:
-        node, nested = stack.pop()
-        yield node, nested
+        found = stack.pop()
+        yield found
+        node, nested = found
         inner = nested or isinstance(node, _SCOPES)
-        children = list(ast.iter_child_nodes(node))
-        children.reverse()
-        stack.extend((child, inner) for child in children)
+        for name in reversed(node._fields):
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                if not isinstance(value, _LEAVES):
+                    stack.append((value, inner))
+            elif isinstance(value, list):
+                stack.extend((item, inner) for item in reversed(value) if isinstance(item, ast.AST))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from scopecheck.facts import (
     ALWAYS,
     Binding,
+    Call,
     CallFact,
     Class,
     ClassRef,
@@ -21,13 +22,16 @@ from scopecheck.facts import (
     Guard,
     Import,
     Items,
+    Name,
     Opaque,
     Parameter,
+    Redefinition,
 )
-from scopecheck.read.bodies import contains_yield, read_body
+from scopecheck.read.bodies import read_body
 from scopecheck.read.comments import suppressions
 from scopecheck.read.conditions import truth
 from scopecheck.read.expressions import ExpressionReader, dotted
+from scopecheck.read.redefined import redefinitions
 from scopecheck.read.text import any_within
 
 if TYPE_CHECKING:
@@ -45,11 +49,16 @@ _STOPPERS = frozenset(
     | {"sys.exit", "exit", "unittest.SkipTest", "SkipTest", "os._exit"}
 )
 # A body whose text has none of these is not walked: nothing in it can matter to a rule.
-_WORDS = re.compile(
-    r"\b(?:getfixturevalue|getfuncargvalue|yield|fixture|register_fixture|parametrize|metafunc)\b"
-    r"|^[ \t]+(?:async[ \t]+)?def[ \t]+test",
-    re.MULTILINE,
+_WORDS = (
+    "getfixturevalue",
+    "getfuncargvalue",
+    "fixture",
+    "parametrize",
+    "metafunc",
 )
+# Ways to give a module names that no statement binds.
+_DYNAMIC = ("globals()", "vars()", "sys.modules", "__dict__", "exec(", "initpkg(", "f_globals")
+_GLOBAL = re.compile(r"^[ \t]+global[ \t]+([\w \t,]*\w)", re.MULTILINE)
 _OPAQUE = Opaque()
 _NEVER = Guard(never=True)
 
@@ -64,8 +73,12 @@ class ModuleReader:
         self._classes: list[Class | None] = []
         self._module_calls: list[CallFact] = []
         self._stops_at = 0
+        self._redefined: list[Redefinition] = []
         self._expressions = ExpressionReader(text, self._add_lambda)
-        self._word_lines = text.lines_with(_WORDS)
+        self._yield_lines = text.lines_with(("yield",))
+        self._word_lines = sorted(
+            [*text.lines_with(_WORDS), *text.indented_lines_with("def test"), *self._yield_lines]
+        )
         self._call_lines: list[int] = []
         self._callable_fixtures: frozenset[str] = frozenset()
 
@@ -73,15 +86,22 @@ class ModuleReader:
         """The module's facts."""
         self._find_fixture_calls(tree)
         bindings = self._bind_all(tree.body, ALWAYS, owner=-1)
+        self._redefined.extend(redefinitions(tree.body, self._text))
+        text = self._text.text
+        if ":=" in text:
+            bindings += _named_expressions(tree, self._text, {one.name for one in bindings})
         return FileFacts(
             self._path,
             bindings,
             tuple(function for function in self._functions if function is not None),
             tuple(class_ for class_ in self._classes if class_ is not None),
             tuple(self._module_calls),
-            suppressions(self._text.text),
+            suppressions(text),
             lines=self._text.line_count,
             stops_at=self._stops_at,
+            redefined=tuple(self._redefined),
+            global_names=_global_names(text),
+            dynamic=any(word in text for word in _DYNAMIC),
         )
 
     # What may be a fixture called as a function: names decorated here with something that is
@@ -115,8 +135,7 @@ class ModuleReader:
             names |= imported & requested
         names.discard("*")
         if names:
-            pattern = "|".join(re.escape(name) for name in sorted(names))
-            self._call_lines = self._text.lines_with(re.compile(rf"\b(?:{pattern})[ \t]*\("))
+            self._call_lines = self._text.lines_with(f"{name}(" for name in names)
             self._callable_fixtures = frozenset(names)
 
     # -- statements ------------------------------------------------------------------------
@@ -148,6 +167,8 @@ class ModuleReader:
                 self._import(node, guard, found)
             case ast.Assign():
                 value = self._expressions.read(node.value)
+                if isinstance(value, Call) and isinstance(value.func, Name):
+                    self._stop_at_call(value.func.parts, node.lineno)
                 for target in node.targets:
                     self._assign(target, value, guard, found)
             case ast.AnnAssign():
@@ -194,6 +215,8 @@ class ModuleReader:
             case ast.Raise():
                 self._stop(node.lineno)
             case _:
+                if type(node).__name__ == "TypeAlias":  # Python 3.12 and later
+                    self._assign(node.name, _OPAQUE, guard, found)  # type: ignore[attr-defined]
                 handlers = getattr(node, "handlers", None)
                 if handlers is not None:  # `try` with `except*`
                     self._try(node, guard, owner, found)  # type: ignore[arg-type]
@@ -264,10 +287,14 @@ class ModuleReader:
             found.append(Binding(name, call.args[2], call.span, guard, owner or ("?",)))
         elif parts in (("exec",), ("eval",)):
             found.append(Binding("?", _OPAQUE, call.span, guard))
-        elif ".".join(parts) in _STOPPERS:
-            self._stop(node.lineno)
+        else:
+            self._stop_at_call(parts, node.lineno)
         if not guard.never:
             self._module_calls.append(CallFact(call))
+
+    def _stop_at_call(self, parts: tuple[str, ...], line: int) -> None:
+        if ".".join(parts) in _STOPPERS:
+            self._stop(line)
 
     def _stop(self, line: int) -> None:
         self._stops_at = min(self._stops_at or line, line)
@@ -303,6 +330,7 @@ class ModuleReader:
             self._bind_all(node.body, ALWAYS, index),
             owner,
         )
+        self._redefined.extend(redefinitions(node.body, self._text, index))
         return ClassRef(index)
 
     def _decorators(self, nodes: list[ast.expr]) -> tuple[Decorator, ...]:
@@ -325,10 +353,11 @@ class ModuleReader:
         if worded or fixture or node.name.startswith("pytest_") or (
             self._call_lines and any_within(self._call_lines, body_line, end)
         ):
-            generator = contains_yield(node.body)
             hook = node.name.startswith("pytest_")
             interesting = None if hook else self._callable_fixtures
-            body = read_body(node, self._text, self._expressions, interesting)
+            yields = any_within(self._yield_lines, body_line, end)
+            body = read_body(node, self._text, self._expressions, interesting, yields)
+            generator = body.yields is not None
         is_test = node.name.startswith("test") and not fixture
         bindings: tuple[Binding, ...] = ()
         returns: tuple[Expression, ...] = ()
@@ -389,6 +418,28 @@ class ModuleReader:
     def _parameter(self, node: ast.arg, kind: ParameterKind, default: bool) -> Parameter:
         column = self._text.column(node.lineno, node.col_offset)
         return Parameter(node.arg, kind, default, node.lineno, column)
+
+
+def _global_names(text: str) -> tuple[str, ...]:
+    """The names in `global` statements."""
+    if "global " not in text:
+        return ()
+    found = _GLOBAL.findall(text)
+    return tuple(dict.fromkeys(name for names in found for name in re.split(r"[ \t,]+", names)))
+
+
+def _named_expressions(tree: ast.Module, text: Text, known: set[str]) -> tuple[Binding, ...]:
+    """What `:=` binds in the module, apart from names that statements bind too."""
+    found: list[Binding] = []
+    stack: list[ast.AST] = list(tree.body)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (*_FUNCTIONS, ast.Lambda, ast.ClassDef)):
+            continue
+        if isinstance(node, ast.NamedExpr) and node.target.id not in known:
+            found.append(Binding(node.target.id, _OPAQUE, text.span(node.target), Guard("if")))
+        stack.extend(ast.iter_child_nodes(node))
+    return tuple(found)
 
 
 def _unsubscripted(base: ast.expr) -> ast.expr:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from scopecheck.source import Span
 
 if TYPE_CHECKING:
     import ast
+    from collections.abc import Iterable
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
@@ -24,7 +26,11 @@ class Text:
 
     @cached_property
     def _starts(self) -> list[int]:
-        return [0, *(match.end() for match in _NEWLINE.finditer(self.text))]
+        if "\r" in self.text:
+            return [0, *(match.end() for match in _NEWLINE.finditer(self.text))]
+        lengths = [len(line) + 1 for line in self.text.split("\n")]
+        lengths.pop()
+        return [0, *accumulate(lengths)]
 
     @property
     def line_count(self) -> int:
@@ -71,10 +77,33 @@ class Text:
         column = found + 1 if found >= 0 else start + 1
         return Span(node.lineno, column, node.lineno, column + len(node.name))
 
-    def lines_with(self, pattern: re.Pattern[str]) -> list[int]:
-        """The numbers of the lines in which a match begins, in order, repeats kept."""
+    def lines_with(self, words: Iterable[str]) -> list[int]:
+        """The numbers of the lines in which one of the words begins, in order, repeats kept.
+
+        (Plain searches: one regular expression for all words takes ten times as long.)
+        """
+        find = self.text.find
+        offsets: list[int] = []
+        for word in words:
+            offset = find(word)
+            while offset >= 0:
+                offsets.append(offset)
+                offset = find(word, offset + len(word))
+        if not offsets:
+            return []
+        offsets.sort()
         starts = self._starts
-        return [bisect_right(starts, match.start()) for match in pattern.finditer(self.text)]
+        return [bisect_right(starts, offset) for offset in offsets]
+
+    def indented_lines_with(self, word: str) -> list[int]:
+        """The numbers of the lines that have the word after white space (and `async`) alone."""
+        return [
+            number
+            for number in self.lines_with((word,))
+            if (before := self.line(number).partition(word)[0])
+            and before[0] in " \t"
+            and before.strip() in ("", "async")
+        ]
 
 
 def any_within(lines: list[int], first: int, last: int) -> bool:

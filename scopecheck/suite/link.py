@@ -15,6 +15,7 @@ from scopecheck.facts import ClassRef, FunctionRef, Import
 from scopecheck.finding import Place
 from scopecheck.suite import marks as pytest_marks
 from scopecheck.suite.classes import Lineages
+from scopecheck.suite.hooks import HOOK, generated_names, registers_unseen
 from scopecheck.suite.model import SCOPES, Fixture, Item, Level, Request, Scope
 from scopecheck.suite.signatures import innermost, requests
 from scopecheck.suite.values import (
@@ -249,6 +250,14 @@ class Linker:
                 certain = False
             self._register(value, name, level, space.path, certain=certain, plugin=plugin)
         self._note_incomplete(space, level)
+        self._note_generated(self.evaluator.lookup(space, HOOK), level)
+        if level.kind in ("session", "folder") and registers_unseen(self.evaluator, space):
+            self._open(f"{space.path} registers fixtures by itself")
+
+    def _note_generated(self, hook: Value, level: Level) -> None:
+        names, computed = generated_names(self.evaluator, hook)
+        level.generates |= names
+        level.generates_any |= computed
 
     def _note_incomplete(self, space: Namespace, level: Level) -> None:
         if not space.complete:
@@ -336,6 +345,7 @@ class Linker:
             marks=(*function.marks, *value.marks_above),
             wrapper=function.wrapper,
             scope_text=text,
+            opaque=function.opaque,
         )
 
     def _scope(self, value: Value | None) -> tuple[Scope | None, str | None]:
@@ -502,6 +512,7 @@ class Linker:
             self._register(value, name, level, home, owner=owned, certain=certain)
         for holder in lineage.classes:
             self._note_incomplete(self.evaluator.class_space(holder), level)
+        self._note_generated(self.lineages.attribute(lineage, HOOK), level)
 
     def _class_marks(self, lineage: Lineage, value: ClassValue) -> tuple[MarkValue, ...]:
         """A class's own marks, those of its bases first (`get_unpacked_marks`)."""
@@ -562,7 +573,7 @@ class Linker:
                 is_async=function.function.is_async,
                 testcase=testcase,
                 skipped=pytest_marks.is_skipped(marks),
-                opaque=function.opaque,
+                opaque=function.opaque or _under_decorator(lineage),
             )
         )
 
@@ -594,6 +605,11 @@ def as_function(value: Value) -> FunctionValue | None:
             given = tuple(key for key, _ in keywords)
             return replace(inner, bound=(count + len(args), (*names, *given)))
     return None
+
+
+def _under_decorator(lineage: Lineage | None) -> bool:
+    """Whether an unknown decorator on a class may change its methods."""
+    return lineage is not None and any(value.decorated for value in lineage.classes)
 
 
 def _kind(function: FunctionValue) -> FixtureKind:

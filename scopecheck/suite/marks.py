@@ -43,6 +43,27 @@ def is_skipped(marks: Iterable[MarkValue]) -> bool:
     return False
 
 
+def is_never_set_up(marks: Iterable[MarkValue]) -> bool:
+    """Whether a mark keeps pytest from setting the test up, so that no request is refused."""
+    return any(
+        mark.name == "skip"
+        or (mark.name == "skipif" and mark.args[:1] == (Literal(True),))
+        or (mark.name == "xfail" and _is_not_run(mark))
+        or (mark.name == "parametrize" and _is_empty(mark))
+        for mark in marks
+    )
+
+
+def _is_not_run(mark: MarkValue) -> bool:
+    certain = not mark.args or mark.args[0] == Literal(True)
+    return certain and mark.keyword("run") == Literal(False)
+
+
+def _is_empty(mark: MarkValue) -> bool:
+    value = mark.args[1] if len(mark.args) > 1 else mark.keyword("argvalues")
+    return isinstance(value, Sequence) and value.complete and not value.items
+
+
 def parametrized(marks: Iterable[MarkValue]) -> Parametrized:
     """What the `parametrize` marks of a test do to its names."""
     found = Parametrized({}, {})

@@ -66,6 +66,7 @@ class Fixture:
     scope_text: the scope as written where it is not one of pytest's.
     certain: False where it depends on a condition whether this definition is the one registered.
     assumed: it comes from a plugin that is neither installed nor declared, but well known.
+    opaque: an unknown decorator may change its parameters.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Fixture:
     pseudo: bool = False
     certain: bool = True
     assumed: bool = False
+    opaque: bool = False
 
     @property
     def is_async(self) -> bool:
@@ -124,6 +126,8 @@ class Level:
 
     fixtures: by name, registered last is chosen first.
     complete: False where names may be registered that cannot be seen.
+    generates: names that `pytest_generate_tests` gives values to, for the tests below;
+        generates_any: it does so with names that only running it can tell.
     """
 
     kind: LevelKind
@@ -132,6 +136,8 @@ class Level:
     autouse: list[str] = field(default_factory=list)
     complete: bool = True
     reason: str = ""
+    generates: frozenset[str] = frozenset()
+    generates_any: bool = False
 
     def register(self, fixture: Fixture) -> None:
         """Add a definition, as pytest does: after those of the same name."""

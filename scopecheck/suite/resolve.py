@@ -49,7 +49,11 @@ class Resolver:
     def plan(self, item: Item) -> Plan:
         """The plan of an item."""
         # Levels that register nothing decide nothing.
-        levels = tuple(level for level in item.levels if level.fixtures or not level.complete)
+        levels = tuple(
+            level
+            for level in item.levels
+            if level.fixtures or not level.complete or level.generates or level.generates_any
+        )
         initial = tuple(
             dict.fromkeys(
                 (
@@ -298,7 +302,7 @@ class _Shape:
         return own
 
     def _lookup_failed(self, request: _Request, name: str, known: bool) -> None:
-        if self._open and not known:
+        if not known and (self._open or self._generated(name)):
             self._unknown[name] = None
             return
         if not request.stack() and any(problem.name == name for problem in self._problems):
@@ -306,6 +310,10 @@ class _Shape:
         kind: ProblemKind = "cycle" if known else "unknown-fixture"
         certain = all(fixture.certain for fixture in self._defined(name))
         self._problems.append(Problem(kind, name, request.stack(), certain=certain))
+
+    def _generated(self, name: str) -> bool:
+        """Whether a `pytest_generate_tests` hook may give the name its values."""
+        return any(level.generates_any or name in level.generates for level in self._levels)
 
     def _check(self, request: _Request, fixture: Fixture, requested: Scope | None) -> None:
         asker = request.fixture

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "new":
             return start(options.name, options.code, options.family)
         return run_pages(options.pages, proof=not options.no_proof, bless=options.bless)
-    except (rulebook.PageError, rulebook.UnknownRuleError, scaffold.ScaffoldError) as error:
+    except (LookupError, rulebook.PageError, scaffold.ScaffoldError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
@@ -77,7 +77,8 @@ def run_pages(selected: Sequence[str], *, proof: bool, bless: bool) -> int:
                 more, note = asked.result() if asked else ([], "")
                 failed += bool(problems + more)
                 _print(example, problems + more, note)
-    lacking = [problem for page in pages for problem in testing.page_problems(page)]
+    own = [page for page in pages if page.parent == rulebook.pages_folder()]
+    lacking = [problem for page in own for problem in testing.page_problems(page)]
     for problem in lacking:
         print(f"FAILED  {problem}")
     size = f"{counted(len(cases), 'section')} of {counted(len(pages), 'page')}"

@@ -1,0 +1,116 @@
+"""Says what hooks and their like do to fixtures: values for names, and fixtures registered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scopecheck.facts import Call as FactsCall
+from scopecheck.facts import Name, Star
+from scopecheck.suite.marks import argument_names
+from scopecheck.suite.names import Namespace
+from scopecheck.suite.values import (
+    MISSING,
+    UNKNOWN,
+    ClassValue,
+    External,
+    FixtureValue,
+    FunctionValue,
+    MarkValue,
+)
+
+if TYPE_CHECKING:
+    from scopecheck.facts import Call, Expression
+    from scopecheck.suite.names import Evaluator
+    from scopecheck.suite.values import Value
+
+HOOK = "pytest_generate_tests"
+
+_METAFUNC = Name(("metafunc",))
+_LOOKS_ONLY = frozenset({"hasattr", "getattr", "isinstance", "print", "repr", "str", "id", "len"})
+# Plugins whose hook only varies fixtures of their own.
+_OWN_FIXTURES_ONLY = (
+    "/_pytest/",
+    "/aiohttp/",
+    "/pytest_asyncio/",
+    "/pytest_console_scripts/",
+    "/pytest_flakefinder",
+    "/pytest_lazy_fixtures/",
+    "/pytest_repeat",
+)
+
+
+def generated_names(evaluator: Evaluator, hook: Value) -> tuple[frozenset[str], bool]:
+    """The names that a hook parametrizes, and whether there may be others."""
+    if hook == MISSING:
+        return frozenset(), False
+    if not isinstance(hook, FunctionValue):
+        return frozenset(), True
+    if any(part in f"/{hook.module}" for part in _OWN_FIXTURES_ONLY):
+        return frozenset(), False
+    function = hook.function
+    if function.body is None:
+        return frozenset(), True
+    unknown: dict[str, Value] = {parameter.name: UNKNOWN for parameter in function.parameters}
+    space = Namespace(hook.env.facts, function.bindings, hook.env, unknown)
+    names: set[str] = set()
+    computed = False
+    for found in function.body.calls:
+        call = found.call
+        if call.func == Name(("metafunc", "parametrize")):
+            given = _argument_names(evaluator, call, space)
+            computed |= given is None
+            names.update(given or ())
+        else:
+            computed |= _hands_on(call)
+    return frozenset(names), computed
+
+
+def _argument_names(
+    evaluator: Evaluator, call: Call, space: Namespace
+) -> tuple[str, ...] | None:
+    if any(isinstance(argument, Star) for argument in call.args):
+        return None
+    args = tuple(evaluator.evaluate(argument, space) for argument in call.args[:1])
+    named = call.keyword("argnames")
+    keywords = () if named is None else (("argnames", evaluator.evaluate(named, space)),)
+    return argument_names(MarkValue("parametrize", args, keywords))
+
+
+def _hands_on(call: Call) -> bool:
+    """Whether what parametrizes is passed to other code, or kept under another name."""
+    given: list[Expression] = [*call.args, *(value for _, value in call.keywords)]
+    looks = isinstance(call.func, Name) and call.func.parts[-1] in _LOOKS_ONLY
+    return not looks and (
+        _METAFUNC in given
+        or (isinstance(call.func, Name) and call.func.parts == ("parametrize",))
+    )
+
+
+def registers_unseen(evaluator: Evaluator, space: Namespace) -> bool:
+    """Whether functions of a conftest or plugin register fixtures that no name stands for."""
+    return any(
+        _registers(evaluator, found.call, space)
+        for function in space.facts.functions
+        if function.body is not None
+        for found in function.body.calls
+    )
+
+
+def _registers(evaluator: Evaluator, call: Call, space: Namespace) -> bool:
+    if not isinstance(call.func, Name):
+        return False
+    parts = call.func.parts
+    if parts[-1] in ("register_fixture", "_register_fixture", "parsefactories"):
+        return True
+    if parts[-2:] != ("pluginmanager", "register") or not call.args:
+        return False
+    plugin = call.args[0]
+    if isinstance(plugin, FactsCall):
+        plugin = plugin.func
+    value = evaluator.evaluate(plugin, space)
+    if isinstance(value, External):
+        return not value.name.startswith("builtins.")
+    if not isinstance(value, ClassValue):
+        return True
+    inner = evaluator.class_space(value)
+    return any(isinstance(evaluator.lookup(inner, name), FixtureValue) for name in inner.bindings)
