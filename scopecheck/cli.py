@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ class Refused(click.ClickException):
 
     exit_code = FAILED
 
-    def show(self, file: Any = None) -> None:  # noqa: ANN401, ARG002
+    def show(self, file: Any = None) -> None:  # noqa: ARG002
         click.echo(f"scopecheck: {self.message}", err=True)
 
 
@@ -47,7 +48,9 @@ def cli() -> None:
     """Links a pytest suite as pytest would, without importing it, and reports what breaks."""
 
 
-def _selectors(context: click.Context, option: click.Parameter, value: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG001
+def _selectors(
+    context: click.Context, option: click.Parameter, value: Sequence[str]
+) -> tuple[str, ...]:
     return tuple(part.strip() for text in value for part in text.split(",") if part.strip())
 
 
@@ -56,15 +59,13 @@ _CONFIG_OPTIONS = [
     click.option("--config", type=click.Path(path_type=Path), help="Read this configuration file."),
     click.option("--isolated", is_flag=True, help="Read no configuration file."),
     click.option("--root", type=click.Path(path_type=Path), help="The project's root folder."),
-    click.option(
-        "--python", metavar="PATH", help="The Python whose installed plugins are read."
-    ),
+    click.option("--python", metavar="PATH", help="The Python whose installed plugins are read."),
     click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave files out."),
     click.option("--jobs", type=click.IntRange(min=0), help="Processes to read files with."),
 ]
 
 
-def config_options(command: Any) -> Any:  # noqa: ANN401
+def config_options(command: Any) -> Any:
     """The options that say which settings are in force."""
     for option in reversed(_CONFIG_OPTIONS):
         command = option(command)
@@ -100,7 +101,7 @@ def config_options(command: Any) -> Any:  # noqa: ANN401
 @click.option("--verbose", "-v", is_flag=True, help="Say what is read and why.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto")
 @config_options
-def check(paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
+def check(paths: tuple[str, ...], **options: Any) -> None:
     """Analyse the suites that PATHS belong to and print the findings that touch them.
 
     No path means the configured testpaths, or the current folder.
@@ -115,7 +116,7 @@ def check(paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text")
 @click.option("--output-file", type=click.Path(path_type=Path, dir_okay=False))
 @config_options
-def plan(paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
+def plan(paths: tuple[str, ...], **options: Any) -> None:
     """Print what pytest would set up for each test: fixtures in order, scopes, places, errors.
 
     PATHS may be files, folders or node ids.
@@ -140,7 +141,7 @@ def rule(rule: str | None, output_format: str) -> None:
 @click.option("--schema", is_flag=True, help="Print the JSON schema of the configuration.")
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text")
 @config_options
-def config(paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401
+def config(paths: tuple[str, ...], **options: Any) -> None:
     """Print the settings in force, and where each comes from."""
     from scopecheck import commands
 
@@ -151,6 +152,9 @@ def main() -> None:
     """The program; errors in its use end with a message and status 2, never a traceback."""
     # One run keeps what it makes until it ends: collections would walk it all and free nothing.
     gc.disable()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -164,3 +168,12 @@ def main() -> None:
         # The reader went away (`| head`): nothing is wrong with the analysis.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except Exception as error:
+        if os.environ.get("SCOPECHECK_TRACEBACK"):
+            raise
+        click.echo(
+            f"scopecheck: internal error: {type(error).__name__}: {error}\n"
+            "This is a bug in scopecheck. Set SCOPECHECK_TRACEBACK=1 to see where, and report it.",
+            err=True,
+        )
+        sys.exit(FAILED)

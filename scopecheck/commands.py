@@ -107,26 +107,25 @@ def check(arguments: Sequence[str], options: Options) -> int:
         return 0
     try:
         analysis = analyse(setup.paths, root=project.root, settings=settings, project=project)
-    except DiscoveryError as error:
+    except (ConfigError, DiscoveryError) as error:
         raise Refused(str(error)) from None
     except rulebook.UnknownRuleError as error:
         raise Refused(str(error)) from None
-    if not options.quiet:
-        _say_whole_suites(project)
+    _say(project, quiet=options.quiet)
     _write(analysis, options)
     return FOUND if analysis.findings and not options.exit_zero else 0
 
 
 def plan(arguments: Sequence[str], options: PlanOptions) -> int:
     """`scopecheck plan`; the exit status."""
-    from scopecheck.plan import plan_document, plan_text
+    from scopecheck.plan import plan_json, plan_text
 
     names = [argument.partition("::")[0] for argument in arguments]
     wanted = [argument for argument in arguments if "::" in argument]
     setup = _setup(names, options)
     try:
         suites = setup.project.suites(setup.paths)
-    except DiscoveryError as error:
+    except (ConfigError, DiscoveryError) as error:
         raise Refused(str(error)) from None
     root = setup.project.root
     chosen = [
@@ -135,11 +134,7 @@ def plan(arguments: Sequence[str], options: PlanOptions) -> int:
         for item in suite.items
         if _is_named(item.path, item.nodeid, setup.paths, names, wanted, root, suite.files.named)
     ]
-    if options.output_format == "json":
-        text = msgspec.json.format(msgspec.json.encode(plan_document(suites, chosen))).decode()
-        text += "\n"
-    else:
-        text = plan_text(suites, chosen)
+    text = (plan_json if options.output_format == "json" else plan_text)(suites, chosen)
     with _opened(options.output_file) as stream:
         stream.write(text)
     return 0
@@ -198,7 +193,7 @@ def rule(selector: str | None, output_format: str) -> int:
     return 0
 
 
-def _rule_document(rule: Any) -> dict[str, Any]:  # noqa: ANN401
+def _rule_document(rule: Any) -> dict[str, Any]:
     return {
         "code": rule.code,
         "name": rule.name,
@@ -224,7 +219,7 @@ def config(arguments: Sequence[str], options: ConfigOptions) -> int:
     setup = _setup(arguments, options)
     try:
         suites = setup.project.files(setup.paths)
-    except DiscoveryError as error:
+    except (ConfigError, DiscoveryError) as error:
         raise Refused(str(error)) from None
     document = settings_report.document(setup.loaded, setup.project, suites)
     if options.output_format == "json":
@@ -290,15 +285,25 @@ def _provide(project: Project, file: Path, data: bytes) -> None:
 def _files(project: Project, paths: Sequence[Path]) -> list[str]:
     try:
         project.suites(paths)
-    except DiscoveryError as error:
+    except (ConfigError, DiscoveryError) as error:
         raise Refused(str(error)) from None
     return project.own_files
 
 
-def _say_whole_suites(project: Project) -> None:
-    for name, path in project.whole:
-        shown = name or "."
-        sys.stderr.write(f"scopecheck: {path} has no tests below it; analysing the suite {shown}\n")
+def _say(project: Project, *, quiet: bool) -> None:
+    """Tell on stderr what pytest would stop at, and which suites stand for a path."""
+    for files in project.discovered:
+        for fault in files.config.errors:
+            place = os.path.relpath(fault.path, project.root)
+            sys.stderr.write(
+                f"scopecheck: {place}:{fault.line}: pytest would stop here: {fault.message}\n"
+            )
+        for entry in files.named:
+            if entry.whole and not quiet:
+                sys.stderr.write(
+                    f"scopecheck: {entry.path} has no tests below it; "
+                    f"analysing the suite {files.name or '.'}\n"
+                )
 
 
 # -- output --------------------------------------------------------------------------------------

@@ -3,8 +3,10 @@
 A path is left out as it would be for users of ruff: what git ignores is not looked at, although
 pytest, which knows nothing of git, would collect it. A `.gitignore` counts for its own folder and
 those below; the nearest one that says anything about a path decides, and in it the last line.
-Patterns of `exclude` are written like lines of a `.gitignore` in the root. Folders that were named
-on the command line are never left out themselves.
+Patterns of `exclude` are written like lines of a `.gitignore` in the root.
+
+A path named on the command line is looked at although git ignores it, but never if `exclude` names
+it: a hook passes whatever has changed, and must not report what the project has left out.
 """
 
 from __future__ import annotations
@@ -150,6 +152,18 @@ class Excluder:
                 if decided is not None:
                     return "gitignored" if decided else None
         return None
+
+    def is_excluded(self, path: str) -> bool:
+        """Whether `exclude` names a path, or a folder that holds it."""
+        if self._exclude is None or not path.startswith(self._root):
+            return False
+        here = self._root[:-1]
+        names = path[len(self._root) :].split(os.sep)  # noqa: PTH206
+        for name in names[:-1]:
+            here = here + os.sep + name
+            if self._exclude.match(here, name, True):
+                return True
+        return bool(self._exclude.match(path, names[-1], os.path.isdir(path)))  # noqa: PTH112
 
     def _chain(self, folder: str) -> tuple[Patterns, ...]:
         """The patterns for a folder's entries, nearest first, up to the repository's top."""

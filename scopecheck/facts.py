@@ -204,10 +204,15 @@ class Decorator(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CallFact(msgspec.Struct, frozen=True, array_like=True):
-    """A call seen in a function's body (nested functions included when `nested`)."""
+    """A call seen in a function's body (nested functions included when `nested`).
+
+    under: `condition` where the body may be run without it (also after a conditional `return`),
+        `caught` inside a `try` that catches what pytest raises to fail a test.
+    """
 
     call: Call
     nested: bool = False
+    under: Literal["", "condition", "caught"] = ""
 
 
 class YieldFacts(msgspec.Struct, frozen=True, array_like=True):
@@ -229,6 +234,7 @@ class Body(msgspec.Struct, frozen=True, array_like=True):
     locals: names that the function binds (parameters excluded).
     self_stores: attributes assigned on the first parameter, with their places.
     nested_tests: functions named like tests defined inside, that nothing in the body names again.
+    inner_parameters: parameters of the functions defined inside.
     """
 
     calls: tuple[CallFact, ...] = ()
@@ -236,6 +242,7 @@ class Body(msgspec.Struct, frozen=True, array_like=True):
     yields: YieldFacts | None = None
     self_stores: tuple[tuple[str, Span], ...] = ()
     nested_tests: tuple[tuple[str, Span], ...] = ()
+    inner_parameters: tuple[str, ...] = ()
 
 
 EMPTY_BODY = Body()
@@ -322,6 +329,8 @@ class FileFacts(msgspec.Struct, frozen=True, array_like=True):
     redefined: definitions that are replaced unused.
     global_names: names that functions declare `global`, and so may give the module.
     dynamic: the module's names may be set in ways that no statement shows.
+    changes_path: the text speaks of `sys.path`, or of what changes it.
+    inner_imports: words of the import statements below the top level.
     """
 
     path: str
@@ -336,3 +345,5 @@ class FileFacts(msgspec.Struct, frozen=True, array_like=True):
     redefined: tuple[Redefinition, ...] = ()
     global_names: tuple[str, ...] = ()
     dynamic: bool = False
+    changes_path: bool = False
+    inner_imports: tuple[str, ...] = ()

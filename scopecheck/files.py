@@ -158,6 +158,11 @@ class _Run:
             one.startswith(inside) for one in (*self.walk.folders, *self.walk.test_files)
         )
 
+    def ignored_by_git(self, path: Path) -> bool:
+        """Whether the run would collect this file if git did not ignore it."""
+        name = str(path)
+        return any(one.path == name and one.reason == "gitignored" for one in self.walk.skipped)
+
     def holds_tests(self, path: Path) -> bool:
         """Whether the run collects a test file or conftest at or below this path."""
         name = str(path)
@@ -237,11 +242,14 @@ class _Discovery:
         run = self._owner(path)
         shown = _Relative(self._root)(str(path))
         nested: list[_Run] = []
+        if self._excluder.is_excluded(str(path)):
+            run.named[Named(shown, False)] = None
+            return
         if path.is_dir():
             if not run.reaches(path):
                 run.widen(path)
             nested = self._nested(path, run)
-        elif not run.reaches(path):
+        elif not run.reaches(path) or run.ignored_by_git(path):
             if path.name == "conftest.py":
                 run.widen(path.parent)
             elif path.suffix == ".py" and run.walker.matches(str(path)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from scopecheck.suite.marks import is_never_set_up
@@ -16,7 +17,19 @@ if TYPE_CHECKING:
 def plan_document(suites: Sequence[Suite], items: Iterable[tuple[Suite, Item]]) -> dict[str, Any]:
     """The plan in the form of `plan --output-format json`."""
     named = len(suites) > 1
-    return {"version": 1, "items": [_item(suite, item, named) for suite, item in items]}
+    collected = [
+        _item(suite, item, named)
+        for suite, item in items
+        if item.refusal is None or item.refusal.invalid_scope
+    ]
+    return {"version": 1, "items": collected}
+
+
+def plan_json(suites: Sequence[Suite], items: Iterable[tuple[Suite, Item]]) -> str:
+    """`plan_document` as text: ASCII, since a path may have no other form, an item a line."""
+    document = plan_document(suites, items)
+    lines = ",\n  ".join(json.dumps(item) for item in document["items"])
+    return f'{{"version": {document["version"]},\n "items": [\n  {lines}]}}\n'
 
 
 def _item(suite: Suite, item: Item, named: bool) -> dict[str, Any]:
@@ -28,7 +41,7 @@ def _item(suite: Suite, item: Item, named: bool) -> dict[str, Any]:
         "async": item.is_async,
         "loop": None,
         "fixtures": [_fixture(fixture) for fixture in item.plan.order if not fixture.pseudo],
-        "errors": [] if is_never_set_up(item.marks) else _errors(item.plan),
+        "errors": _errors(item),
     }
     if named:
         found["suite"] = suite.files.name
@@ -71,8 +84,14 @@ def _fixture(fixture: Fixture) -> dict[str, Any]:
     return found
 
 
-def _errors(plan: Plan) -> list[dict[str, Any]]:
-    return [_error(problem) for problem in plan.problems if problem.certain]
+def _errors(item: Item) -> list[dict[str, Any]]:
+    assert item.plan is not None
+    if item.refusal is not None:
+        name, reason = item.refusal.invalid_scope, item.refusal.reason
+        return [{"kind": "invalid-scope", "fixture": name, "message": reason}]
+    if is_never_set_up(item.marks):
+        return []
+    return [_error(problem) for problem in item.plan.problems if problem.certain]
 
 
 def _error(problem: Problem) -> dict[str, Any]:

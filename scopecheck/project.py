@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scopecheck.config import ConfigError
 from scopecheck.files import ConftestIgnores, discover
 from scopecheck.loader import Loader
 from scopecheck.plugins import (
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 class Project:
     """A root, its settings, and the files read below it.
 
-    whole: suites that stand for a named path without tests, and that path.
+    discovered: the suites that were last asked for, unread.
 
     Args:
         root: what every path is relative to.
@@ -48,19 +49,16 @@ class Project:
         self.root = root
         self.settings = settings
         self.load = Loader(root, jobs)
-        self.whole: list[tuple[str, str]] = []
+        self.discovered: list[SuiteFiles] = []
         self._environments: dict[Path, Environment | None] = {}
         self._stated: FolderCache = {}
 
     def files(self, paths: Sequence[Path]) -> list[SuiteFiles]:
         """The suites that the paths stand for, unread but for their conftests."""
-        found = discover(
+        self.discovered = discover(
             self.root, paths, self.settings, self.pytest_version, self._conftest_ignores
         )
-        self.whole = [
-            (files.name, entry.path) for files in found for entry in files.named if entry.whole
-        ]
-        return found
+        return self.discovered
 
     @property
     def own_files(self) -> list[str]:
@@ -85,13 +83,16 @@ class Project:
         """The environment in which a folder's tests run, if there is one to be seen.
 
         Raises:
-            EnvironmentError: the one that the settings name cannot be read.
+            ConfigError: the one that the settings name cannot be read.
         """
         if folder not in self._environments:
             python = Path(self.settings.python) if self.settings.python else None
             if python is not None and not python.is_absolute():
                 python = self.root / python
-            self._environments[folder] = find_environment(self.root, python, start=folder)
+            try:
+                self._environments[folder] = find_environment(self.root, python, start=folder)
+            except FileNotFoundError as error:
+                raise ConfigError(f"python: {error}") from None
         return self._environments[folder]
 
     def plugins(self, files: SuiteFiles) -> PluginSet:

@@ -129,6 +129,9 @@ def read_pytest_config(
     line = parse_arguments(args)
     rootdir, table = determine_setup(invocation_dir, line, number, files)
     faults = list(table.faults) if table else []
+    counts = table is not None and (table.header or table.path.name != "pyproject.toml")
+    if table and counts and not faults and line.last("--config-file") is None:
+        faults += files.faults_beside(table, number)
     file_options = dict(table.options) if table else {}
 
     first = _Options(table, {**file_options, **_overrides(line)}, invocation_dir, faults)

@@ -140,6 +140,14 @@ class ConfigFiles:
                 return table
         return None
 
+    def faults_beside(self, winner: ConfigTable, version: Version) -> list[ConfigFault]:
+        """Mistakes in the files after the one that wins: since 9.0 pytest reads them to say so."""
+        names = CONFIG_NAMES[CONFIG_NAMES.index(winner.path.name) + 1 :]
+        if version < (9, 0):
+            return []
+        tables = (self.table(winner.path.with_name(name), version) for name in names)
+        return [fault for table in tables if table is not None for fault in table.faults]
+
     def not_in_force(
         self, folder: Path, winner: ConfigTable | None, version: Version
     ) -> list[Shadowed]:

@@ -165,5 +165,3 @@ class _Named:
         fault = finding.fault
         paths = {fault.place.path, *(place.path for place in fault.related), *fault.searched}
         return any(path in self._files or path.startswith(self._folders) for path in paths)
-
-

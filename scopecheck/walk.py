@@ -85,7 +85,7 @@ class Walk:
         self.skipped: list[Skipped] = []
         self.folders: dict[str, None] = {}
         self.configured: dict[str, None] = {}
-        """Folders that hold a file in which pytest may find configuration, but not the one in force."""
+        """Folders with a file in which pytest may find configuration, but not the one in force."""
 
 
 class _Ignores(msgspec.Struct, frozen=True):

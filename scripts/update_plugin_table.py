@@ -179,6 +179,8 @@ def fixture_row(node: ast.FunctionDef | ast.AsyncFunctionDef, module: str) -> li
             continue
         options = {k.arg: k.value for k in call.keywords} if call else {}
         name = literal(options.get("name"), node.name)
+        if not isinstance(name, str):
+            return None
         scope = literal(options.get("scope"), "function")
         generator = any(is_yield(child) for child in own_nodes(node))
         kinds = (

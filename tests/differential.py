@@ -254,7 +254,12 @@ def of_scopecheck(project: Project, folder: Path, version: str) -> Answer:
     paths = [cwd / arg for arg in project.options.args] or [cwd]
     linked = scopecheck.project.Project(root, Settings(plugins={"pytest": version}), jobs=1)
     suites = linked.suites(paths)
-    items = [(suite, item) for suite in suites for item in suite.items]
+    items = [
+        (suite, item)
+        for suite in suites
+        for item in suite.items
+        if any((root / item.path).is_relative_to(path) for path in paths)
+    ]
     return read_plan(plan_document(suites, items))
 
 
@@ -321,10 +326,12 @@ def _differences(pytest: Item, ours: Item, run: bool) -> Iterator[str]:
     if ours.unknown:
         return
     if run:
+        # What it says besides: what only running code requests, and what fails while it runs.
         pytest = Item(
             tuple(each for each in pytest.fixtures if each in ours.fixtures),
             tuple(each for each in pytest.errors if each in ours.errors),
         )
+        ours = Item(tuple(each for each in ours.fixtures if each in pytest.fixtures), ours.errors)
     if pytest.skipped:
         if ours.errors:
             yield f"pytest skips it, scopecheck says {', '.join(map(str, ours.errors))}"

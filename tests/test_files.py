@@ -747,9 +747,13 @@ def test_leaves_out_what_git_ignores_and_what_is_excluded(tmp_path: Path) -> Non
     }
     (suite,) = found(tmp_path, settings=Settings(respect_gitignore=False))
     assert len(suite.test_files) == 4
-    # Named on the command line, an ignored folder is looked at.
-    (suite,) = found(tmp_path, "tests/out")
-    assert "tests/out/test_b.py" in suite.test_files
+    # Named on the command line, what git ignores is looked at.
+    (suite,) = found(tmp_path, "tests/out", "tests/test_gen.py")
+    assert {"tests/out/test_b.py", "tests/test_gen.py"} < set(suite.test_files)
+    # What is excluded is not, and it is no mistake to name it.
+    (suite,) = found(tmp_path, "old/test_c.py", settings=Settings(exclude=("old",)))
+    assert suite.test_files == ("tests/test_a.py",)
+    assert suite.named == (Named("old/test_c.py", False),)
 
 
 def test_a_conftest_that_git_ignores_still_counts(tmp_path: Path) -> None:

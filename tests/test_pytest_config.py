@@ -91,6 +91,8 @@ STOPS = [
     ({"pytest.toml": 'testpaths = ["a"]\n'}, "pytest.toml", 1),
     ({"pytest.toml": '[pytest]\ntestpaths = "a"\n'}, "pytest.toml", 2),
     ({"pytest.ini": '[pytest]\naddopts = "x\n'}, "pytest.ini", 2),
+    ({"pytest.ini": "[pytest]\n", "setup.cfg": "[pytest]\n"}, "setup.cfg", 1),
+    ({"pytest.ini": "", "pyproject.toml": "[\n"}, "pyproject.toml", 1),
 ]
 
 
@@ -164,7 +166,8 @@ def test_asyncio_and_anyio_options(tmp_path: Path) -> None:
 def test_addopts_are_taken_apart(tmp_path: Path) -> None:
     text = (
         "[pytest]\naddopts = -ra -p one -ptwo -p no:three -p no:two -k 'a b'"
-        " --import-mode importlib --ignore=x --ignore-glob y* --deselect t.py::a --doctest-modules --confcutdir ..\n"
+        " --import-mode importlib --ignore=x --ignore-glob y* --deselect t.py::a"
+        " --doctest-modules --confcutdir ..\n"
     )
     config = read(tmp_path, {"pytest.ini": text})
     assert config.plugins == ("one", "two")

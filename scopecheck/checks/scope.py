@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.places import mark_place
 from scopecheck.checks.wording import (
     at,
     definition,
@@ -13,17 +14,27 @@ from scopecheck.checks.wording import (
     scoped,
     tests,
 )
+from scopecheck.facts import Call, Const, Joined, Name
 from scopecheck.finding import Fault, Place
-from scopecheck.suite.model import Scope
+from scopecheck.suite.marks import argument_names
+from scopecheck.suite.model import Fixture, Scope
+from scopecheck.suite.values import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from scopecheck.facts import CallFact, Expression, Function
     from scopecheck.suite import Suite
-    from scopecheck.suite.model import Fixture, Item, Problem
+    from scopecheck.suite.model import Item, Problem
+    from scopecheck.suite.names import Namespace
 
 # Mismatches with these are told by the rules about event loops.
 _LOOP_FIXTURES = frozenset({"anyio_backend", "event_loop"})
+_WIDER_BUILTINS = {
+    "tmp_path": "`tmp_path_factory`",
+    "tmpdir": "`tmpdir_factory`",
+    "monkeypatch": "`pytest.MonkeyPatch.context()`",
+}
 
 
 @dataclass
@@ -31,6 +42,7 @@ class _Mismatch:
     """One pair of definitions, and every test that it breaks."""
 
     problem: Problem
+    first: Item
     items: list[Item] = field(default_factory=list)
 
     @property
@@ -42,12 +54,22 @@ class _Mismatch:
         assert self.problem.requested is not None
         return self.problem.requested
 
+    @property
+    def requesting_scope(self) -> Scope:
+        assert self.problem.requesting_scope is not None
+        return self.problem.requesting_scope
+
+    @property
+    def requested_scope(self) -> Scope:
+        assert self.problem.requested_scope is not None
+        return self.problem.requested_scope
+
 
 def scope_mismatch(suite: Suite) -> Iterator[Fault]:
     """SCP101: a fixture requests a narrower one, as pytest resolves it for at least one test."""
     for mismatch in _mismatches(suite):
-        if _overridden(suite, mismatch) is None and mismatch.requester.place is not None:
-            yield _told(mismatch, mismatch.requester, mismatch.requester.place)
+        if _overridden(suite, mismatch) is None:
+            yield from _told(suite, mismatch)
 
 
 def override_narrows_scope(suite: Suite) -> Iterator[Fault]:
@@ -58,9 +80,9 @@ def override_narrows_scope(suite: Suite) -> Iterator[Fault]:
         if base is None or override.place is None:
             continue
         requester = mismatch.requester
-        requested, requesting = scoped(override.scope), scoped(mismatch.problem.requesting_scope)
+        requested, requesting = scoped(override.scope), scoped(mismatch.requesting_scope)
         related = [*_chain(mismatch, with_requested=False)]
-        if base.place is not None:
+        if base.place is not None and base.path is not None:
             related.insert(0, at(base.place, f"the {scoped(base.scope)} `{base.name}` it overrides"))
         yield Fault(
             override.place,
@@ -69,12 +91,13 @@ def override_narrows_scope(suite: Suite) -> Iterator[Fault]:
             override.symbol,
             tuple(related),
             notes=(
-                f"elsewhere {definition(requester)} gets a {scoped(base.scope)} `{base.name}`; "
-                f"below this override pytest stops {_how_many(mismatch)} with ScopeMismatch",
+                f"without the override {definition(requester)} gets a {scoped(base.scope)} "
+                f"`{base.name}`; with it pytest stops {_how_many(mismatch.items)} "
+                "with ScopeMismatch",
             ),
             help=(
-                f'give the override `scope="{_word(mismatch)}"` or wider, or override '
-                f"`{requester.name}` at {_word_of(override)} scope here too"
+                f'give the override `scope="{mismatch.requesting_scope.word}"` or wider, or '
+                f"override `{requester.name}` at {mismatch.requested_scope.word} scope here too"
             ),
             tests=frozenset(item.nodeid for item in mismatch.items),
         )
@@ -84,18 +107,46 @@ def _mismatches(suite: Suite) -> list[_Mismatch]:
     """The scope mismatches of the suite, one for each pair of definitions."""
     found: dict[tuple[object, object], _Mismatch] = {}
     for plan, items in suite.items_of.items():
-        live = [item for item in items if not item.skipped]
+        if not plan.problems:
+            continue
+        live = [item for item in items if _is_live(item)]
         if not live:
             continue
+        first = first_test(live)
         for problem in plan.problems:
             requested = problem.requested
             if problem.kind != "scope-mismatch" or not problem.certain or requested is None:
                 continue
             if requested.path is None and requested.name in _LOOP_FIXTURES:
                 continue
+            if not (_is_settled(first, requested) and _is_settled(first, problem.stack[-1])):
+                continue
             key = (problem.stack[-1].key, requested.key)
-            found.setdefault(key, _Mismatch(problem)).items.extend(live)
+            mismatch = found.get(key)
+            if mismatch is None:
+                mismatch = found[key] = _Mismatch(problem, first)
+            elif first_test((first, mismatch.first)) is first:
+                mismatch.problem, mismatch.first = problem, first
+            mismatch.items.extend(live)
     return list(found.values())
+
+
+def _is_live(item: Item) -> bool:
+    """Whether pytest sets the test up and reports what fails in it."""
+    return not item.skipped and item.refusal is None
+
+
+def _is_settled(item: Item, fixture: Fixture) -> bool:
+    """Whether nothing unseen and nearer to the test can take the definition's place."""
+    name = fixture.name
+    if any(level.generates_any or name in level.generates for level in item.levels):
+        return False
+    for level in reversed(item.levels):
+        if fixture in level.fixtures.get(name, ()):
+            return True
+        if not level.complete and not fixture.pseudo:
+            return False
+    return True
 
 
 def _overridden(suite: Suite, mismatch: _Mismatch) -> Fixture | None:
@@ -103,63 +154,84 @@ def _overridden(suite: Suite, mismatch: _Mismatch) -> Fixture | None:
     requested, requester = mismatch.requested, mismatch.requester
     if requested.pseudo:
         return None
-    item = first_test(mismatch.items)
-    visible = suite.resolver.visible(item.levels, requested.name)
+    visible = suite.resolver.visible(mismatch.first.levels, requested.name)
     if requested not in visible:
         return None
     for base in reversed(visible[: visible.index(requested)]):
         if base is requester:
             return None
-        if base.scope is not None and mismatch.problem.requesting_scope is not None:
-            return base if base.scope >= mismatch.problem.requesting_scope else None
+        if base.scope is not None:
+            return base if base.scope >= mismatch.requesting_scope else None
     return None
 
 
-def _told(mismatch: _Mismatch, requester: Fixture, place: Place) -> Fault:
-    problem, requested = mismatch.problem, mismatch.requested
-    assert problem.requesting_scope is not None and problem.requested_scope is not None
-    requesting_word, requested_word = problem.requesting_scope.word, problem.requested_scope.word
+def _told(suite: Suite, mismatch: _Mismatch) -> Iterator[Fault]:
+    requester, requested = mismatch.requester, mismatch.requested
+    requesting_word, requested_word = mismatch.requesting_scope.word, mismatch.requested_scope.word
+    mark: Place | None = None
     if requested.pseudo:
-        what = f"`{requested.name}`, which a test parametrizes directly: that is function-scoped"
-        if problem.requested_scope is not Scope.FUNCTION:
-            what = f"`{requested.name}`, which a test parametrizes at {requested_word} scope"
+        name = requested.name
+        mark = mark_place(
+            suite,
+            mismatch.first,
+            lambda found: found.name == "parametrize" and name in (argument_names(found) or ()),
+        )
+        what = f"`{name}`, which a test parametrizes directly: that is function-scoped"
+        if mismatch.requested_scope is not Scope.FUNCTION:
+            what = f"`{name}`, which a test parametrizes at {requested_word} scope"
         advice = (
             f'pass `scope="{requesting_word}"` to the parametrize call, or make `{requester.name}` '
             f"{requested_word}-scoped"
         )
     else:
         what = f"{requested_word}-scoped {definition(requested)}"
-        advice = f"make `{requester.name}` {requested_word}-scoped"
-        if requested.path is not None:
-            advice += f", or `{requested.name}` {requesting_word}-scoped"
-        elif requested.name in _WIDER_BUILTINS:
-            advice += f", or request `{_WIDER_BUILTINS[requested.name]}` instead"
-    return Fault(
+        advice = _advice(requester, requested, requesting_word, requested_word)
+    related = tuple(_chain(mismatch, with_requested=True, mark=mark))
+    # A plugin's own fixture is not where the fault can be mended.
+    own = requester.place if requester.path is not None else None
+    place = own or (requested.place if requested.path is not None else mark)
+    if place is None:
+        return
+    subject = f"`{requester.name}`" if own is not None else definition(requester)
+    symbol = requester.symbol if own is not None else requested.symbol
+    if own is None and requested.pseudo:
+        symbol = mismatch.first.nodeid
+    yield Fault(
         place,
-        f"{requesting_word}-scoped `{requester.name}` requests {what}",
-        requester.symbol,
-        tuple(_chain(mismatch, with_requested=True)),
-        notes=(f"pytest stops {_how_many(mismatch)} with ScopeMismatch",),
+        f"{requesting_word}-scoped {subject} requests {what}",
+        symbol,
+        tuple(other for other in related if other.span != place.span or other.path != place.path),
+        notes=(f"pytest stops {_how_many(mismatch.items)} with ScopeMismatch",),
         help=advice,
         tests=frozenset(item.nodeid for item in mismatch.items),
     )
 
 
-_WIDER_BUILTINS = {
-    "tmp_path": "tmp_path_factory",
-    "tmpdir": "tmpdir_factory",
-    "monkeypatch": "pytest.MonkeyPatch.context()",
-}
+def _advice(
+    requester: Fixture, requested: Fixture, requesting_word: str, requested_word: str
+) -> str:
+    if requester.path is None:
+        return f"make `{requested.name}` {requesting_word}-scoped"
+    advice = f"make `{requester.name}` {requested_word}-scoped"
+    if requested.path is not None:
+        return f"{advice}, or `{requested.name}` {requesting_word}-scoped"
+    if requested.name in _WIDER_BUILTINS:
+        return f"{advice}, or use {_WIDER_BUILTINS[requested.name]} instead"
+    return advice
 
 
-def _chain(mismatch: _Mismatch, *, with_requested: bool) -> Iterator[Place]:
+def _chain(
+    mismatch: _Mismatch, *, with_requested: bool, mark: Place | None = None
+) -> Iterator[Place]:
     """Every step from a test to the definition that lives too short."""
     requester, requested = mismatch.requester, mismatch.requested
     asked = request_place(requester, requested.name)
     if asked is not None:
         yield at(asked, "requested here")
-    if with_requested and requested.place is not None:
+    if with_requested and requested.place is not None and requested.path is not None:
         yield at(requested.place, f"{scoped(requested.scope)} `{requested.name}`")
+    if mark is not None:
+        yield at(mark, f"`{requested.name}` is parametrized here")
     stack = mismatch.problem.stack
     for outer, inner in zip(reversed(stack[:-1]), reversed(stack[1:]), strict=True):
         if outer.place is not None:
@@ -167,27 +239,217 @@ def _chain(mismatch: _Mismatch, *, with_requested: bool) -> Iterator[Place]:
                 request_place(outer, inner.name) or outer.place,
                 f"`{inner.name}` is requested by {scoped(outer.scope)} `{outer.name}`",
             )
-    item = first_test(mismatch.items)
-    if not with_requested and requester.place is not None:
+    if not with_requested and requester.place is not None and requester.path is not None:
         yield at(requester.place, f"{scoped(requester.scope)} `{requester.name}`")
-    first = stack[0].name
+    yield _used_by(mismatch.first, stack[0].name)
+
+
+def _used_by(item: Item, name: str) -> Place:
+    """Where a test asks for a fixture, or else the test itself."""
     how = "used by this test"
     for request in (*item.requests, *item.usefixtures):
-        if request.name == first:
-            yield at(request.place, how)
-            return
-    yield at(item.place, f"{how}, which does not name `{first}` itself")
+        if request.name == name:
+            return at(request.place, how)
+    return at(item.place, f"{how}, which does not name `{name}` itself")
 
 
-def _how_many(mismatch: _Mismatch) -> str:
-    count = len({item.nodeid for item in mismatch.items})
+def _how_many(items: list[Item]) -> str:
+    count = len({item.nodeid for item in items})
     return "the 1 test that reaches it" if count == 1 else f"all {tests(count)} that reach it"
 
 
-def _word(mismatch: _Mismatch) -> str:
-    scope = mismatch.problem.requesting_scope
-    return scope.word if scope is not None else "session"
+# -- SCP103 --------------------------------------------------------------------------------------
 
 
-def _word_of(fixture: Fixture) -> str:
-    return fixture.scope.word if fixture.scope is not None else "the same"
+@dataclass(frozen=True)
+class _Lookup:
+    """A name that a fixture's body asks for with `request.getfixturevalue`."""
+
+    name: str
+    call: Call
+    nested: bool
+    conditional: bool
+
+
+@dataclass
+class _Refused:
+    """A lookup that asks for too narrow a fixture, and the tests that may reach it."""
+
+    lookup: _Lookup
+    requester: Fixture
+    requesting: Scope
+    requested: Scope
+    answers: dict[object, Fixture] = field(default_factory=dict)
+    items: list[Item] = field(default_factory=list)
+
+
+def getfixturevalue_scope_mismatch(suite: Suite) -> Iterator[Fault]:
+    """SCP103: `request.getfixturevalue("name")` asks for a narrower fixture."""
+    lookups = {
+        fixture: found for fixture in suite.fixtures if (found := tuple(_lookups(suite, fixture)))
+    }
+    if not lookups:
+        return
+    refused: dict[tuple[object, str, object], _Refused] = {}
+    granted: set[tuple[object, str, object]] = set()
+    for plan, items in suite.items_of.items():
+        askers = [fixture for fixture in plan.order if fixture in lookups]
+        live = [item for item in items if _is_live(item)] if askers else []
+        if not live:
+            continue
+        first = first_test(live)
+        for asker in askers:
+            requesting = _requesting_scope(suite, first, asker)
+            for lookup in lookups[asker]:
+                key = (asker.path, lookup.name, lookup.call.span)
+                answer = _answer(suite, first, asker, lookup.name)
+                if answer is None or answer.scope is None or requesting is None:
+                    granted.add(key)
+                elif requesting > answer.scope:
+                    found = refused.setdefault(
+                        key, _Refused(lookup, asker, requesting, answer.scope)
+                    )
+                    found.answers.setdefault(answer.key, answer)
+                    found.items.extend(live)
+                else:
+                    granted.add(key)
+    for key, found in refused.items():
+        depends = key in granted
+        # Where it depends on the test, a condition may let only the right ones through.
+        if not (depends and (found.lookup.conditional or found.lookup.nested)):
+            yield _told_lookup(found, depends=depends)
+
+
+def _lookups(suite: Suite, fixture: Fixture) -> Iterator[_Lookup]:
+    """The names that a fixture's own request object is asked for, as far as they are constant."""
+    function = fixture.function
+    if function is None or function.body is None or fixture.path is None or not fixture.certain:
+        return
+    if all(request.name != "request" for request in fixture.requests):
+        return
+    for fact in function.body.calls:
+        call = fact.call
+        if fact.under == "caught" or not _is_own_request(function, fact):
+            continue
+        argument = call.args[0] if call.args else call.keyword("argname")
+        name = None if argument is None else _constant(suite, fixture, function, argument)
+        if name and name != "request":
+            yield _Lookup(name, call, fact.nested, fact.under == "condition")
+
+
+def _is_own_request(function: Function, fact: CallFact) -> bool:
+    """Whether a call is one of `getfixturevalue` on the fixture's `request` or an alias of it."""
+    func = fact.call.func
+    if not isinstance(func, Name) or len(func.parts) != 2 or func.parts[1] != "getfixturevalue":
+        return False
+    body, name = function.body, func.parts[0]
+    if body is None or (fact.nested and name in body.inner_parameters):
+        return False
+    if name == "request":
+        return name not in body.locals
+    bound = [binding.value for binding in function.bindings if binding.name == name]
+    return bool(bound) and all(value == Name(("request",)) for value in bound)
+
+
+def _constant(
+    suite: Suite, fixture: Fixture, function: Function, expression: Expression
+) -> str | None:
+    """The text of an expression in a fixture's body, if it is the same on every run."""
+    match expression:
+        case Const(value=str(text)):
+            return text
+        case Joined():
+            left = _constant(suite, fixture, function, expression.left)
+            right = _constant(suite, fixture, function, expression.right)
+            return None if left is None or right is None else left + right
+        case Name(parts=parts):
+            body = function.body
+            if body is None or parts[0] in body.inner_parameters:
+                return None
+            if any(parameter.name == parts[0] for parameter in function.parameters):
+                return None
+            if parts[0] in body.locals:
+                bound = [each for each in function.bindings if each.name == parts[0]]
+                if len(bound) != 1 or len(parts) > 1 or not isinstance(bound[0].value, Const):
+                    return None
+                return bound[0].value.value if isinstance(bound[0].value.value, str) else None
+            return text_of(suite.evaluator.evaluate(expression, _space(suite, fixture)))
+    return None
+
+
+def _space(suite: Suite, fixture: Fixture) -> Namespace:
+    space = suite.evaluator.module(fixture.path or "")
+    assert space is not None
+    return space
+
+
+def _requesting_scope(suite: Suite, item: Item, fixture: Fixture) -> Scope | None:
+    """The scope that a fixture has for a test: of its indirect parametrization, or its own."""
+    given = item.parametrized.indirect.get(fixture.name)
+    if given is None or isinstance(given, Scope):
+        return fixture.scope if given is None else given
+    scopes = [
+        found[-1].scope for name in given if (found := suite.resolver.visible(item.levels, name))
+    ]
+    known = [scope for scope in scopes if scope is not None]
+    return min(known) if known and len(known) == len(scopes) else None
+
+
+def _answer(suite: Suite, item: Item, asker: Fixture, name: str) -> Fixture | None:
+    """The definition that a lookup in a fixture's body gets for a test, if that is certain."""
+    direct = item.parametrized.direct.get(name)
+    if direct is not None:
+        return Fixture(name, direct, (), "function", "parametrize", name, pseudo=True)
+    visible = suite.resolver.visible(item.levels, name)
+    if asker.name == name:
+        visible = visible[: visible.index(asker)] if asker in visible else ()
+    if not visible or not item.parametrized.complete:
+        return None
+    answer = visible[-1]
+    if not answer.certain or not _is_settled(item, answer):
+        return None
+    if answer.path is None and name in _LOOP_FIXTURES:
+        return None
+    return answer
+
+
+def _told_lookup(refused: _Refused, *, depends: bool) -> Fault:
+    lookup, requester = refused.lookup, refused.requester
+    answers = list(refused.answers.values())
+    answer = answers[0]
+    if answer.pseudo:
+        what = f"`{lookup.name}`, which a test parametrizes directly"
+    else:
+        what = definition(answer)
+    requesting, requested = refused.requesting.word, refused.requested.word
+    related = [
+        at(each.place, f"{scoped(each.scope)} `{each.name}`")
+        for each in answers
+        if each.place is not None and each.path is not None
+    ]
+    if requester.place is not None:
+        related.append(at(requester.place, f"{requesting}-scoped `{requester.name}`"))
+    first = first_test(refused.items)
+    related.append(_used_by(first, requester.name))
+    note = f"pytest stops {_how_many(refused.items)} with ScopeMismatch when the call is run"
+    if depends:
+        note = (
+            "other tests get a wider definition: whether pytest raises ScopeMismatch depends on "
+            f"which test sets `{requester.name}` up"
+        )
+    advice = f"make `{requester.name}` {requested}-scoped"
+    if answer.path is not None:
+        advice += f", or `{lookup.name}` {requesting}-scoped"
+    elif lookup.name in _WIDER_BUILTINS:
+        advice += f", or use {_WIDER_BUILTINS[lookup.name]} instead"
+    return Fault(
+        Place(requester.path or "", lookup.call.span),
+        f"{requesting}-scoped `{requester.name}` looks up {requested}-scoped {what} "
+        "with `getfixturevalue`",
+        requester.symbol,
+        tuple(related),
+        notes=(note,),
+        help=advice,
+        tests=frozenset(item.nodeid for item in refused.items),
+        certainty="likely" if depends or lookup.conditional else None,
+    )

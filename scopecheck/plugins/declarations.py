@@ -29,6 +29,8 @@ _REQUIREMENT = re.compile(
 )
 _LOCKED = re.compile(r"^\[\[packages?\]\]\s*$", re.MULTILINE)
 _LOCK_KEY = re.compile(r'(name|version)\s*=\s*"([^"]*)"')
+# What follows the name, version and source of a locked package.
+_PAST_THE_HEAD = ("[", "wheels", "sdist", "files", "dependencies")
 _LOCK_PATH = re.compile(r'\b(editable|directory|path|virtual|url)\s*=\s*"([^"]*)"')
 _CONDA = re.compile(r"\s*-\s+['\"]?([A-Za-z0-9][\w.-]*)\s*([=<>!~][^#'\"]*)?['\"]?\s*(?:#.*)?")
 _REQUIREMENT_FILES = ("*requirements*.txt", "*requirements*.in", "*constraints*.txt")
@@ -138,7 +140,7 @@ class _Reader:
                 if position < 0:
                     position = len(text)
                 entry = text[start:position]
-                if not entry.strip() or entry.startswith("["):
+                if not entry.strip() or entry.startswith(_PAST_THE_HEAD):
                     break
                 key = _LOCK_KEY.match(entry)
                 if key:

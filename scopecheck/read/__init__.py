@@ -20,6 +20,9 @@ _TOO_DEEP = "is nested too deeply to be parsed by this Python"
 def read(source: Source) -> FileFacts:
     """The facts of one file; a file that cannot be parsed has an `error` and nothing else."""
     text = Text(source.text)
+    if "\0" in source.text:
+        line = text.line_at(source.text.index("\0"))
+        return _failed(source.path, "source contains a NUL byte", line, 1, text)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -29,9 +32,6 @@ def read(source: Source) -> FileFacts:
         line = max(error.lineno or 1, 1)
         column = max(error.offset or 1, 1)
         return _failed(source.path, error.msg, line, column, text)
-    except ValueError:
-        line = source.text.count("\n", 0, max(source.text.find("\0"), 0)) + 1
-        return _failed(source.path, "source contains a NUL byte", line, 1, text)
     except (RecursionError, MemoryError):
         return _failed(source.path, _TOO_DEEP, 1, 1, text)
 
@@ -39,6 +39,4 @@ def read(source: Source) -> FileFacts:
 def _failed(path: str, message: str, line: int, column: int, text: Text) -> FileFacts:
     line = min(line, max(text.line_count, 1))
     span = Span(line, column, line, column)
-    return FileFacts(
-        path, error=ReadError("syntax", message, span), lines=text.line_count
-    )
+    return FileFacts(path, error=ReadError("syntax", message, span), lines=text.line_count)

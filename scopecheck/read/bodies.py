@@ -11,14 +11,22 @@ from scopecheck.read.yields import yield_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Literal, TypeAlias
 
     from scopecheck.read.expressions import ExpressionReader
     from scopecheck.read.text import Text
     from scopecheck.source import Span
 
+    _Under: TypeAlias = Literal["", "condition", "caught"]
+
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES = (*_FUNCTIONS, ast.Lambda, ast.ClassDef)
 _LEAVES = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.Constant)
+_CONDITIONS = (
+    *(ast.If, ast.IfExp, ast.BoolOp, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.Match),
+    ast.comprehension,
+)
+_FAILURES = frozenset({"BaseException", "Failed", "OutcomeException"})
 # What may find a nested function by its name, or all of them.
 _ALL_NAMES = frozenset({"locals", "vars", "dir", "eval", "exec", "inspect", "sys"})
 _ALWAYS_KEPT = frozenset(
@@ -45,11 +53,13 @@ def read_body(
     """
     calls: list[CallFact] = []
     bound: dict[str, None] = {}
-    stores: list[tuple[str, Span]] = []
+    stores: list[tuple[str, Span, bool]] = []
     loaded: set[str] = set()
     tests: list[tuple[str, Span]] = []
+    inner: dict[str, None] = {}
+    left = False
     first = function.args.args[0].arg if function.args.args else None
-    for node, nested in _nodes(function):
+    for node, nested, under in _nodes(function):
         match node:
             case ast.Call():
                 parts = dotted(node.func)
@@ -59,7 +69,8 @@ def read_body(
                 if kept or (
                     isinstance(node.func, ast.Attribute) and node.func.attr in _ALWAYS_KEPT
                 ):
-                    calls.append(CallFact(expressions.call(node), nested))
+                    met = under or ("condition" if left else "")
+                    calls.append(CallFact(expressions.call(node), nested, met))
             case ast.Name(ctx=ast.Load()):
                 loaded.add(node.id)
             case ast.Name():
@@ -67,7 +78,11 @@ def read_body(
                     bound[node.id] = None
             case ast.Attribute(value=ast.Name(id=name), ctx=ast.Store()):
                 if name == first:
-                    stores.append((node.attr, text.span(node)))
+                    stores.append((node.attr, text.span(node), nested))
+            case ast.Return() | ast.Raise():
+                left = left or bool(under and not nested)
+            case ast.arg():
+                inner[node.arg] = None
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 if not nested:
                     bound[node.name] = None
@@ -86,25 +101,46 @@ def read_body(
         tuple(calls),
         tuple(bound),
         yield_facts(function, text) if yields else None,
-        tuple(stores),
+        tuple((n, span) for n, span, deep in stores if not (deep and first in inner)),
         ()
         if loaded & _ALL_NAMES
         else tuple((name, span) for name, span in tests if name not in loaded),
+        tuple(inner),
     )
 
 
-def _nodes(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[ast.AST, bool]]:
-    """Every node below the function's statements in source order, and whether it is nested."""
-    stack: list[tuple[ast.AST, bool]] = [(node, False) for node in reversed(function.body)]
+def _nodes(
+    function: ast.FunctionDef | ast.AsyncFunctionDef,
+) -> Iterator[tuple[ast.AST, bool, _Under]]:
+    """Every node below the function's statements in source order.
+
+    With each, whether it is in a nested function, and what it stands under (see `CallFact`).
+    """
+    stack: list[tuple[ast.AST, bool, _Under]] = [(n, False, "") for n in reversed(function.body)]
     while stack:
         found = stack.pop()
         yield found
-        node, nested = found
+        node, nested, under = found
         inner = nested or isinstance(node, _SCOPES)
+        if isinstance(node, _CONDITIONS) and under != "caught":
+            under = "condition"
+            if isinstance(node, ast.Try) and any(map(_catches_all, node.handlers)):
+                under = "caught"
         for name in reversed(node._fields):
             value = getattr(node, name, None)
             if isinstance(value, ast.AST):
                 if not isinstance(value, _LEAVES):
-                    stack.append((value, inner))
+                    stack.append((value, inner, under))
             elif isinstance(value, list):
-                stack.extend((item, inner) for item in reversed(value) if isinstance(item, ast.AST))
+                stack.extend(
+                    (item, inner, under) for item in reversed(value) if isinstance(item, ast.AST)
+                )
+
+
+def _catches_all(handler: ast.ExceptHandler) -> bool:
+    """Whether the handler catches the exception by which pytest fails a test."""
+    if handler.type is None:
+        return True
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    names = [parts for kind in kinds if (parts := dotted(kind))]
+    return any(parts[-1] in _FAILURES or parts[-2:] == ("fail", "Exception") for parts in names)

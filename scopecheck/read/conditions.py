@@ -103,7 +103,9 @@ def _value(node: ast.expr) -> tuple[object] | None:
             if whole and isinstance(whole[0], tuple) and index < len(whole[0]):
                 return (whole[0][index],)
             return None
-        case ast.Subscript(value=value, slice=ast.Slice(lower=None, upper=ast.Constant(value=int(end)))):
+        case ast.Subscript(
+            value=value, slice=ast.Slice(lower=None, upper=ast.Constant(value=int(end)))
+        ):
             whole = _value(value)
             return (whole[0][:end],) if whole and isinstance(whole[0], tuple) else None
         case ast.Call(args=[], keywords=[]) if dotted(node.func) in _CALLS:

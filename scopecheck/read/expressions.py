@@ -136,7 +136,23 @@ class ExpressionReader:
         if isinstance(node, (ast.List, ast.Tuple)):
             if any(isinstance(item, ast.Starred) for item in node.elts):
                 return _OPAQUE
-            return Items((), len(node.elts))
+            kept = tuple(self.read(item) for item in node.elts if _uses_fixtures(item))
+            return Items(kept, len(node.elts) - len(kept))
         if isinstance(node, ast.Constant):
             return self._constant(node)
         return Name(parts) if (parts := dotted(node)) else _OPAQUE
+
+
+def _uses_fixtures(item: ast.expr) -> bool:
+    """Whether this is a `pytest.param` with a `usefixtures` mark, which pytest does not take."""
+    if not isinstance(item, ast.Call):
+        return False
+    for keyword in item.keywords:
+        if keyword.arg == "marks":
+            value = keyword.value
+            marks = value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value]
+            for mark in marks:
+                parts = dotted(mark.func if isinstance(mark, ast.Call) else mark)
+                if parts is not None and parts[-1] == "usefixtures":
+                    return True
+    return False

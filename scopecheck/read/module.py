@@ -58,6 +58,8 @@ _WORDS = (
 )
 # Ways to give a module names that no statement binds.
 _DYNAMIC = ("globals()", "vars()", "sys.modules", "__dict__", "exec(", "initpkg(", "f_globals")
+_PATH_CHANGES = ("sys.path", "from sys import", "addsitedir", "syspath_prepend", "syspathinsert")
+_INNER_IMPORT = re.compile(r"^[ \t]+(?:from|import)[ \t]+([^#\n]+)", re.MULTILINE)
 _GLOBAL = re.compile(r"^[ \t]+global[ \t]+([\w \t,]*\w)", re.MULTILINE)
 _OPAQUE = Opaque()
 _NEVER = Guard(never=True)
@@ -102,6 +104,8 @@ class ModuleReader:
             redefined=tuple(self._redefined),
             global_names=_global_names(text),
             dynamic=any(word in text for word in _DYNAMIC),
+            changes_path=any(word in text for word in _PATH_CHANGES),
+            inner_imports=_inner_imports(text),
         )
 
     # What may be a fixture called as a function: names decorated here with something that is
@@ -128,9 +132,7 @@ class ModuleReader:
                     imported |= bound
         if imported:
             requested = {
-                argument.arg
-                for node in _definitions(tree.body)
-                for argument in node.args.args
+                argument.arg for node in _definitions(tree.body) for argument in node.args.args
             }
             names |= imported & requested
         names.discard("*")
@@ -140,9 +142,7 @@ class ModuleReader:
 
     # -- statements ------------------------------------------------------------------------
 
-    def _bind_all(
-        self, body: Sequence[ast.stmt], guard: Guard, owner: int
-    ) -> tuple[Binding, ...]:
+    def _bind_all(self, body: Sequence[ast.stmt], guard: Guard, owner: int) -> tuple[Binding, ...]:
         found: list[Binding] = []
         self._statements(body, guard, owner, found)
         return tuple(found)
@@ -153,9 +153,7 @@ class ModuleReader:
         for statement in body:
             self._statement(statement, guard, owner, found)
 
-    def _statement(
-        self, node: ast.stmt, guard: Guard, owner: int, found: list[Binding]
-    ) -> None:
+    def _statement(self, node: ast.stmt, guard: Guard, owner: int, found: list[Binding]) -> None:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 ref = self._function(node, owner)
@@ -197,11 +195,11 @@ class ModuleReader:
                     if item.optional_vars is not None:
                         self._assign(item.optional_vars, _OPAQUE, guard, found)
                 caught = guard.caught or any(_suppresses(item) for item in node.items)
-                self._statements(
-                    node.body, Guard(guard.branch, guard.never, caught), owner, found
-                )
+                self._statements(node.body, Guard(guard.branch, guard.never, caught), owner, found)
             case ast.For() | ast.AsyncFor():
                 loop = Guard("loop", guard.never, guard.caught)
+                if _surely_runs(node):
+                    loop = guard
                 self._assign(node.target, _OPAQUE, loop, found)
                 self._statements(node.body, loop, owner, found)
                 self._statements(node.orelse, loop, owner, found)
@@ -350,8 +348,11 @@ class ModuleReader:
         worded = any_within(self._word_lines, body_line, end)
         body = None
         generator = False
-        if worded or fixture or node.name.startswith("pytest_") or (
-            self._call_lines and any_within(self._call_lines, body_line, end)
+        if (
+            worded
+            or fixture
+            or node.name.startswith("pytest_")
+            or (self._call_lines and any_within(self._call_lines, body_line, end))
         ):
             hook = node.name.startswith("pytest_")
             interesting = None if hook else self._callable_fixtures
@@ -362,10 +363,12 @@ class ModuleReader:
         bindings: tuple[Binding, ...] = ()
         returns: tuple[Expression, ...] = ()
         if not is_test and (worded or any(isinstance(s, _FUNCTIONS) for s in node.body)):
+            calls, stops_at = len(self._module_calls), self._stops_at
             bindings = self._bind_all(node.body, ALWAYS, owner=-1)
-            returns = tuple(
-                self._expressions.read(value) for value in _returned(node.body)
-            )
+            # What these statements do is not done when the module is imported.
+            del self._module_calls[calls:]
+            self._stops_at = stops_at
+            returns = tuple(self._expressions.read(value) for value in _returned(node.body))
         self._functions[index] = Function(
             node.name,
             self._text.name_span(node),
@@ -428,6 +431,13 @@ def _global_names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in found for name in re.split(r"[ \t,]+", names)))
 
 
+def _inner_imports(text: str) -> tuple[str, ...]:
+    """The names in indented import statements, `import` and `as` left out."""
+    lines = _INNER_IMPORT.findall(text)
+    words = {word for line in lines for word in re.findall(r"\w+", line)}
+    return tuple(sorted(words - {"import", "as"}))
+
+
 def _named_expressions(tree: ast.Module, text: Text, known: set[str]) -> tuple[Binding, ...]:
     """What `:=` binds in the module, apart from names that statements bind too."""
     found: list[Binding] = []
@@ -466,6 +476,17 @@ def _definitions(
             yield from _definitions(statement.body)
 
 
+def _surely_runs(loop: ast.For | ast.AsyncFor) -> bool:
+    """Whether the whole body of a loop is run: its items are listed, and nothing leaves it."""
+    items = loop.iter
+    if not isinstance(items, (ast.List, ast.Tuple, ast.Set)) or not items.elts:
+        return False
+    if all(isinstance(item, ast.Starred) for item in items.elts):
+        return False
+    leaves = (ast.Break, ast.Continue)
+    return not any(isinstance(node, leaves) for node in ast.walk(loop))
+
+
 def _returned(body: Iterable[ast.stmt]) -> Iterable[ast.expr]:
     """The values of the `return` statements of a body, nested functions left out."""
     for statement in body:
@@ -495,5 +516,3 @@ def _suppresses(item: ast.withitem) -> bool:
         and (parts := dotted(call.func)) is not None
         and parts[-1] in ("suppress", "raises", "skip_if_missing")
     )
-
-

@@ -129,7 +129,8 @@ def _takes(node: ast.AST, name: str) -> bool:
     """Whether code that runs on definition may use the name, or take it away."""
     for inner in _run_now(node):
         if isinstance(inner, ast.Name):
-            if inner.id in _ALL_NAMES or (inner.id == name and not isinstance(inner.ctx, ast.Store)):
+            kept = isinstance(inner.ctx, ast.Store)
+            if inner.id in _ALL_NAMES or (inner.id == name and not kept):
                 return True
         elif isinstance(inner, ast.Attribute):
             if inner.attr in _ALL_NAMES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import YieldFacts
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _NO_RETURN = frozenset({"skip", "fail", "xfail", "exit", "_exit", "abort", "skipTest"})
+_MAY_NOT_RETURN = re.compile(r"skip|fail|abort|exit|raise|never|unreachable|implemented")
 # How often a path has yielded so far; UNKNOWN where conditions may depend on one another.
 _UNKNOWN = -1
 _States = frozenset[int]
@@ -82,10 +84,13 @@ class _Walk:
                 return _NOTHING
             case ast.Assert(test=ast.Constant(value=False)):
                 return _NOTHING
-            case ast.Expr(value=ast.Call() as call):
+            case ast.Expr(value=ast.Call() as call) | ast.Expr(value=ast.Await(ast.Call() as call)):
                 parts = dotted(call.func)
                 if parts is not None and parts[-1] in _NO_RETURN:
                     return _NOTHING
+                if parts is not None and _MAY_NOT_RETURN.search(parts[-1]):
+                    self._expressions(node, states)
+                    return frozenset({_UNKNOWN})
         if hasattr(node, "handlers"):
             return self._unproved(node, states)
         return self._expressions(node, states)
@@ -135,7 +140,9 @@ class _Walk:
             if isinstance(found, ast.YieldFrom):
                 states = frozenset({_UNKNOWN})
             else:
-                if (states == {1} and self.twice is None and self.yields) or (states == {0, 1} and self.twice is None):
+                if (states == {1} and self.twice is None and self.yields) or (
+                    states == {0, 1} and self.twice is None
+                ):
                     self.twice = (span, self.yields[-1])
                 states = frozenset(_UNKNOWN if s == _UNKNOWN else min(s + 1, 2) for s in states)
             self.yields.append(span)

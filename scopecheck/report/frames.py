@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 TAB = 4
 ELLIPSIS = "..."
+SOFT_HYPHEN = "\N{SOFT HYPHEN}"
+"""A format character that terminals show all the same."""
 MAX_DECORATOR_LINES = 4
 MAX_LINES = 4
 MIN_LABEL = 24
@@ -256,6 +258,6 @@ def _cells(character: str) -> int:
     """How many cells of a terminal a character takes."""
     if character.isascii():
         return 1
-    if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
+    if unicodedata.category(character) in {"Mn", "Me", "Cf"} and character != SOFT_HYPHEN:
         return 0
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1

@@ -127,8 +127,9 @@ def _suite_text(suite: dict[str, Any]) -> list[str]:
     ]
     for plugin in suite["plugins"]:
         version = plugin["version"] or "version unknown"
-        lines.append(f"  plugin                 {plugin['distribution']} {version}"
-                     f" ({plugin['origin']})")
+        lines.append(
+            f"  plugin                 {plugin['distribution']} {version} ({plugin['origin']})"
+        )
     lines.extend(
         f"  plugin                 {name}: its fixtures are not known"
         for name in suite["unknown_plugins"]

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from posixpath import join
+from posixpath import dirname, join
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import Import
 from scopecheck.suite.link import Linker, Plugins, PluginSource, Rules
 from scopecheck.suite.modules import Modules
 from scopecheck.suite.names import Evaluator
+from scopecheck.suite.refusals import refuse
 from scopecheck.suite.resolve import Resolver
 
 if TYPE_CHECKING:
@@ -56,6 +57,31 @@ class Suite:
         """The facts of a file that was read for this suite, None if it has none."""
         facts = self._load(path)
         return None if facts.error is not None else facts
+
+    def is_imported(self, path: str) -> bool:
+        """Whether a file that was read imports this one, or may."""
+        stem = path.rpartition("/")[2].removesuffix(".py")
+        return path in self._imported or stem in self._inner_imports
+
+    @cached_property
+    def _imported(self) -> frozenset[str]:
+        modules = self.evaluator.modules
+        found: set[str] = set()
+        for path in list(self._load.paths):
+            for binding in self._load(path).bindings:
+                if isinstance(binding.value, Import):
+                    found.update(_imported(modules, binding.value, path))
+        return frozenset(found)
+
+    @cached_property
+    def _inner_imports(self) -> frozenset[str]:
+        return frozenset(
+            word for path in list(self._load.paths) for word in self._load(path).inner_imports
+        )
+
+    def relative(self, path: Path) -> str:
+        """A file's path as findings have it."""
+        return _relative(self._load.root, path)
 
     @cached_property
     def items_of(self) -> Mapping[Plan, tuple[Item, ...]]:
@@ -114,7 +140,7 @@ def build(
         config.anyio_mode == "auto",
         config.asyncio_mode == "auto",
     )
-    linker = Linker(evaluator, rules, plugins)
+    linker = Linker(evaluator, rules, plugins, frozenset(files.startup_conftests))
     for source in plugins.start:
         linker.add_plugin(source)
     startup = [path for path in files.startup_conftests if path in files.conftests]
@@ -136,6 +162,14 @@ def build(
     resolver = Resolver(version, config.usefixtures, linker.possible())
     for item in linker.items:
         item.plan = resolver.plan(item)
+    refuse(
+        linker.items,
+        linker.broken,
+        files.test_files,
+        modules,
+        {path: linker.nodeid(path) for path in files.test_files},
+        one_namespace=config.import_mode != "importlib",
+    )
     return Suite(files, linker, resolver, load)
 
 
@@ -143,17 +177,24 @@ def read_imports(load: Loader, modules: Modules, paths: Iterable[str]) -> None:
     """Read the files, and every first-party module that they import, directly or not."""
     wave = list(dict.fromkeys(paths))
     seen = set(wave)
+    looked_up: set[tuple[str, str | None, int, str]] = set()
     while wave:
         load.read_all(wave)
         found: dict[str, None] = {}
         for path in wave:
+            base, folder = modules.base(path), dirname(path)
             for binding in load(path).bindings:
                 value = binding.value
-                if isinstance(value, Import) and not binding.guard.never:
-                    for target in _imported(modules, value, path):
-                        if target not in seen:
-                            found[target] = None
-        seen.update(found)
+                if not isinstance(value, Import) or binding.guard.never:
+                    continue
+                key = (value.module, value.name, value.level, folder if value.level else base)
+                if key in looked_up:
+                    continue
+                looked_up.add(key)
+                for target in _imported(modules, value, path):
+                    if target not in seen:
+                        seen.add(target)
+                        found[target] = None
         wave = list(found)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from scopecheck.suite.marks import marks_in
 from scopecheck.suite.values import (
     MISSING,
     UNKNOWN,
@@ -23,6 +24,7 @@ from scopecheck.suite.values import (
     MarkValue,
     PartialValue,
     Patch,
+    Raises,
     Result,
     Sequence,
     Unknown,
@@ -141,6 +143,9 @@ def joined(left: Value, right: Value) -> Value:
 def apply(evaluator: Evaluator, func: Value, args: tuple[Value, ...], keywords: Keywords) -> Value:
     """What a call returns; a decorator is a call with the function as its only argument."""
     decorated = args[0] if len(args) == 1 and not keywords else None
+    for value in (func, *args):
+        if isinstance(value, Raises):
+            return value
     match func:
         case FixtureMarker():
             return _marked_as_fixture(func, args[0]) if args else UNKNOWN
@@ -203,9 +208,13 @@ def _marked_as_fixture(marker: FixtureMarker, value: Value) -> Value:
     match value:
         case FunctionValue():
             return FixtureValue(value, marker)
-        case FixtureValue() | ClassValue():
-            return UNKNOWN  # a ValueError when imported
+        case FixtureValue():
+            return Raises("@pytest.fixture is being applied more than once to the same function")
+        case ClassValue():
+            return Raises("class fixtures not supported")
         case PartialValue(func=FunctionValue() as inner):
+            if marker.name is None and marker.spelling.startswith("pytest."):
+                return Raises("'functools.partial' object has no attribute '__name__'")
             return FixtureValue(replace(inner, opaque=True), marker)
     return UNKNOWN
 
@@ -336,6 +345,9 @@ def _external_call(
     if len(args) == 1 and not keywords and _is_code(args[0]):
         return args[0] if name in _KEEPS_FUNCTION else opaque(args[0])
     if name == "pytest.param":
+        marks = marks_in(dict(keywords).get("marks", UNKNOWN))
+        if any(mark.name == "usefixtures" for mark in marks):
+            return Raises("pytest.param cannot add pytest.mark.usefixtures")
         return args[0] if args else MISSING
     return Result(name)
 
@@ -372,7 +384,9 @@ def _fixture_call(name: str, args: tuple[Value, ...], keywords: Keywords) -> Val
     if func is None:
         return marker
     if len(args) > 1 or isinstance(func, Literal):
-        if isinstance(func, Literal) and func.value is None:
+        if isinstance(func, Literal) and func.value is None and len(args) == 1:
             return marker
-        return UNKNOWN  # positional options are a TypeError or AttributeError when imported
+        if len(args) > 1:
+            return Raises("fixture() takes from 0 to 1 positional arguments")
+        return Raises("the fixture function given has no attribute '__name__'")
     return _marked_as_fixture(marker, func)

@@ -10,7 +10,7 @@ from scopecheck.suite.values import MISSING, ClassValue, External, Literal, Resu
 
 if TYPE_CHECKING:
     from scopecheck.facts import Binding
-    from scopecheck.suite.names import Evaluator, Namespace
+    from scopecheck.suite.names import Evaluator
     from scopecheck.suite.values import Value
 
 # Bases outside the files read that add no tests, no fixtures and no `__init__`.
@@ -212,8 +212,6 @@ def _merge(sequences: list[list[ClassValue]]) -> list[ClassValue]:
             head = left[0][0]
         result.append(head)
         left = [
-            rest
-            for sequence in left
-            if (rest := [value for value in sequence if value != head])
+            rest for sequence in left if (rest := [value for value in sequence if value != head])
         ]
     return result

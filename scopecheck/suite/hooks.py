@@ -65,9 +65,7 @@ def generated_names(evaluator: Evaluator, hook: Value) -> tuple[frozenset[str], 
     return frozenset(names), computed
 
 
-def _argument_names(
-    evaluator: Evaluator, call: Call, space: Namespace
-) -> tuple[str, ...] | None:
+def _argument_names(evaluator: Evaluator, call: Call, space: Namespace) -> tuple[str, ...] | None:
     if any(isinstance(argument, Star) for argument in call.args):
         return None
     args = tuple(evaluator.evaluate(argument, space) for argument in call.args[:1])
@@ -81,8 +79,7 @@ def _hands_on(call: Call) -> bool:
     given: list[Expression] = [*call.args, *(value for _, value in call.keywords)]
     looks = isinstance(call.func, Name) and call.func.parts[-1] in _LOOKS_ONLY
     return not looks and (
-        _METAFUNC in given
-        or (isinstance(call.func, Name) and call.func.parts == ("parametrize",))
+        _METAFUNC in given or (isinstance(call.func, Name) and call.func.parts == ("parametrize",))
     )
 
 

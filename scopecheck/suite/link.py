@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 from dataclasses import dataclass, field, replace
-from posixpath import dirname, relpath
+from posixpath import basename, dirname, relpath
 from typing import TYPE_CHECKING, Protocol
 
 from scopecheck.facts import ClassRef, FunctionRef, Import
@@ -17,9 +17,9 @@ from scopecheck.suite import marks as pytest_marks
 from scopecheck.suite.classes import Lineages
 from scopecheck.suite.hooks import HOOK, generated_names, registers_unseen
 from scopecheck.suite.model import SCOPES, Fixture, Item, Level, Request, Scope
+from scopecheck.suite.refusals import Refusal
 from scopecheck.suite.signatures import innermost, requests
 from scopecheck.suite.values import (
-    MISSING,
     UNKNOWN,
     ClassValue,
     External,
@@ -27,6 +27,7 @@ from scopecheck.suite.values import (
     FunctionValue,
     Literal,
     PartialValue,
+    Raises,
     Unknown,
     strings_of,
     text_of,
@@ -35,7 +36,6 @@ from scopecheck.suite.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from scopecheck.facts import FileFacts
     from scopecheck.suite.classes import Lineage
     from scopecheck.suite.model import FixtureKind
     from scopecheck.suite.names import Evaluator, Namespace
@@ -123,10 +123,13 @@ class Linker:
         evaluator: Evaluator,
         rules: Rules,
         plugins: Plugins,
+        startup: frozenset[str] = frozenset(),
     ) -> None:
+        self._startup = startup
         self.evaluator = evaluator
         self.lineages = Lineages(evaluator)
         self.rules = rules
+        self.broken: dict[str, Refusal] = {}
         self.session = Level("session", "")
         self.folders: dict[str, Level] = {}
         self.modules: dict[str, Level] = {}
@@ -197,6 +200,9 @@ class Linker:
         space = self.evaluator.module(path)
         if space is None or "pytest_plugins" not in space.bindings:
             return
+        if basename(path) == "conftest.py" and path not in self._startup:
+            reason = "defining 'pytest_plugins' in a conftest that is not loaded at start-up"
+            self.broken.setdefault(self.nodeid(dirname(path)), Refusal(reason))
         value = self.evaluator.lookup(space, "pytest_plugins")
         names = strings_of(value)
         if names is None:
@@ -248,6 +254,8 @@ class Linker:
                 value, certain = self._uncertain(space, name)
             elif bindings[-1].guard.branch in ("if", "loop"):
                 certain = False
+            if certain and isinstance(value, Raises) and not bindings[-1].guard.caught:
+                self._refuse(level, space.path, Refusal(value.reason), importing=True)
             self._register(value, name, level, space.path, certain=certain, plugin=plugin)
         self._note_incomplete(space, level)
         self._note_generated(self.evaluator.lookup(space, HOOK), level)
@@ -258,6 +266,23 @@ class Linker:
         names, computed = generated_names(self.evaluator, hook)
         level.generates |= names
         level.generates_any |= computed
+
+    def _refuse(self, level: Level, home: str, refusal: Refusal, *, importing: bool) -> None:
+        """Note that pytest cannot collect what registers at the level.
+
+        importing: it is the import of the file that fails.
+        """
+        if level.kind == "class" and not importing:
+            node = level.label
+        elif level.kind in ("module", "class"):
+            node = self.nodeid(home)
+        elif level.kind == "folder" and home not in self._startup:
+            node = self.nodeid(level.label)
+        elif "site-packages/" in home:
+            return
+        else:
+            node = "."
+        self.broken.setdefault(node, refusal)
 
     def _note_incomplete(self, space: Namespace, level: Level) -> None:
         if not space.complete:
@@ -303,8 +328,25 @@ class Linker:
             name = name or attribute
         fixture = self._fixture(value, name, attribute, level, home, owner, plugin)
         fixture.certain = certain
+        if certain:
+            self._refuse_fixture(fixture, value, level, home)
         level.register(fixture)
         self.fixtures.append(fixture)
+
+    def _refuse_fixture(
+        self, fixture: Fixture, value: FixtureValue, level: Level, home: str
+    ) -> None:
+        if fixture.scope_text is not None:
+            reason = f"Fixture '{value.function.function.name}' got an unexpected scope value"
+            refusal = Refusal(f"{reason} '{fixture.scope_text}'", fixture.name)
+            self._refuse(level, home, refusal, importing=False)
+        unnamed = value.marker.name is None or value.marker.name == Literal(None)
+        if (value.function.function.name if unnamed else fixture.name) == "request":
+            reason = "'request' is a reserved word for fixtures"
+            self._refuse(level, home, Refusal(reason), importing=True)
+        if fixture.marks and self.rules.version >= (9, 0):
+            reason = "Marks cannot be applied to fixtures"
+            self._refuse(level, home, Refusal(reason), importing=True)
 
     def _fixture(
         self,
@@ -408,6 +450,9 @@ class Linker:
     ) -> None:
         last = space.bindings[name][-1].value
         functions = self._matches(self.rules.python_functions, name)
+        attached = space.attached.get(name)
+        if attached is not None and "__test__" in attached:
+            functions = self.evaluator.bound(attached["__test__"], space) == Literal(True)
         if isinstance(last, FunctionRef) and not functions:
             return
         if isinstance(last, Import) and not self.rules.collect_imported_tests:
@@ -419,17 +464,15 @@ class Linker:
             function = as_function(value)
             if function is not None and not self._is_fixture(value):
                 self._add_item(function, name, levels, parent, outer_marks, path, None)
+                if attached is not None and "__signature__" in attached:
+                    self.items[-1].unknown += ("its signature is assigned",)
 
     def _is_fixture(self, value: Value) -> bool:
         hidden = isinstance(value, FunctionValue) and value.hidden is not None
         return isinstance(value, FixtureValue) or (hidden and self.rules.version < (8, 4))
 
     def _matches(self, patterns: Sequence[str], name: str) -> bool:
-        return any(
-            name.startswith(pattern)
-            or (any(c in pattern for c in "*?[") and fnmatch.fnmatch(name, pattern))
-            for pattern in patterns
-        )
+        return matches(patterns, name)
 
     def _collect_class(
         self,
@@ -508,6 +551,8 @@ class Linker:
             certain = bindings[-1].guard.branch not in ("if", "loop")
             if isinstance(value, Unknown):
                 value, certain = self._uncertain(space, name)
+            if certain and isinstance(value, Raises):
+                self._refuse(level, home, Refusal(value.reason), importing=True)
             owned = holder.class_.name if holder is not lineage.classes[0] else owner
             self._register(value, name, level, home, owner=owned, certain=certain)
         for holder in lineage.classes:
@@ -553,11 +598,7 @@ class Linker:
             used = (*used, Request("_asyncio_loop_factory", Place(inner.module, facts.span)))
         if self._runs_anyio(function, marks, testcase=testcase):
             used = (*used, Request("anyio_backend", Place(inner.module, facts.span)))
-        asked = (
-            ()
-            if testcase
-            else requests(function, method=lineage is not None, bound=False)
-        )
+        asked = () if testcase else requests(function, method=lineage is not None, bound=False)
         self.items.append(
             Item(
                 f"{parent}::{name}",
@@ -577,7 +618,6 @@ class Linker:
             )
         )
 
-
     def _runs_asyncio(self, function: FunctionValue, marks: Sequence[MarkValue]) -> bool:
         if not function.function.is_async:
             return False
@@ -593,6 +633,15 @@ class Linker:
         if not self.plugins.anyio or testcase or not function.function.is_async:
             return False
         return self.rules.anyio_auto or any(mark.name == "anyio" for mark in marks)
+
+
+def matches(patterns: Sequence[str], name: str) -> bool:
+    """Whether a name fits `python_functions` or `python_classes`: a prefix, or a glob."""
+    return any(
+        name.startswith(pattern)
+        or (any(c in pattern for c in "*?[") and fnmatch.fnmatch(name, pattern))
+        for pattern in patterns
+    )
 
 
 def as_function(value: Value) -> FunctionValue | None:
@@ -626,5 +675,3 @@ def _truth(value: Value) -> bool | None:
 def fixtures_below(levels: Iterable[Level]) -> list[Fixture]:
     """Every fixture registered at the levels."""
     return [f for level in levels for found in level.fixtures.values() for f in found]
-
-

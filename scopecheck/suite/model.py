@@ -24,6 +24,7 @@ from scopecheck.source import Span
 
 if TYPE_CHECKING:
     from scopecheck.facts import Function
+    from scopecheck.suite.refusals import Refusal
     from scopecheck.suite.values import MarkValue
 
 
@@ -167,6 +168,7 @@ class Item:
 
     levels: from the session inwards. requests: parameters, in order.
     skipped: a mark keeps pytest from setting it up or from reporting its failure.
+    refusal: why pytest cannot collect what it stands in, so that there is no such item.
     unknown: what cannot be known of it without running code.
     """
 
@@ -186,6 +188,7 @@ class Item:
     opaque: bool = False
     unknown: tuple[str, ...] = ()
     plan: Plan | None = None
+    refusal: Refusal | None = None
 
 
 ProblemKind = Literal["scope-mismatch", "unknown-fixture", "cycle", "invalid-scope", "called"]
@@ -207,9 +210,12 @@ class Problem:
     certain: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Edge:
-    """A request and the definition that answers it; asker None is the test itself."""
+    """A request and the definition that answers it; asker None is the test itself.
+
+    There is one object for each such pair in a suite.
+    """
 
     asker: Fixture | None
     request: str

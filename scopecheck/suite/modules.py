@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
+from scopecheck.exclude import Excluder
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
 
 class Modules:
@@ -32,6 +34,7 @@ class Modules:
         self._found: dict[tuple[str, str], str | None] = {}
         self._bases: dict[str, str] = {}
         self._installed: dict[str, str | None] = {}
+        self._excluder: Excluder | None = None
 
     def absolute(self, module: str, importer: str, level: int) -> str | None:
         """The dotted name that `from ..module import` means in a file; None beyond the top."""
@@ -107,6 +110,28 @@ class Modules:
         """Whether the module's top-level package lies in the tree."""
         found = self.find(module.partition(".")[0], importer)
         return found is not None
+
+    def places(self, module: str, importer: str) -> list[str]:
+        """Every file or folder on the search path that a top-level module may be."""
+        folders = dict.fromkeys((self.base(importer), *self._roots))
+        found = (self._module_in(folder, module) for folder in folders)
+        return list(dict.fromkeys(filter(None, found)))
+
+    def entries(self, folder: str) -> frozenset[str]:
+        """The names of what lies in a folder."""
+        return frozenset(self._listing(folder) or ())
+
+    def is_ignored(self, path: str) -> bool:
+        """Whether git ignores the path or a folder above it, so that it may exist elsewhere."""
+        if self._excluder is None:
+            self._excluder = Excluder(Path(self._root), (), True)
+        parts = path.split("/")
+        return any(
+            self._excluder.reason(
+                f"{self._root}/{'/'.join(parts[:end])}", parts[end - 1], end < len(parts)
+            )
+            for end in range(1, len(parts) + 1)
+        )
 
     def has_other_form(self, module: str, importer: str) -> bool:
         """Whether a compiled or generated module of this name may exist (`.so`, `.pyx`, ...)."""

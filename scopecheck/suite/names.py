@@ -34,11 +34,14 @@ from scopecheck.suite.values import (
     ClassValue,
     Dictionary,
     External,
+    FixtureValue,
     FunctionValue,
     Literal,
     ModuleValue,
     PackageValue,
+    Raises,
     Sequence,
+    Unknown,
     strings_of,
 )
 
@@ -60,12 +63,14 @@ class Namespace:
 
     complete: False where names may exist that cannot be seen (`globals()[...]`, a star import of
         what was not read).
+    attached: `name.attribute = value` statements, by name and attribute.
     position: how far the code has run while a statement of it is evaluated (line, column).
     """
 
     __slots__ = (
         "_busy",
         "_memo",
+        "attached",
         "bindings",
         "class_",
         "complete",
@@ -88,10 +93,11 @@ class Namespace:
         self.class_ = class_
         self.values = values or {}
         self.bindings: dict[str, list[Binding]] = {}
+        self.attached: dict[str, dict[str, Binding]] = {}
         self.complete = True
         self.position: tuple[int, int] | None = None
         self._memo: dict[str, Value] = {}
-        self._busy: set[str] = set()
+        self._busy: set[tuple[str, int]] = set()
         for binding in bindings:
             self.add(binding)
 
@@ -104,6 +110,8 @@ class Namespace:
                 self.complete = False
             return
         if binding.target:
+            if len(binding.target) == 1:
+                self.attached.setdefault(binding.target[0], {})[binding.name] = binding
             return
         self.bindings.setdefault(binding.name, []).append(binding)
 
@@ -148,6 +156,11 @@ class Evaluator:
             return None
         space = Namespace(facts, ())
         self._modules[path] = space
+        space.complete = not any(
+            binding.name == "?" and not binding.target
+            for function in facts.functions
+            for binding in function.bindings
+        )
         for binding in facts.bindings:
             value = binding.value
             if isinstance(value, Import) and value.name == "*" and not binding.guard.never:
@@ -167,8 +180,10 @@ class Evaluator:
         elif isinstance(source, External) and source.name == "pytest":
             names = _PYTEST_NAMES
         if names is None:
-            space.complete = space.complete and isinstance(source, External) and (
-                source.name.partition(".")[0] in _PLAIN_LIBRARIES
+            space.complete = (
+                space.complete
+                and isinstance(source, External)
+                and (source.name.partition(".")[0] in _PLAIN_LIBRARIES)
             )
             return
         for name in names:
@@ -196,6 +211,15 @@ class Evaluator:
             self._class_spaces[key] = space
         return space
 
+    def body(self, path: str, owner: int) -> Namespace | None:
+        """The names of a file's module (-1) or of one of its classes, by the class's index."""
+        space = self.module(path)
+        if space is None or owner < 0:
+            return space
+        class_ = space.facts.classes[owner]
+        outer = self.body(path, class_.owner)
+        return outer and self.class_space(ClassValue(path, class_, outer, owner))
+
     def _add_attached(self, space: Namespace, value: ClassValue) -> None:
         """Take in `Class.name = value` and `setattr(Class, "name", value)` of the same module."""
         for binding in value.env.facts.bindings:
@@ -217,13 +241,13 @@ class Evaluator:
         if name in space.values:
             return space.values[name]
         if space.position is not None and len(space.bindings.get(name, ())) > 1:
-            bindings = [
+            earlier = [
                 binding
                 for binding in space.bindings[name]
                 if (binding.span.line, binding.span.column) < space.position
             ]
-            if len(bindings) < len(space.bindings[name]):
-                return self._guarded(space, name, bindings) if bindings else MISSING
+            if len(earlier) < len(space.bindings[name]):
+                return self._guarded(space, name, earlier) if earlier else MISSING
         memo = space._memo.get(name)
         if memo is not None:
             return memo
@@ -233,20 +257,22 @@ class Evaluator:
         if self._depth > _MAX_DEPTH:
             return UNKNOWN
         value = self._guarded(space, name, bindings)
-        if name not in space._busy:
+        if (name, len(bindings)) not in space._busy:
             space._memo[name] = value
         return value
 
     def _guarded(self, space: Namespace, name: str, bindings: list[Binding]) -> Value:
         """The value of a name, UNKNOWN where finding it needs the same value again."""
-        if name in space._busy or self._depth > _MAX_DEPTH:
+        # An earlier binding of the same name is another value: `fx = pytest.fixture(fx)`.
+        key = (name, len(bindings))
+        if key in space._busy or self._depth > _MAX_DEPTH:
             return UNKNOWN
-        space._busy.add(name)
+        space._busy.add(key)
         self._depth += 1
         try:
             return self._last(space, name, bindings)
         finally:
-            space._busy.discard(name)
+            space._busy.discard(key)
             self._depth -= 1
 
     def from_outside(self, space: Namespace, name: str) -> Value:
@@ -281,11 +307,23 @@ class Evaluator:
                 break
         chosen = candidates or fallbacks[-1:]
         values = [self.bound(binding, space) for binding in chosen]
+        if fallbacks and candidates and self._may_fail(candidates[0], values[0]):
+            other = self.bound(fallbacks[0], space)
+            if isinstance(other, FixtureValue):
+                values.append(other)
         first = values[0]
         if all(value == first for value in values[1:]):
             return first
         known = [value for value in values if value != MISSING]
         return known[0] if len(known) == 1 else UNKNOWN
+
+    def _may_fail(self, binding: Binding, value: Value) -> bool:
+        """Whether this is an import of what may not be installed, with an `except` to catch it."""
+        return (
+            binding.guard.caught
+            and isinstance(binding.value, Import)
+            and (value == MISSING or isinstance(value, (External, Unknown)))
+        )
 
     def bound(self, binding: Binding, space: Namespace) -> Value:
         """The value that one binding gives its name."""
@@ -380,9 +418,7 @@ class Evaluator:
                     return MISSING
                 full = f"{owner.name}.{name}"
                 return (
-                    ModuleValue(inner, full)
-                    if inner.endswith(".py")
-                    else PackageValue(inner, full)
+                    ModuleValue(inner, full) if inner.endswith(".py") else PackageValue(inner, full)
                 )
             case ClassValue():
                 return self.lookup(self.class_space(owner), name)
@@ -450,7 +486,10 @@ class Evaluator:
                 else:
                     complete = False
             else:
-                items.append(self.evaluate(item, space))
+                value = self.evaluate(item, space)
+                if isinstance(value, Raises):
+                    return value
+                items.append(value)
         return Sequence(tuple(items), complete)
 
     def _call(self, expression: Call, space: Namespace) -> Value:
@@ -538,7 +577,53 @@ class Evaluator:
 
 
 _PLAIN_LIBRARIES = frozenset(
-    ["asyncio", "collections", "contextlib", "dataclasses", "datetime", "enum", "functools", "itertools", "json", "logging", "math", "os", "pathlib", "random", "re", "socket", "string", "subprocess", "sys", "threading", "time", "types", "typing", "unittest", "uuid", "numpy", "pandas", "sqlalchemy", "django", "flask", "requests", "httpx", "typing_extensions", "ctypes", "tkinter", "decimal", "abc", "io", "shutil", "tempfile", "textwrap", "copy", "operator", "warnings", "hypothesis"]
+    [
+        "asyncio",
+        "collections",
+        "contextlib",
+        "dataclasses",
+        "datetime",
+        "enum",
+        "functools",
+        "itertools",
+        "json",
+        "logging",
+        "math",
+        "os",
+        "pathlib",
+        "random",
+        "re",
+        "socket",
+        "string",
+        "subprocess",
+        "sys",
+        "threading",
+        "time",
+        "types",
+        "typing",
+        "unittest",
+        "uuid",
+        "numpy",
+        "pandas",
+        "sqlalchemy",
+        "django",
+        "flask",
+        "requests",
+        "httpx",
+        "typing_extensions",
+        "ctypes",
+        "tkinter",
+        "decimal",
+        "abc",
+        "io",
+        "shutil",
+        "tempfile",
+        "textwrap",
+        "copy",
+        "operator",
+        "warnings",
+        "hypothesis",
+    ]
 )
 # What these names do is known here, and their own code is no place to learn it from (their own
 # suites import them from the tree).

@@ -38,6 +38,7 @@ class Resolver:
         self._usefixtures = tuple(usefixtures)
         self._possible = possible
         self._plans: dict[object, Plan] = {}
+        self._edges: dict[tuple[Fixture | None, str, Fixture], Edge] = {}
         self._visible: dict[tuple[Level, ...], dict[str, tuple[Fixture, ...]]] = {}
         self._autouse: dict[tuple[Level, ...], tuple[str, ...]] = {}
 
@@ -97,6 +98,14 @@ class Resolver:
             memo[name] = found
         return found
 
+    def edge(self, asker: Fixture | None, name: str, answer: Fixture) -> Edge:
+        """The one edge object for a request and its answer; plans share them."""
+        key = (asker, name, answer)
+        found = self._edges.get(key)
+        if found is None:
+            found = self._edges[key] = Edge(asker, name, answer)
+        return found
+
 
 class _Request:
     """The request object of a fixture that is being set up, or of the test (no fixture)."""
@@ -116,6 +125,15 @@ class _Request:
         while current is not None and current.fixture is not None:
             yield current
             current = current.parent
+
+    def depth_of(self, name: str) -> int:
+        """How many fixtures of that name are being set up already."""
+        depth = 0
+        current: _Request | None = self
+        while current is not None:
+            depth += current.name == name
+            current = current.parent
+        return depth
 
     def stack(self) -> tuple[Fixture, ...]:
         fixtures = [request.fixture for request in self.chain() if request.fixture is not None]
@@ -163,9 +181,7 @@ class _Shape:
         found = self._definitions.get(name)
         if found is None:
             pseudo = self._pseudo.get(name)
-            found = (
-                (pseudo,) if pseudo is not None else self._resolver.visible(self._levels, name)
-            )
+            found = (pseudo,) if pseudo is not None else self._resolver.visible(self._levels, name)
             self._definitions[name] = found
         return found
 
@@ -258,10 +274,10 @@ class _Shape:
         active = self._active.get(name)
         if active is not None:
             self._check(request, active, active.scope)
-            self._edges[Edge(request.fixture, name, active)] = None
+            self._edges[self._resolver.edge(request.fixture, name, active)] = None
             return None
         defined = self._defined(name)
-        depth = sum(1 for found in request.chain() if found.name == name)
+        depth = request.depth_of(name)
         if depth >= len(defined):
             self._lookup_failed(request, name, bool(defined))
             return None
@@ -269,13 +285,13 @@ class _Shape:
         scope = fixture.scope
         if name in self._indirect and not fixture.pseudo:
             scope = self._parametrized_scope(self._indirect[name])
-        elif not fixture.pseudo and not self._item.testcase:
+        elif len(defined) > 1 and not self._item.testcase:
             scope = self._params_scope(defined, name, scope)
         checked = fixture.scope
         if self._version < (8, 4) and scope is not None and checked is not None:
             checked = min(scope, checked)
         self._check(request, fixture, checked)
-        self._edges[Edge(request.fixture, name, fixture)] = None
+        self._edges[self._resolver.edge(request.fixture, name, fixture)] = None
         if not fixture.certain:
             self._unknown[name] = None
         return _Request(request, fixture, name, scope)

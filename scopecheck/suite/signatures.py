@@ -44,9 +44,7 @@ def requests(function: FunctionValue, *, method: bool, bound: bool) -> tuple[Req
     return tuple(Request(p.name, Place(inner.module, p.span)) for p in names)
 
 
-def _unfilled(
-    function: FunctionValue, parameters: tuple[Parameter, ...]
-) -> tuple[Parameter, ...]:
+def _unfilled(function: FunctionValue, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
     """The parameters that `hypothesis.given` and `functools.partial` leave to be filled."""
     if function.given or function.given_last:
         left = [p for p in parameters if p.name not in function.given]

@@ -1,11 +1,11 @@
 """What an expression stands for, as far as it matters for fixtures and tests.
 
-    External("pytest.fixture")       a name outside the files that were read
-    FixtureMarker                    what `pytest.fixture(scope="session")` returns
-    FixtureValue                     a function that a marker was put on
-    MarkValue                        `pytest.mark.usefixtures("db")`
-    FunctionValue, ClassValue        a function or class of a file that was read
-    UNKNOWN                          what only running code can tell
+External("pytest.fixture")       a name outside the files that were read
+FixtureMarker                    what `pytest.fixture(scope="session")` returns
+FixtureValue                     a function that a marker was put on
+MarkValue                        `pytest.mark.usefixtures("db")`
+FunctionValue, ClassValue        a function or class of a file that was read
+UNKNOWN                          what only running code can tell
 """
 
 from __future__ import annotations
@@ -32,6 +32,13 @@ class Missing:
 
 
 MISSING = Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Raises:
+    """An expression that fails when it is evaluated, so that the import of its file does."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +218,7 @@ class Given:
 Value: TypeAlias = (
     Unknown
     | Missing
+    | Raises
     | Literal
     | Sequence
     | Dictionary

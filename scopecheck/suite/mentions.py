@@ -1,0 +1,125 @@
+"""Finds the names that a file's text mentions other than by defining or requesting them.
+
+What counts: the name as a whole string (or one of several in a string, `"user, team"`), and the
+name in code, unless it is a parameter, a keyword, an attribute, or bound again where it stands.
+Comments and docstrings do not count.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from scopecheck.facts import FileFacts, Function
+
+_TOKEN = re.compile(
+    r"#[^\n]*"
+    r"|[rbfutRBFUT]{0,2}(?:"
+    r'"""(?:[^\\"]|\\.|"(?!""))*"""'
+    r"|'''(?:[^\\']|\\.|'(?!''))*'''"
+    r'|"(?:[^\\"\n]|\\.)*"'
+    r"|'(?:[^\\'\n]|\\.)*')",
+    re.DOTALL,
+)
+_NAMES_ONLY = re.compile(r"\s*\w+(?:\s*[,\s]\s*\w+)*\s*")
+_IMPORT = re.compile(r"^[ \t]+(?:from|import)\b[^\n(]*(?:\([^)]*\))?[^\n]*", re.MULTILINE)
+
+
+def words_in(text: str, names: Iterable[str]) -> set[str]:
+    """Those of the names that occur in a text as words, wherever."""
+    near = [name for name in names if name in text]
+    if not near:
+        return set()
+    return {name for name in near if re.search(rf"\b{re.escape(name)}\b", text)}
+
+
+def in_strings(text: str, names: Iterable[str]) -> set[str]:
+    """Those of the names that a short string is made of, and those imported inside a function."""
+    near = words_in(text, names)
+    if not near:
+        return near
+    found: set[str] = set()
+    for match in _TOKEN.finditer(text):
+        token = match.group()
+        if token[0] == "#" or len(token) > 400:
+            continue
+        content = token.lstrip("rbfutRBFUT").strip("\"'")
+        if _NAMES_ONLY.fullmatch(content):
+            found |= near & _names(content)
+        elif "getfixture" in content:
+            found |= words_in(content, near)
+    left = near - found
+    if left:
+        for match in _IMPORT.finditer(text):
+            found |= words_in(match.group(), left)
+    return found
+
+
+def _names(content: str) -> set[str]:
+    parts = [part.strip() for part in content.split(",")]
+    return set(parts) if len(parts) > 1 or " " not in content.strip() else set(content.split()[:1])
+
+
+def in_code(text: str, facts: FileFacts, names: Iterable[str]) -> set[str]:
+    """Those of the names that code uses as names, in a file that has the fixture of that name."""
+    near = words_in(text, names)
+    if not near:
+        return near
+    code = _TOKEN.sub(_blank, text)
+    return {name for name in near if any(_uses(code, facts, name))}
+
+
+def as_attribute(text: str, owners: Iterable[str], name: str) -> bool:
+    """Whether the name is taken from one of these modules, `fixtures.db`."""
+    return any(re.search(rf"\b{re.escape(o)}\.{re.escape(name)}\b", text) for o in owners)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", match.group())
+
+
+def _uses(code: str, facts: FileFacts, name: str) -> Iterator[bool]:
+    declared = {
+        (parameter.line, parameter.column)
+        for function in facts.functions
+        for parameter in function.parameters
+        if parameter.name == name
+    }
+    declared |= {(f.span.line, f.span.column) for f in facts.functions if f.name == name}
+    declared |= {(b.span.line, b.span.column) for b in facts.bindings if b.name == name}
+    lines = code.split("\n")
+    pattern = re.compile(rf"(?<![\w.]){re.escape(name)}\b(?!\s*=[^=])")
+    bound = re.compile(
+        rf"(?<![\w.]){re.escape(name)}\b\s*(?::[^=\n]+)?=[^=]|\b(?:for|as|def)\s+{re.escape(name)}\b"
+        rf"|(?:for\s[^\n]*|^\s*)(?<![\w.]){re.escape(name)}\b\s*,[^=\n]*(?:=[^=]|\bin\b)"
+    )
+    for number, line in enumerate(lines, 1):
+        for match in pattern.finditer(line):
+            if (number, match.start() + 1) in declared:
+                continue
+            if line[: match.start()].rstrip().endswith("def"):
+                continue
+            around = _around(facts, number)
+            if around is not None and _hides(around, facts, lines, name, bound):
+                continue
+            yield True
+
+
+def _around(facts: FileFacts, line: int) -> Function | None:
+    """The outermost function that a line stands in, its decorators and `def` left out."""
+    holding = [f for f in facts.functions if f.line <= line <= f.end_line]
+    return min(holding, key=lambda f: (f.line, -f.end_line)) if holding else None
+
+
+def _hides(
+    outer: Function, facts: FileFacts, lines: list[str], name: str, bound: re.Pattern[str]
+) -> bool:
+    """Whether a function, or one inside it, takes or binds the name itself."""
+    for function in facts.functions:
+        if outer.line <= function.line and function.end_line <= outer.end_line:
+            if any(parameter.name == name for parameter in function.parameters):
+                return True
+    return any(bound.search(line) for line in lines[outer.line : outer.end_line])

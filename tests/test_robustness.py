@@ -1,0 +1,188 @@
+"""Bad input of any kind gives a finding or a message that names the path, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scopecheck.config import Settings
+from scopecheck.project import Project
+from scopecheck.run import analyse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = b"import pytest\n@pytest.fixture(scope='session')\ndef wide(tmp_path): ...\ndef test_a(wide): ...\n"
+
+# File name, content, and the code that must be reported for it (None: it can be read).
+FILES: list[tuple[str, bytes, str | None]] = [
+    ("test_syntax.py", b"def test_a(:\n", "SCP001"),
+    ("test_tabs.py", b"if 1:\n        x = 1\n\ty = 2\n", "SCP001"),
+    ("test_nul.py", b"def test_a():\n    x = '\0'\n", "SCP001"),
+    ("test_unknown_encoding.py", b"# -*- coding: klingon -*-\n", "SCP004"),
+    ("test_wrong_encoding.py", b"def test_a():\n    '\xe9'\n", "SCP004"),
+    ("test_utf16.py", "def test_a(): ...\n".encode("utf-16"), "SCP004"),
+    ("test_latin.py", b"# coding: latin-1\nx = '\xe9'\n" + GOOD, "SCP101"),
+    ("test_bom.py", b"\xef\xbb\xbf" + GOOD, "SCP101"),
+    ("test_crlf.py", GOOD.replace(b"\n", b"\r\n"), "SCP101"),
+    ("test_cr.py", GOOD.replace(b"\n", b"\r"), "SCP101"),
+    ("test_form_feed.py", b"\x0c" + GOOD.replace(b"\n", b"\n\x0c\n"), "SCP101"),
+    ("test_no_newline.py", GOOD.rstrip(b"\n"), "SCP101"),
+    ("test_empty.py", b"", None),
+    ("test_blank.py", b"\n\n\n", None),
+    ("test_only_bom.py", b"\xef\xbb\xbf", None),
+    ("test_unary.py", b"x = " + b"-" * 1000 + b"1\n" + GOOD, "SCP101"),
+    ("test_brackets.py", b"x = " + b"(" * 1000 + b"1" + b")" * 1000 + b"\n", "SCP001"),
+    ("test_attributes.py", b"x = a" + b".b" * 20_000 + b"\n", "SCP001"),
+    ("test_calls.py", b"x = a" + b"()" * 1000 + b"\n" + GOOD, "SCP101"),
+    ("test_decorated.py", GOOD + b"@x" + b"()" * 500 + b"\ndef test_b(): ...\n", "SCP101"),
+    ("test_sum.py", b"def test_a():\n    yield " + b"+".join([b"1"] * 900) + b"\n", None),
+    ("test_names.py", "def test_ünï(日本): ...\n".encode(), "SCP301"),
+]
+
+
+def write(folder: Path) -> None:
+    tests = folder / "tests"
+    tests.mkdir()
+    (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\ntestpaths = ['tests']\n")
+    for name, content, _ in FILES:
+        (tests / name).write_bytes(content)
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    write(tmp_path)
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "scopecheck", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("name", "content", "code"), FILES, ids=[name for name, *_ in FILES])
+def test_odd_files_are_read_or_named(
+    tmp_path: Path, name: str, content: bytes, code: str | None
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    analysis = analyse([], root=tmp_path, settings=Settings(), jobs=1)
+    assert {f.code for f in analysis.findings} == ({code} if code else set())
+    assert {f.fault.place.path for f in analysis.findings} <= {name}
+
+
+def test_the_rest_is_analysed(odd: Path) -> None:
+    result = run(odd, ".", "--output-format", "json")
+    assert (result.returncode, result.stderr) == (1, "")
+    found = {(f["path"], f["code"]) for f in json.loads(result.stdout)["findings"]}
+    assert found == {(f"tests/{name}", code) for name, _, code in FILES if code}
+
+
+@pytest.mark.parametrize("output", ["full", "concise", "json-lines", "github"])
+def test_every_format_can_print_them(odd: Path, output: str) -> None:
+    result = run(odd, ".", "--output-format", output)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr + result.stdout
+
+
+def test_plan_can_print_them(odd: Path) -> None:
+    for output in ("text", "json"):
+        result = run(odd, "plan", ".", "--output-format", output)
+        assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_links_that_loop_or_lead_nowhere(odd: Path) -> None:
+    tests = odd / "tests"
+    (tests / "sub").mkdir()
+    (tests / "sub/loop").symlink_to(tests)
+    (tests / "test_nowhere.py").symlink_to("missing.py")
+    (tests / "test_itself.py").symlink_to("test_itself.py")
+    (tests / "test_folder.py").mkdir()
+    result = run(odd, ".", "--output-format", "json")
+    assert (result.returncode, result.stderr) == (1, "")
+    assert json.loads(result.stdout)["summary"]["files"] == len(FILES)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_path_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"test_\xff.py")).write_bytes(GOOD)
+    for arguments in (["."], ["plan", "."]):
+        for output in ("json", "concise" if arguments == ["."] else "text"):
+            result = run(tmp_path, *arguments, "--output-format", output)
+            assert "Traceback" not in result.stderr
+            assert result.returncode == (1 if arguments == ["."] else 0)
+
+
+def test_a_folder_that_vanishes(odd: Path) -> None:
+    project = Project(odd, Settings(), jobs=1)
+    files = project.files([])[0]
+    for name, *_ in FILES:
+        (odd / "tests" / name).unlink()
+    (odd / "tests").rmdir()
+    suite = project.link(files)
+    assert suite.items == ()
+    errors = [error for path in project.own_files if (error := project.load(path).error)]
+    assert {error.kind for error in errors} == {"unreadable"}
+    assert len(errors) == len(FILES)
+
+
+def test_a_large_file(tmp_path: Path) -> None:
+    body = "def test_{0}(tmp_path):\n    assert {{'a': [1, {0}]}}['a'][0] + {0} == sum([1, {0}])\n"
+    (tmp_path / "test_large.py").write_text("".join(body.format(i) for i in range(20_000)))
+    analysis = analyse([], root=tmp_path, settings=Settings(), jobs=1)
+    assert (analysis.findings, analysis.summary.tests) == ((), 20_000)
+
+
+def test_a_file_that_is_too_large_is_said_to_be_skipped(tmp_path: Path) -> None:
+    (tmp_path / "test_data.py").write_bytes(b"x = 1  # 1234567890\n" * 650_000)
+    analysis = analyse([], root=tmp_path, settings=Settings(), jobs=1)
+    assert [f.code for f in analysis.findings] == ["SCP004"]
+    assert "is skipped: 13.0 MB" in analysis.findings[0].fault.message
+
+
+def test_any_number_of_jobs_gives_the_same(tmp_path: Path) -> None:
+    write(tmp_path)
+    for index in range(150):
+        name = tmp_path / "tests" / f"test_more_{index}.py"
+        name.write_bytes(GOOD + b"# padding\n" * 1500)
+    outputs = {
+        run(tmp_path, ".", "--output-format", "concise", "--jobs", jobs).stdout.rpartition(" in ")[
+            0
+        ]
+        for jobs in ("1", "2", "3")
+    }
+    assert len(outputs) == 1
+    assert outputs.pop().count("SCP101") > 150
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["missing"], "missing: no such file or folder"),
+        (["--select", "no-such-rule"], "no-such-rule"),
+        (["--config", "missing.toml"], "missing.toml"),
+        (["--root", "missing"], "missing"),
+        (["--python", "missing"], "missing"),
+        (["--jobs", "many"], "many"),
+        (["--no-such-option"], "--no-such-option"),
+        (["-"], "--stdin-filename"),
+        (["--output-file", "missing/file"], "missing/file"),
+    ],
+)
+def test_wrong_use_is_status_2_and_one_message(odd: Path, arguments: list[str], words: str) -> None:
+    result = run(odd, *arguments)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "internal error" not in result.stderr
