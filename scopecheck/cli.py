@@ -24,14 +24,14 @@ class Refused(click.ClickException):
 
     exit_code = FAILED
 
-    def show(self, file: Any = None) -> None:  # noqa: ARG002
+    def show(self, file: Any = None) -> None:  # noqa: ARG002, D102
         click.echo(f"scopecheck: {self.message}", err=True)
 
 
 class Commands(click.Group):
     """The commands; `check` is meant where the first argument names none."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:  # noqa: D102
         own = {"--help", "-h", "--version"}
         if not args or (args[0] not in self.commands and args[0] not in own):
             args = ["check", *args]
@@ -48,9 +48,7 @@ def cli() -> None:
     """Links a pytest suite as pytest would, without importing it, and reports what breaks."""
 
 
-def _selectors(
-    context: click.Context, option: click.Parameter, value: Sequence[str]
-) -> tuple[str, ...]:
+def _selectors(_: click.Context, __: click.Parameter, value: Sequence[str]) -> tuple[str, ...]:
     return tuple(part.strip() for text in value for part in text.split(",") if part.strip())
 
 

@@ -64,32 +64,29 @@ class FixtureDecorator(msgspec.Struct, frozen=True, rename="kebab", forbid_unkno
 class EventContract(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
     """What the tests have to assert of a stream of events."""
 
-    name: Annotated[str, _about("What reports call the contract.", min_length=1)] = ""
-    preset: Annotated[
-        str | None, _about("A contract that comes with scopecheck; other keys add to it.")
-    ] = None
     required: Annotated[
         tuple[str, ...], _about("Names of events that a complete flow must send.")
     ] = ()
-    optional: Annotated[tuple[str, ...], _about("Names of events that may come besides.")] = ()
     pairs: Annotated[
         tuple[tuple[str, str], ...], _about("Events of which one never comes without the other.")
     ] = ()
     order: Annotated[tuple[str, ...], _about("Names in the order in which they must come.")] = ()
-    captures: Annotated[
-        tuple[str, ...],
-        _about("Fixtures, calls and classes that hand out the events, by dotted name."),
-    ] = ()
-    fields: Annotated[
+    name_at: Annotated[
         tuple[str, ...],
         _about("Where an event keeps its name: a key or attribute, or a path `payload.type`."),
     ] = ()
-    assert_functions: Annotated[
-        tuple[str, ...], _about("Helpers that assert the whole contract, by dotted name.")
+    capture: Annotated[
+        tuple[str, ...], _about("Calls and names that hand out the events (globs).")
+    ] = ()
+    emit_prefixes: Annotated[
+        tuple[str, ...], _about("What stands before an event's name in what sends it: `emit_`.")
+    ] = ()
+    assert_helpers: Annotated[
+        tuple[str, ...], _about("Helpers that assert the contract (globs).")
     ] = ()
     full_flow: Annotated[
-        tuple[str, ...], _about("Paths (globs) of tests that promise the whole contract.")
-    ] = ()
+        str | None, _about("The tests that promise the whole contract (a glob of paths).")
+    ] = None
 
 
 class RealServices(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
@@ -151,7 +148,7 @@ class Settings(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_field
         dict[str, str],
         _about("Calls that change a state, each with the call that puts it back."),
     ] = {}
-    events: Annotated[tuple[EventContract, ...], _about("The event contracts.")] = ()
+    events: Annotated[dict[str, EventContract], _about("The event contracts, by name.")] = {}
     real_services: Annotated[RealServices | None, _about("Which tests must use real services.")] = (
         None
     )
@@ -345,9 +342,6 @@ def _convert(source: _Source) -> Settings:
         raise ConfigError(_explained(source, str(error))) from None
     if settings.jobs is not None and settings.jobs < 1:
         raise _wrong(source, ("jobs",), f"expected a number of processes, got {settings.jobs}")
-    for index, contract in enumerate(settings.events):
-        if not contract.name and not contract.preset:
-            raise _wrong(source, ("events", index), "expected a `name` or a `preset`")
     return settings
 
 
@@ -425,6 +419,7 @@ def _culprit(path: KeyPath, mapping: Any) -> str | None:
         ("per-file-ignores",): Selectors,
         ("plugins",): str,
         ("paired-calls",): str,
+        ("events",): EventContract,
     }
     if path in kinds and isinstance(mapping, dict):
         for name, value in mapping.items():

@@ -107,7 +107,8 @@ def message_of(problem: Problem) -> str:
     """What pytest says of the problem, its first sentence."""
     match problem.kind:
         case "scope-mismatch":
-            assert problem.requested_scope is not None and problem.requesting_scope is not None
+            assert problem.requested_scope is not None
+            assert problem.requesting_scope is not None
             return (
                 f"ScopeMismatch: You tried to access the {problem.requested_scope.word} scoped "
                 f"fixture {problem.name} with a {problem.requesting_scope.word} scoped request "

@@ -106,6 +106,7 @@ class Project:
             stated=stated_versions(self.root, config.rootdir, self._stated),
             names=config.plugins,
             blocked=config.blocked,
+            autoload=config.plugin_autoload,
             import_paths=(config.rootdir, *config.pythonpath),
         )
 

@@ -104,6 +104,7 @@ class PytestConfig(msgspec.Struct, frozen=True):
     doctest_modules: bool = False
     selected: bool = False
     pyargs: bool = False
+    plugin_autoload: bool = True
 
     @property
     def configured(self) -> bool:
@@ -198,6 +199,7 @@ def read_pytest_config(
         doctest_modules="--doctest-modules" in whole.flags,
         selected=bool(whole.values.get("--keyword") or whole.values.get("--markexpr")),
         pyargs="--pyargs" in whole.flags,
+        plugin_autoload="--disable-plugin-autoload" not in whole.flags,
     )
 
 

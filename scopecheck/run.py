@@ -9,6 +9,7 @@ from scopecheck import checks, rulebook
 from scopecheck.analysis import Analysis, Summary
 from scopecheck.finding import Fault, Finding, Place
 from scopecheck.project import Project
+from scopecheck.read.comments import plain_suppressions
 from scopecheck.suppress import suppress
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scopecheck.config import Settings
-    from scopecheck.facts import FileFacts
+    from scopecheck.facts import FileFacts, Suppression
     from scopecheck.rulebook import Rule
     from scopecheck.suite import Suite
 
@@ -51,7 +52,7 @@ def analyse(
     kept = [f for f in found if f.name not in ignores.of(f.fault.place.path)]
     outcome = suppress(
         kept,
-        {facts.path: facts.suppressions for facts in files},
+        {**_silenced_settings(project, kept), **{f.path: f.suppressions for f in files}},
         lambda path: chosen - ignores.of(path),
         complete=all(facts.error is None for facts in files),
     )
@@ -117,6 +118,18 @@ def _unreadable(
         if name in chosen:
             fault = Fault(Place(facts.path, error.span), error.message, facts.path)
             yield _finding(rulebook.rules()[name], fault, settings)
+
+
+def _silenced_settings(
+    project: Project, findings: Iterable[Finding]
+) -> dict[str, tuple[Suppression, ...]]:
+    """The suppressions in the configuration files that something was found in."""
+    paths = {finding.fault.place.path for finding in findings}
+    found = {}
+    for path in sorted(paths):
+        if not path.endswith(".py") and (source := project.load.source(path)) is not None:
+            found[path] = plain_suppressions(source.text)
+    return found
 
 
 class _PerFileIgnores:

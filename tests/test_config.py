@@ -53,17 +53,15 @@ pytest = "9.2.0"
 [tool.scopecheck.paired-calls]
 disable_isolation = "enable_isolation"
 
-[[tool.scopecheck.events]]
-name = "agent"
-preset = "agent"
+[tool.scopecheck.events.agent]
 required = ["started", "done"]
-optional = ["thinking"]
 pairs = [["tool_executing", "tool_completed"]]
 order = ["started", "done"]
-captures = ["ws_events"]
-fields = ["type", "payload.event"]
-assert-functions = ["assert_flow"]
-full-flow = ["tests/e2e/*"]
+name-at = ["type", "payload.event"]
+capture = ["*.receive_json", "ws_events"]
+emit-prefixes = ["emit_"]
+assert-helpers = ["assert_flow"]
+full-flow = "tests/e2e/**"
 
 [tool.scopecheck.real-services]
 marks = ["real"]
@@ -104,20 +102,18 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         context_factories=("make_*_context",),
         assert_functions=("check_*",),
         paired_calls={"disable_isolation": "enable_isolation"},
-        events=(
-            EventContract(
-                name="agent",
-                preset="agent",
+        events={
+            "agent": EventContract(
                 required=("started", "done"),
-                optional=("thinking",),
                 pairs=(("tool_executing", "tool_completed"),),
                 order=("started", "done"),
-                captures=("ws_events",),
-                fields=("type", "payload.event"),
-                assert_functions=("assert_flow",),
-                full_flow=("tests/e2e/*",),
+                name_at=("type", "payload.event"),
+                capture=("*.receive_json", "ws_events"),
+                emit_prefixes=("emit_",),
+                assert_helpers=("assert_flow",),
+                full_flow="tests/e2e/**",
             ),
-        ),
+        },
         real_services=RealServices(("real",), ("tests/real/*",), ("acme.clock",)),
         baseline="scopecheck-baseline.json",
         cache_dir=".cache/scopecheck",
@@ -205,17 +201,13 @@ def test_every_key_fits_the_schema_and_is_described() -> None:
             "did you mean `session`?; expected one of function, class, module, package, session",
         ),
         (
-            '[[tool.scopecheck.events]]\nname = "a"\n[[tool.scopecheck.events]]\nrequire = ["x"]\n',
-            "pyproject.toml:5: tool.scopecheck.events[1].require: unknown key; "
+            '[tool.scopecheck.events.a]\n[tool.scopecheck.events.b]\nrequire = ["x"]\n',
+            "pyproject.toml:4: tool.scopecheck.events.b.require: unknown key; "
             "did you mean `required`?",
         ),
         (
-            '[[tool.scopecheck.events]]\nrequired = ["x"]\n',
-            "pyproject.toml:2: tool.scopecheck.events[0]: expected a `name` or a `preset`",
-        ),
-        (
-            'events = [{ name = "a", pairs = [["one"]] }]\n',
-            "pyproject.toml:2: tool.scopecheck.events[0].pairs[0]: expected a list of 2 strings",
+            'events.a.pairs = [["one"]]\n',
+            "pyproject.toml:2: tool.scopecheck.events.a.pairs[0]: expected a list of 2 strings",
         ),
         (
             "jobs = 0\n",

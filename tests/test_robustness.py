@@ -17,7 +17,11 @@ from scopecheck.run import analyse
 if TYPE_CHECKING:
     from pathlib import Path
 
-GOOD = b"import pytest\n@pytest.fixture(scope='session')\ndef wide(tmp_path): ...\ndef test_a(wide): ...\n"
+GOOD = b"""import pytest
+@pytest.fixture(scope='session')
+def wide(tmp_path): ...
+def test_a(wide): ...
+"""
 
 # File name, content, and the code that must be reported for it (None: it can be read).
 FILES: list[tuple[str, bytes, str | None]] = [

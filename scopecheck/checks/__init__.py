@@ -17,9 +17,9 @@ Check: TypeAlias = Callable[[Suite], Iterable[Fault]]
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "0": (),
-    "1": ("scope",),
+    "1": ("scope", "lifetimes"),
     "2": ("loops",),
-    "3": ("graph", "definitions", "collection"),
+    "3": ("graph", "unused", "definitions", "collection"),
     "4": ("isolation",),
     "5": ("events",),
     "6": ("assertions",),

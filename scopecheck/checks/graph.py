@@ -254,9 +254,9 @@ def _near_name(levels: Iterable[Level], name: str, asker: str) -> Fixture | None
 def _missing_in_unreached(suite: Suite) -> Iterator[Fault]:
     """Requests of fixtures that no test reaches, of names that exist nowhere in the suite."""
     linker = suite.linker
-    if not linker.session.complete or _unread(suite):
+    if not linker.session.complete or has_unread(suite):
         return
-    unreached = _unreached(suite)
+    unreached = unreached_fixtures(suite)
     if not unreached:
         return
     known = {fixture.name for fixture in suite.fixtures}
@@ -265,9 +265,9 @@ def _missing_in_unreached(suite: Suite) -> Iterator[Fault]:
     homes = {*suite.files.conftests, *suite.files.test_files}
     told: set[tuple[str, int, str]] = set()
     for fixture in unreached:
-        if fixture.home not in homes or fixture.key in told or not _plainly_bound(suite, fixture):
+        if fixture.home not in homes or fixture.key in told or not plainly_bound(suite, fixture):
             continue
-        levels = _levels_of(suite, fixture)
+        levels = levels_of(suite, fixture)
         if levels is None or any(not x.complete or x.generates_any for x in levels):
             continue
         generated = frozenset().union(*(level.generates for level in levels))
@@ -292,13 +292,13 @@ def _missing_in_unreached(suite: Suite) -> Iterator[Fault]:
             )
 
 
-def _unread(suite: Suite) -> bool:
+def has_unread(suite: Suite) -> bool:
     """Whether a file of the suite could not be read or parsed."""
     files = suite.files
     return any(suite.facts(path) is None for path in (*files.conftests, *files.test_files))
 
 
-def _unreached(suite: Suite) -> list[Fixture]:
+def unreached_fixtures(suite: Suite) -> list[Fixture]:
     """Definitions of the suite's own files that no test sets up through any registration."""
     reached = {fixture.key for fixture in suite.users}
     return [
@@ -311,13 +311,13 @@ def _unreached(suite: Suite) -> list[Fixture]:
     ]
 
 
-def _plainly_bound(suite: Suite, fixture: Fixture) -> bool:
+def plainly_bound(suite: Suite, fixture: Fixture) -> bool:
     """Whether the definition is registered on every run, and not by a factory or in a class."""
-    binding = _binding(suite, fixture)
+    binding = bound_at(suite, fixture)
     return binding is not None and binding.guard.branch == "" and not binding.guard.caught
 
 
-def _binding(suite: Suite, fixture: Fixture) -> Binding | None:
+def bound_at(suite: Suite, fixture: Fixture) -> Binding | None:
     """The statement that binds a module's or conftest's fixture where it is registered."""
     if fixture.level == "class" or fixture.home is None:
         return None
@@ -326,7 +326,7 @@ def _binding(suite: Suite, fixture: Fixture) -> Binding | None:
     return bindings[-1] if bindings else None
 
 
-def _levels_of(suite: Suite, fixture: Fixture) -> tuple[Level, ...] | None:
+def levels_of(suite: Suite, fixture: Fixture) -> tuple[Level, ...] | None:
     """The levels that a module's or conftest's fixture can see, from its own place."""
     home = fixture.home or ""
     folders: list[Level] = []
@@ -501,7 +501,7 @@ def imported_fixture(suite: Suite) -> Iterator[Fault]:
             continue
         if fixture.scope is Scope.FUNCTION and fixture.autouse is not True:
             continue
-        binding = _binding(suite, fixture)
+        binding = bound_at(suite, fixture)
         if binding is not None and isinstance(binding.value, Import) and fixture.home is not None:
             groups.setdefault(fixture.key, {}).setdefault(fixture.home, (fixture, binding))
     for group in groups.values():

@@ -22,11 +22,15 @@ from scopecheck.suite.values import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeAlias
 
     from scopecheck.facts import CallFact, Expression, Function
+    from scopecheck.source import Span
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Item, Problem
     from scopecheck.suite.names import Namespace
+
+    _Key: TypeAlias = tuple[str | None, str, Span]
 
 # Mismatches with these are told by the rules about event loops.
 _LOOP_FIXTURES = frozenset({"anyio_backend", "event_loop"})
@@ -83,7 +87,9 @@ def override_narrows_scope(suite: Suite) -> Iterator[Fault]:
         requested, requesting = scoped(override.scope), scoped(mismatch.requesting_scope)
         related = [*_chain(mismatch, with_requested=False)]
         if base.place is not None and base.path is not None:
-            related.insert(0, at(base.place, f"the {scoped(base.scope)} `{base.name}` it overrides"))
+            related.insert(
+                0, at(base.place, f"the {scoped(base.scope)} `{base.name}` it overrides")
+            )
         yield Fault(
             override.place,
             f"{requested} override of {definition(base)} is requested by {requesting} "
@@ -286,12 +292,12 @@ class _Refused:
 def getfixturevalue_scope_mismatch(suite: Suite) -> Iterator[Fault]:
     """SCP103: `request.getfixturevalue("name")` asks for a narrower fixture."""
     lookups = {
-        fixture: found for fixture in suite.fixtures if (found := tuple(_lookups(suite, fixture)))
+        fixture: made for fixture in suite.fixtures if (made := tuple(_lookups(suite, fixture)))
     }
     if not lookups:
         return
-    refused: dict[tuple[object, str, object], _Refused] = {}
-    granted: set[tuple[object, str, object]] = set()
+    refused: dict[_Key, _Refused] = {}
+    granted: set[_Key] = set()
     for plan, items in suite.items_of.items():
         askers = [fixture for fixture in plan.order if fixture in lookups]
         live = [item for item in items if _is_live(item)] if askers else []
@@ -301,7 +307,7 @@ def getfixturevalue_scope_mismatch(suite: Suite) -> Iterator[Fault]:
         for asker in askers:
             requesting = _requesting_scope(suite, first, asker)
             for lookup in lookups[asker]:
-                key = (asker.path, lookup.name, lookup.call.span)
+                key: _Key = (asker.path, lookup.name, lookup.call.span)
                 answer = _answer(suite, first, asker, lookup.name)
                 if answer is None or answer.scope is None or requesting is None:
                     granted.add(key)
@@ -313,11 +319,11 @@ def getfixturevalue_scope_mismatch(suite: Suite) -> Iterator[Fault]:
                     found.items.extend(live)
                 else:
                     granted.add(key)
-    for key, found in refused.items():
+    for key, each in refused.items():
         depends = key in granted
         # Where it depends on the test, a condition may let only the right ones through.
-        if not (depends and (found.lookup.conditional or found.lookup.nested)):
-            yield _told_lookup(found, depends=depends)
+        if not (depends and (each.lookup.conditional or each.lookup.nested)):
+            yield _told_lookup(each, depends=depends)
 
 
 def _lookups(suite: Suite, fixture: Fixture) -> Iterator[_Lookup]:

@@ -56,8 +56,8 @@ def truth(node: ast.expr) -> bool | None:
             if dotted(node.left) == ("__name__",):
                 return False if _value(right) == ("__main__",) else None
             return _compare(node.left, op, right)
-        case ast.Call(func=ast.Attribute(attr="startswith"), args=[argument]):
-            value, prefix = _value(node.func.value), _value(argument)
+        case ast.Call(func=ast.Attribute(attr="startswith", value=owner), args=[argument]):
+            value, prefix = _value(owner), _value(argument)
             if value is not None and prefix is not None and isinstance(value[0], str):
                 return isinstance(prefix[0], str) and value[0].startswith(prefix[0])
             return None

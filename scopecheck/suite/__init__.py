@@ -19,13 +19,16 @@ from scopecheck.suite.refusals import refuse
 from scopecheck.suite.resolve import Resolver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from scopecheck.facts import FileFacts
     from scopecheck.files import SuiteFiles
     from scopecheck.loader import Loader
     from scopecheck.suite.model import Fixture, Item, Plan
+
+
+_NO_SOURCES = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
 
 
 class Suite:
@@ -57,6 +60,30 @@ class Suite:
         """The facts of a file that was read for this suite, None if it has none."""
         facts = self._load(path)
         return None if facts.error is not None else facts
+
+    def text(self, path: str) -> str:
+        """The text of a file that was read; empty where it cannot be had any more."""
+        source = self._load.source(path)
+        return "" if source is None else source.text
+
+    @property
+    def read_files(self) -> list[str]:
+        """The files read so far that are not installed packages, this suite's and others'."""
+        return sorted(path for path in self._load.paths if "site-packages/" not in path)
+
+    def other_tests(self, folder: str) -> Iterator[str]:
+        """The texts of files below a folder that look like tests and that no suite has read."""
+        read = set(self._load.paths)
+        root = str(self._load.root)
+        for parent, folders, names in os.walk(f"{root}/{folder}" if folder else root):
+            folders[:] = [name for name in folders if name[0] != "." and name not in _NO_SOURCES]
+            for name in names:
+                path = os.path.relpath(f"{parent}/{name}", root).replace(os.sep, "/")
+                if name.endswith(".py") and path not in read:
+                    source = self._load.source(path)
+                    text = "" if source is None else source.text
+                    if "pytest" in text or "def test" in text:
+                        yield text
 
     def is_imported(self, path: str) -> bool:
         """Whether a file that was read imports this one, or may."""
@@ -130,7 +157,7 @@ def build(
     rootdir = _relative(root, config.rootdir)
     modules = Modules(root, _roots(root, files, rootdir), plugins.installed)
     read_imports(load, modules, (*files.conftests, *files.test_files))
-    evaluator = Evaluator(_readable(load), modules, plugins.fixture_decorators)
+    evaluator = Evaluator(_readable(load), modules, plugins.fixture_decorators, version)
     rules = Rules(
         version,
         rootdir,

@@ -297,18 +297,13 @@ def _called(
             chosen = found[0]
             if code is None or chosen == code or isinstance(chosen, (FixtureValue, ClassValue)):
                 return chosen
-            return _decorator_result(chosen, code)
+            return chosen
         if found:
             return opaque(code) if code is not None else UNKNOWN
     if code is not None:
         return opaque(code)
     plain = [result for result in results if not isinstance(result, Unknown)]
     return plain[0] if len(results) == 1 and plain else UNKNOWN
-
-
-def _decorator_result(result: Value, code: Value) -> Value:
-    """A project's decorator that returned another function than the one it was put on."""
-    return result
 
 
 def _external_call(
@@ -346,7 +341,8 @@ def _external_call(
         return args[0] if name in _KEEPS_FUNCTION else opaque(args[0])
     if name == "pytest.param":
         marks = marks_in(dict(keywords).get("marks", UNKNOWN))
-        if any(mark.name == "usefixtures" for mark in marks):
+        used = any(mark.name == "usefixtures" for mark in marks)
+        if used and evaluator.version >= (8, 4):
             return Raises("pytest.param cannot add pytest.mark.usefixtures")
         return args[0] if args else MISSING
     return Result(name)

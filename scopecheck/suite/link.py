@@ -95,7 +95,7 @@ class Plugins:
     possible: Mapping[str, Sequence[KnownFixture]] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     ambiguous: frozenset[str] = frozenset()
-    named: Callable[[str], Sequence[PluginSource]] = lambda name: ()
+    named: Callable[[str], Sequence[PluginSource]] = lambda _: ()
     installed: Callable[[str], str | None] | None = None
     known_fixtures: tuple[str, ...] = ()
     fixture_decorators: tuple[str, ...] = ()
@@ -202,7 +202,8 @@ class Linker:
             return
         if basename(path) == "conftest.py" and path not in self._startup:
             reason = "defining 'pytest_plugins' in a conftest that is not loaded at start-up"
-            self.broken.setdefault(self.nodeid(dirname(path)), Refusal(reason))
+            node = self.nodeid(dirname(path)) if self.rules.version >= (8, 0) else "."
+            self.broken.setdefault(node, Refusal(reason))
         value = self.evaluator.lookup(space, "pytest_plugins")
         names = strings_of(value)
         if names is None:
@@ -315,17 +316,17 @@ class Linker:
         if not isinstance(value, FixtureValue):
             return
         function = value.function
-        if function.wrapper == "classmethod above" and self.rules.version >= (9, 1):
+        if function.wrapper == "classmethod above" and self.rules.version >= (9, 2):
             return
         marker = value.marker
-        name: str | None = attribute
+        name = attribute
         if marker.name is not None and marker.name != Literal(None):
-            name = text_of(marker.name)
-            if name is None:
+            given = text_of(marker.name)
+            if given is None:
                 level.complete = False
                 level.reason = f"a fixture of {home} has a computed name"
                 return
-            name = name or attribute
+            name = given or attribute
         fixture = self._fixture(value, name, attribute, level, home, owner, plugin)
         fixture.certain = certain
         if certain:
@@ -368,7 +369,7 @@ class Linker:
         return Fixture(
             name,
             scope,
-            requests(function, method=False, bound=bool(owner)),
+            requests(function, method=False, bound=bool(owner), version=self.rules.version),
             _kind(function),
             level.kind,
             attribute,
@@ -402,8 +403,7 @@ class Linker:
             case FunctionValue():
                 results = self.evaluator.call_function(value, (), ())
                 if results and all(result == results[0] for result in results):
-                    text = text_of(results[0])
-                    return SCOPES.get(text or ""), None
+                    return SCOPES.get(text_of(results[0]) or ""), None
         return None, None
 
     # -- collecting: PyCollector.collect -------------------------------------------------------
@@ -598,7 +598,11 @@ class Linker:
             used = (*used, Request("_asyncio_loop_factory", Place(inner.module, facts.span)))
         if self._runs_anyio(function, marks, testcase=testcase):
             used = (*used, Request("anyio_backend", Place(inner.module, facts.span)))
-        asked = () if testcase else requests(function, method=lineage is not None, bound=False)
+        version = self.rules.version
+        method = lineage is not None
+        asked = (
+            () if testcase else requests(function, method=method, bound=False, version=version)
+        )
         self.items.append(
             Item(
                 f"{parent}::{name}",

@@ -128,6 +128,7 @@ class Evaluator:
         load: the facts of a file by path, None when it was not read or has none.
         modules: the module search path.
         fixture_decorators: dotted names of decorators that the configuration says make fixtures.
+        version: pytest's, as (major, minor).
     """
 
     def __init__(
@@ -135,10 +136,12 @@ class Evaluator:
         load: Callable[[str], FileFacts | None],
         modules: Modules,
         fixture_decorators: Iterable[str] = (),
+        version: tuple[int, int] = (9, 2),
     ) -> None:
         self._load = load
         self.modules = modules
         self.fixture_decorators = frozenset(fixture_decorators)
+        self.version = version
         self._modules: dict[str, Namespace | None] = {}
         self._starred: set[str] = set()
         self._class_spaces: dict[tuple[str, int], Namespace] = {}
@@ -359,7 +362,7 @@ class Evaluator:
                 return self._imported_module(bound_name, importer, 0)
             return self._imported_module(value.module, importer, 0)
         source = self._imported_module(value.module, importer, value.level)
-        return self.attribute(source, value.name, importer)
+        return self.attribute(source, value.name)
 
     def _imported_module(self, module: str, importer: str, level: int) -> Value:
         modules = self.modules
@@ -391,7 +394,7 @@ class Evaluator:
             return None
         return self.modules.installed(module)
 
-    def attribute(self, owner: Value, name: str, importer: str) -> Value:
+    def attribute(self, owner: Value, name: str) -> Value:
         """`owner.name`, for modules, classes and what is external."""
         match owner:
             case External():
@@ -445,7 +448,7 @@ class Evaluator:
             case Name():
                 value = self._outer(space, expression.parts[0])
                 for part in expression.parts[1:]:
-                    value = self.attribute(value, part, space.path)
+                    value = self.attribute(value, part)
                     if value == MISSING:
                         return UNKNOWN
                 return value
@@ -461,7 +464,7 @@ class Evaluator:
                 return self._items(expression, space)
             case Attribute():
                 value = self.evaluate(expression.value, space)
-                return self.attribute(value, expression.attr, space.path)
+                return self.attribute(value, expression.attr)
             case Mapping():
                 return Dictionary(
                     tuple((key, self.evaluate(value, space)) for key, value in expression.items)

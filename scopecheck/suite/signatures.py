@@ -22,13 +22,16 @@ def innermost(function: FunctionValue) -> FunctionValue:
     return function
 
 
-def requests(function: FunctionValue, *, method: bool, bound: bool) -> tuple[Request, ...]:
+def requests(
+    function: FunctionValue, *, method: bool, bound: bool, version: tuple[int, int]
+) -> tuple[Request, ...]:
     """The names that a function requests, in order.
 
     Args:
         function: with what its decorators did to the parameters.
         method: a test collected from a class, as a plain function whose first argument is dropped.
         bound: a fixture taken from an instance, whose signature has no first parameter any more.
+        version: pytest's, as (major, minor).
     """
     inner = innermost(function)
     parameters = _unfilled(function, inner.function.parameters)
@@ -37,7 +40,7 @@ def requests(function: FunctionValue, *, method: bool, bound: bool) -> tuple[Req
         parameters = parameters[1:]
     names = [p for p in parameters if p.kind in ("normal", "keyword") and not p.default]
     positional_only = any(p.kind == "positional" for p in parameters)
-    if method and not static and not positional_only:
+    if method and not static and not (positional_only and version >= (8, 4)):
         names = names[1:]
     if function.patched:
         names = names[function.patched :]

@@ -1,0 +1,321 @@
+"""Unused fixtures: definitions that no test reaches, where nothing else can reach them either."""
+
+from __future__ import annotations
+
+from posixpath import dirname
+from typing import TYPE_CHECKING
+
+from scopecheck.checks.graph import has_unread, levels_of, plainly_bound, unreached_fixtures
+from scopecheck.checks.wording import at, listed
+from scopecheck.facts import Const, Import, Name
+from scopecheck.finding import Fault, Place
+from scopecheck.suite import mentions
+from scopecheck.suite.values import ModuleValue, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from scopecheck.facts import Call, FileFacts
+    from scopecheck.suite import Suite
+    from scopecheck.suite.model import Fixture
+
+Key = tuple[str, int, str]
+
+_TEST_FOLDERS = frozenset({"test", "tests"})
+_LOOP_FIXTURES = frozenset({"event_loop"})
+
+
+def unused_fixture(suite: Suite) -> Iterator[Fault]:
+    """SCP303: a definition that no test reaches."""
+    if not suite.items or not suite.linker.session.complete or has_unread(suite):
+        return
+    if _runs_doctests(suite):
+        return
+    unreached: dict[Key, list[Fixture]] = {}
+    for fixture in unreached_fixtures(suite):
+        unreached.setdefault(fixture.key, []).append(fixture)
+    if not unreached:
+        return
+    open_names = _open_names(suite)
+    live = {
+        key
+        for key, fixtures in unreached.items()
+        if not all(_is_candidate(suite, fixture, open_names) for fixture in fixtures)
+    }
+    candidates = {key: fixtures for key, fixtures in unreached.items() if key not in live}
+    if candidates:
+        live |= _mentioned(suite, candidates)
+    _spread(live, unreached, [f for f in suite.fixtures if f.key not in unreached and not _ran(suite, f)])
+    unused = {key: fixtures[0] for key, fixtures in candidates.items() if key not in live}
+    for key, fixture in unused.items():
+        if fixture.place is not None and not _asked_by(unused, key):
+            yield _told(suite, unused, fixture, fixture.place)
+
+
+def _ran(suite: Suite, fixture: Fixture) -> bool:
+    return fixture in suite.users
+
+
+def _runs_doctests(suite: Suite) -> bool:
+    """Whether documentation is run, which may get fixtures by name."""
+    config = suite.files.config
+    if config.doctest_modules or "--doctest" in str(config.ini.get("addopts", "")):
+        return True
+    return any(
+        isinstance(binding.value, Import) and binding.value.module.partition(".")[0] == "sybil"
+        for path in suite.files.conftests
+        if (facts := suite.facts(path)) is not None
+        for binding in facts.bindings
+    )
+
+
+def _open_names(suite: Suite) -> frozenset[str]:
+    """Names that plugins ship or read, and names whose answer is not known for every test."""
+    names = {fixture.name for fixture in suite.fixtures if fixture.path is None}
+    for plan in suite.items_of:
+        names.update(plan.unknown)
+    return frozenset(names) | _LOOP_FIXTURES
+
+
+def _is_candidate(suite: Suite, fixture: Fixture, open_names: frozenset[str]) -> bool:
+    """Whether it would be seen if something used the fixture."""
+    if fixture.autouse is not False or fixture.name in open_names or fixture.home is None:
+        return False
+    own = {*suite.files.conftests, *suite.files.test_files}
+    path = fixture.path or ""
+    if fixture.level == "class":
+        return path == fixture.home and path in own
+    if not plainly_bound(suite, fixture):
+        return False
+    folders = set(path.split("/")[:-1])
+    if path not in own and (not folders & _TEST_FOLDERS or _is_elsewhere(suite, path)):
+        return False
+    if fixture.home not in own and not set(fixture.home.split("/")[:-1]) & _TEST_FOLDERS:
+        return False
+    levels = levels_of(suite, fixture) if fixture.home in own else (suite.linker.session,)
+    return levels is not None and all(level.complete for level in levels)
+
+
+def _is_elsewhere(suite: Suite, path: str) -> bool:
+    """Whether a file lies outside the folder of a suite that is one of several."""
+    name = suite.files.name
+    return bool(name) and not path.startswith(f"{name}/")
+
+
+# -- uses that no request shows ------------------------------------------------------------------
+
+
+def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
+    """The candidates that something may use otherwise than by a request."""
+    names: dict[str, set[Key]] = {}
+    for key in candidates:
+        names.setdefault(key[2], set()).add(key)
+    found: set[Key] = set()
+    items = {(item.place.path, item.line) for item in suite.items}
+    fixtures = {(fixture.path, fixture.line) for fixture in suite.fixtures}
+    for path in suite.read_files:
+        facts = suite.facts(path)
+        if facts is None:
+            continue
+        for name in _parameters_elsewhere(facts, items | fixtures) & names.keys():  # type: ignore[operator]
+            found |= names[name]
+        if _gets_computed_names(suite, facts):
+            found |= {
+                key
+                for key, registered in candidates.items()
+                if any(_in_reach(suite, path, fixture) for fixture in registered)
+            }
+        text = suite.text(path)
+        for name in mentions.in_strings(text, names):
+            found |= names[name]
+        found |= _mentioned_in_code(suite, facts, text, candidates)
+    left = {key: fixtures for key, fixtures in candidates.items() if key not in found}
+    found |= _mentioned_outside(suite, left)
+    return found
+
+
+def _mentioned_in_code(
+    suite: Suite, facts: FileFacts, text: str, candidates: dict[Key, list[Fixture]]
+) -> set[Key]:
+    found: set[Key] = set()
+    here: dict[str, set[Key]] = {}
+    modules: dict[str, list[str]] = {}
+    space = suite.evaluator.module(facts.path)
+    for name in space.bindings if space is not None else ():
+        value = space.bindings[name][-1].value if space is not None else None
+        if isinstance(value, Import) and space is not None:
+            module = suite.evaluator.lookup(space, name)
+            if isinstance(module, ModuleValue):
+                modules.setdefault(module.path, []).append(name)
+    for key, fixtures in candidates.items():
+        homes = {home for fixture in fixtures for home in (fixture.path, fixture.home)}
+        bound = space is not None and key[2] in space.bindings
+        if facts.path in homes or bound:
+            here.setdefault(fixtures[0].attribute, set()).add(key)
+        for home in homes & modules.keys():
+            if mentions.as_attribute(text, modules[home or ""], fixtures[0].attribute):
+                found.add(key)
+    for name in mentions.in_code(text, facts, here) if here else ():
+        found |= here[name]
+    return found
+
+
+def _parameters_elsewhere(facts: FileFacts, known: set[tuple[str, int]]) -> set[str]:
+    """Parameters of decorated functions, and of tests, that pytest itself does not collect."""
+    return {
+        parameter.name
+        for function in facts.functions
+        if (function.decorators or function.name.startswith("test"))
+        and (facts.path, function.line) not in known
+        for parameter in function.parameters
+    }
+
+
+def _gets_computed_names(suite: Suite, facts: FileFacts) -> bool:
+    """Whether a `getfixturevalue` of the file asks for a name that is put together in code."""
+    return any(
+        isinstance(found.call.func, Name)
+        and found.call.func.parts[-1] in ("getfixturevalue", "getfuncargvalue")
+        and not _is_plain(suite, facts, found.call)
+        for function in facts.functions
+        if function.body is not None
+        for found in function.body.calls
+    )
+
+
+def _is_plain(suite: Suite, facts: FileFacts, call: Call) -> bool:
+    """Whether the name asked for stands in the text somewhere, as a whole string."""
+    argument = call.args[0] if call.args else call.keyword("argname")
+    if isinstance(argument, Const):
+        return True
+    if not isinstance(argument, Name):
+        return False
+    if argument.parts[-1] == "param":
+        return True
+    space = suite.evaluator.module(facts.path)
+    return space is not None and text_of(suite.evaluator.evaluate(argument, space)) is not None
+
+
+def _in_reach(suite: Suite, path: str, fixture: Fixture) -> bool:
+    """Whether a test that runs code of a file may see the fixture."""
+    if path in suite.files.test_files:
+        if fixture.level in ("module", "class"):
+            return fixture.home == path
+        return fixture.level == "session" or _is_below(path, dirname(fixture.home or ""))
+    if path in suite.files.conftests:
+        mine, its = dirname(path), dirname(fixture.home or "")
+        return fixture.level == "session" or _is_below(f"{mine}/", its) or _is_below(its, mine)
+    return True
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return not folder or path.startswith(f"{folder}/") or path == folder
+
+
+def _mentioned_outside(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
+    """The candidates whose names stand in tests of their folders that were not collected."""
+    folders: dict[str, set[Key]] = {}
+    for key, fixtures in candidates.items():
+        for fixture in fixtures:
+            if fixture.level in ("session", "folder"):
+                folders.setdefault(dirname(fixture.home or ""), set()).add(key)
+    found: set[Key] = set()
+    for folder, keys in folders.items():
+        for text in suite.other_tests(folder):
+            words = mentions.words_in(text, {key[2] for key in keys - found})
+            found |= {key for key in keys if key[2] in words}
+    return found
+
+
+# -- what hangs together -------------------------------------------------------------------------
+
+
+def _spread(
+    live: set[Key], unreached: dict[Key, list[Fixture]], others: Iterable[Fixture]
+) -> None:
+    """Add what the live definitions request, and what those request in turn."""
+    by_name: dict[str, set[Key]] = {}
+    for key in unreached:
+        by_name.setdefault(key[2], set()).add(key)
+    waiting = [fixture for key in live for fixture in unreached[key]]
+    waiting += others
+    while waiting:
+        for request in waiting.pop().requests:
+            for key in by_name.get(request.name, set()) - live:
+                live.add(key)
+                waiting += unreached[key]
+
+
+def _asked_by(unused: dict[Key, Fixture], key: Key) -> bool:
+    """Whether another unused fixture requests it, and is reported in its place."""
+    name = key[2]
+    seen = {key}
+    waiting = [key]
+    askers: set[Key] = set()
+    while waiting:
+        wanted = waiting.pop()[2]
+        for other, fixture in unused.items():
+            if other not in seen and any(r.name == wanted for r in fixture.requests):
+                seen.add(other)
+                askers.add(other)
+                waiting.append(other)
+    if not askers:
+        return False
+    # Of fixtures that need each other, the first stands for all.
+    roots = {k for k in askers if not _requests(unused, name, k)}
+    return bool(roots) or min(askers | {key}) != key
+
+
+def _requests(unused: dict[Key, Fixture], name: str, key: Key) -> bool:
+    """Whether a fixture is requested, directly or not, by the fixtures of that name."""
+    seen: set[Key] = set()
+    waiting = [k for k in unused if k[2] == name]
+    while waiting:
+        current = waiting.pop()
+        for request in unused[current].requests:
+            for other in unused:
+                if other[2] == request.name and other not in seen:
+                    seen.add(other)
+                    waiting.append(other)
+    return key in seen
+
+
+def _told(suite: Suite, unused: dict[Key, Fixture], fixture: Fixture, place: Place) -> Fault:
+    name = fixture.name
+    along = sorted(
+        (other for key, other in unused.items() if _requests({**unused}, name, key)),
+        key=lambda other: (other.path or "", other.line),
+    )
+    along = [other for other in along if other.key != fixture.key]
+    related = [
+        at(other.place, f"only `{name}` needs `{other.name}`")
+        for other in along
+        if other.place is not None
+    ]
+    taken = sorted(
+        (
+            other
+            for other in suite.users
+            if other.name == name and other.path is not None and other.place is not None
+        ),
+        key=lambda other: (other.path or "", other.line),
+    )
+    message = f"no test uses the fixture `{name}`"
+    if taken:
+        message += "; those that request the name get another definition"
+        related += [at(other.place, f"this `{name}` is used") for other in taken[:3] if other.place]
+    notes = ["pytest sets a fixture up when a test reaches it by a request, or by autouse"]
+    if along:
+        notes.append(f"with it goes {listed(f'`{other.name}`' for other in along)}")
+    return Fault(
+        place,
+        message,
+        fixture.symbol,
+        tuple(related),
+        notes=tuple(notes),
+        help=f"delete `{name}`, or request it where it should run",
+        searched=suite.searched,
+    )
+
+
+__all__ = ["unused_fixture"]

@@ -1,0 +1,234 @@
+"""Says which imports of a file name a first-party module, or a name in one, that does not exist.
+
+Only what is certain is said: an import that is guarded, that stands behind a skip, or whose module
+may be compiled, generated, replaced or found elsewhere at run time is passed over.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from posixpath import dirname, join
+from typing import TYPE_CHECKING, Literal
+
+from scopecheck.facts import Import, Name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scopecheck.facts import Binding, FileFacts
+    from scopecheck.suite.names import Evaluator
+
+# Modules that a build writes.
+_GENERATED = re.compile(
+    r"_?_?version_?_?|_version\w*|\w*_pb2(_grpc)?|\w*generated\w*|_?build_?info"
+)
+_BUILD_FILES = frozenset({"Cargo.toml", "CMakeLists.txt", "meson.build", "build.rs", "build.py"})
+_COMPILED = (".c", ".cc", ".cpp", ".pyx", ".pxd", ".rs", ".so", ".pyd", ".pyi", ".f90", ".proto")
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """An import that cannot succeed.
+
+    module: the dotted name of what was looked in, or of the module that is missing.
+    name: the name that the module lacks; empty where the module itself is missing.
+    inside: the file of the package or module that was found, and looked in.
+    known: what is there instead.
+    """
+
+    binding: Binding
+    module: str
+    name: str
+    inside: str
+    known: frozenset[str]
+
+
+def unresolved(
+    evaluator: Evaluator, importer: str, startup: frozenset[str]
+) -> Iterator[Unresolved]:
+    """The imports of a module body that fail whenever the file is imported.
+
+    startup: files that may have changed `sys.path` before.
+    """
+    space = evaluator.module(importer)
+    if space is None:
+        return
+    facts = space.facts
+    search = _Search(evaluator, importer, startup | {importer})
+    for binding in facts.bindings:
+        guard = binding.guard
+        if not isinstance(binding.value, Import) or guard.branch or guard.caught or guard.never:
+            continue
+        if facts.stops_at and binding.span.line >= facts.stops_at:
+            continue
+        found = search.follow(binding, binding.value)
+        if found is not None:
+            yield found
+
+
+class _Search:
+    def __init__(self, evaluator: Evaluator, importer: str, startup: frozenset[str]) -> None:
+        self._evaluator = evaluator
+        self._modules = evaluator.modules
+        self._importer = importer
+        self._startup = startup
+
+    def follow(self, binding: Binding, value: Import) -> Unresolved | None:
+        """What stops an import, if something certainly does."""
+        found = self._start(value)
+        if found is None:
+            return None
+        current, dotted, parts = found
+        for part in parts:
+            inner = self._modules.submodule(current, part)
+            if inner is None:
+                if not self._is_closed(current, part):
+                    return None
+                known = self._submodules(current)
+                return Unresolved(binding, f"{dotted}.{part}", "", current, known)
+            current, dotted = inner, f"{dotted}.{part}"
+        if value.name in (None, "*"):
+            return None
+        assert value.name is not None
+        return self._name(binding, value.name, current, dotted)
+
+    def _start(self, value: Import) -> tuple[str, str, list[str]] | None:
+        """The package that an import begins in, its name, and what is left to be found."""
+        parts = value.module.split(".") if value.module else []
+        if value.level:
+            folder = dirname(self._importer)
+            base = self._modules.base(self._importer)
+            for _ in range(value.level - 1):
+                folder = dirname(folder)
+            inside = folder != base and (not base or folder.startswith(f"{base}/"))
+            if not inside:
+                return None
+            dots = "." * value.level
+            return f"{folder}/__init__.py", f"{dots}{folder.rpartition('/')[2]}", parts
+        top, *rest = parts
+        if top in sys.stdlib_module_names or top in ("conftest", "pytest", "_pytest"):
+            return None
+        places = self._modules.places(top, self._importer)
+        if len(places) != 1 or not places[0].endswith(".py"):
+            return None
+        place = places[0]
+        package = dirname(place)
+        is_package = place.endswith("__init__.py")
+        at_home = is_package and self._importer.startswith(f"{package}/")
+        if not at_home and any(self._changes_path(path) for path in self._startup):
+            return None
+        if not is_package and rest:
+            return None
+        return place, top, rest
+
+    def _changes_path(self, path: str) -> bool:
+        space = self._evaluator.module(path)
+        return space is None or space.facts.changes_path
+
+    def _is_closed(self, package: str, name: str) -> bool:
+        """Whether a package certainly has no submodule of that name at run time."""
+        folder = dirname(package) if package.endswith(".py") else package
+        if package.endswith(".py"):
+            if not package.endswith("__init__.py"):
+                return False
+            space = self._evaluator.module(package)
+            if space is None or space.facts.dynamic or "__path__" in space.bindings:
+                return False
+        entries = self._modules.entries(folder)
+        if any(entry.partition(".")[0] == name for entry in entries):
+            return False
+        if _GENERATED.fullmatch(name):
+            return False
+        if self._modules.is_ignored(join(folder, f"{name}.py")):
+            return False
+        if self._modules.is_ignored(join(folder, name, "__init__.py")):
+            return False
+        own = self._importer.startswith(f"{folder}/")
+        return own or not (name.startswith("_") or self._is_built(folder))
+
+    def _is_built(self, folder: str) -> bool:
+        """Whether some of a package's modules may come from a compiler."""
+        while True:
+            entries = self._modules.entries(folder)
+            if not _BUILD_FILES.isdisjoint(entries):
+                return True
+            if any(entry.endswith(_COMPILED) for entry in entries):
+                return True
+            if not folder or folder.startswith("../"):
+                return False
+            folder = dirname(folder)
+
+    def _submodules(self, package: str) -> frozenset[str]:
+        folder = dirname(package) if package.endswith(".py") else package
+        names = (
+            entry.removesuffix(".py")
+            for entry in self._modules.entries(folder)
+            if entry.endswith(".py") or "." not in entry
+        )
+        return frozenset(name for name in names if name.isidentifier() and name != "__init__")
+
+    def _name(self, binding: Binding, name: str, current: str, dotted: str) -> Unresolved | None:
+        if name.startswith("__") and name.endswith("__"):
+            return None
+        if self._modules.submodule(current, name) is not None:
+            return None
+        if not current.endswith(".py"):
+            if not self._is_closed(current, name):
+                return None
+            return Unresolved(binding, dotted, name, current, self._submodules(current))
+        is_package = current.endswith("__init__.py")
+        folder, _, file = current.rpartition("/")
+        stem = file.removesuffix(".py")
+        entries = self._modules.entries(folder)
+        if any(e.partition(".")[0] == stem and e.endswith((".so", ".pyd")) for e in entries):
+            return None
+        if is_package and not self._is_closed(current, name):
+            return None
+        names = self._names(current, set())
+        if names is None or name in names:
+            return None
+        if is_package:
+            names |= self._submodules(current)
+        return Unresolved(binding, dotted, name, current, frozenset(names))
+
+    def _names(self, path: str, seen: set[str]) -> set[str] | None:
+        """Every name that a module may have; None where code decides."""
+        space = self._evaluator.module(path)
+        if space is None or path in seen:
+            return None if space is None else set()
+        seen.add(path)
+        facts = space.facts
+        if facts.dynamic or _gives_itself_away(facts):
+            return None
+        names = set(facts.global_names)
+        for binding in facts.bindings:
+            if binding.target:
+                continue
+            if binding.name in ("?", "__getattr__"):
+                return None
+            value = binding.value
+            if isinstance(value, Import) and value.name == "*":
+                more = self._starred(value, path, seen)
+                if more is None:
+                    return None
+                names |= more
+            else:
+                names.add(binding.name)
+        return names
+
+    def _starred(self, star: Import, path: str, seen: set[str]) -> set[str] | None:
+        if star.level:
+            found = self._modules.relative(star.module, path, star.level)
+        else:
+            places = self._modules.places(star.module, path)
+            found = places[0] if len(places) == 1 else None
+        return self._names(found, seen) if found is not None and found.endswith(".py") else None
+
+
+def _gives_itself_away(facts: FileFacts) -> bool:
+    """Whether the module hands its name to a function, which may fill it."""
+    return any(
+        Name(("__name__",)) in found.call.args and not found.nested for found in facts.module_calls
+    )
