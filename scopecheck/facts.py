@@ -326,6 +326,7 @@ class FileFacts(msgspec.Struct, frozen=True, array_like=True):
     bindings: the module's names, in source order. lines: number of lines in the file.
     stops_at: line of a module-level statement that may end the import early
         (`pytest.skip(allow_module_level=True)`, `pytest.importorskip`, `raise`, `sys.exit`), or 0.
+    always_stops: one of these statements ends every import.
     redefined: definitions that are replaced unused.
     global_names: names that functions declare `global`, and so may give the module.
     dynamic: the module's names may be set in ways that no statement shows.
@@ -347,3 +348,4 @@ class FileFacts(msgspec.Struct, frozen=True, array_like=True):
     dynamic: bool = False
     changes_path: bool = False
     inner_imports: tuple[str, ...] = ()
+    always_stops: bool = False

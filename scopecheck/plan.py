@@ -39,7 +39,7 @@ def _item(suite: Suite, item: Item, named: bool) -> dict[str, Any]:
         "path": item.path,
         "line": item.line,
         "async": item.is_async,
-        "loop": None,
+        "loop": _loop(item),
         "fixtures": [_fixture(fixture) for fixture in item.plan.order if not fixture.pseudo],
         "errors": _errors(item),
     }
@@ -80,8 +80,13 @@ def _fixture(fixture: Fixture) -> dict[str, Any]:
         found["line"] = fixture.line
     found["autouse"] = bool(fixture.autouse)
     found["async"] = fixture.is_async
-    found["loop"] = None
+    found["loop"] = _loop(fixture)
     return found
+
+
+def _loop(code: Item | Fixture) -> str | None:
+    """Event loops are not modelled yet: of what is async it is said that it is not known."""
+    return "unknown" if code.is_async else None
 
 
 def _errors(item: Item) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.checks.wording import listed
 from scopecheck.checks.wording import tests as how_many_tests
-from scopecheck.facts import ClassRef, FunctionRef
+from scopecheck.facts import ClassRef, Deleted, FunctionRef
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
 from scopecheck.suite.imports import unresolved
@@ -60,8 +60,6 @@ def misplaced_pytest_plugins(suite: Suite) -> Iterator[Fault]:
 
 
 def _is_deleted(space: Namespace, name: str) -> bool:
-    from scopecheck.facts import Deleted
-
     return isinstance(space.bindings[name][-1].value, Deleted)
 
 
@@ -382,7 +380,7 @@ def config_not_in_force(suite: Suite) -> Iterator[Fault]:
         if not lost:
             continue
         path = suite.relative(entry.path)
-        winner = entry.winner and suite.relative(entry.winner)
+        winner = None if entry.winner is None else suite.relative(entry.winner)
         if entry.reason == "folder":
             message = (
                 f"[{entry.header}] of `{path}` is in force only when pytest is given paths in "

@@ -495,41 +495,43 @@ def _told_cycle(cycle: _Cycle, closing: Fixture, place: Place) -> Fault:
 
 def imported_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP306: a fixture that every import registers, and sets up, once more."""
-    groups: dict[tuple[str, int, str], dict[str, tuple[Fixture, Binding]]] = {}
-    for fixture in suite.fixtures:
-        if fixture.path is None or fixture.scope is None or not fixture.certain:
+    groups: dict[tuple[str, int, str], dict[str, tuple[Fixture, Place]]] = {}
+    for fixture in suite.users:
+        if fixture.path is None or fixture.home is None or not fixture.certain:
             continue
-        if fixture.scope is Scope.FUNCTION and fixture.autouse is not True:
+        # For each test, whichever import it comes by.
+        if fixture.scope is None or fixture.scope is Scope.FUNCTION:
             continue
         binding = bound_at(suite, fixture)
-        if binding is not None and isinstance(binding.value, Import) and fixture.home is not None:
-            groups.setdefault(fixture.key, {}).setdefault(fixture.home, (fixture, binding))
+        if binding is not None and isinstance(binding.value, Import):
+            place = Place(fixture.home, binding.span)
+            groups.setdefault(fixture.key, {}).setdefault(fixture.home, (fixture, place))
     for group in groups.values():
         if len(group) > 1:
-            yield from _told_imports(suite, group)
+            yield from _told_imports(suite, [group[home] for home in sorted(group)])
 
 
-def _told_imports(
-    suite: Suite, group: dict[str, tuple[Fixture, Binding]]
-) -> Iterator[Fault]:
-    places = {home: Place(home, binding.span) for home, (_, binding) in sorted(group.items())}
-    used = [home for home, (fixture, _) in group.items() if fixture in suite.users]
-    nodeids = frozenset().union(*(suite.users.get(f, frozenset()) for f, _ in group.values()))
-    for home, place in places.items():
-        fixture, _ = group[home]
-        related = [at(other, "and here") for path, other in places.items() if path != home]
+def _told_imports(suite: Suite, imports: Sequence[tuple[Fixture, Place]]) -> Iterator[Fault]:
+    count = len(imports)
+    for fixture, place in imports:
+        name, users = fixture.name, suite.users[fixture]
+        related = [at(other, "imported here too") for _, other in imports if other != place]
         if fixture.place is not None:
-            related.insert(0, at(fixture.place, f"{scoped(fixture.scope)} `{fixture.name}`"))
-        what = "autouse" if fixture.autouse else scoped(fixture.scope)
+            related.insert(0, at(fixture.place, f"{scoped(fixture.scope)} `{name}`"))
+        what = f"autouse {scoped(fixture.scope)}" if fixture.autouse else scoped(fixture.scope)
+        note = "each import is a fixture of its own, set up apart from the others"
+        if fixture.scope in (Scope.SESSION, Scope.PACKAGE):
+            note = f"it is set up {count} times for the session, once for each import"
         yield Fault(
             place,
-            f"{what} `{fixture.name}` of {fixture.path} is imported into {len(places)} files, "
+            f"{what} `{name}` of {fixture.path} is imported into {count} files, "
             "and each import registers it again",
-            f"{home}::{fixture.name}",
+            f"{place.path}::{name}",
             tuple(related),
-            notes=(f"XX {fixture.scope} autouse={fixture.autouse} used {len(used)}/{len(places)}",),
-            help="",
-            tests=nodeids,
+            notes=(note,),
+            help=f"move `{name}` to a conftest.py above them, or name its module in "
+            "`pytest_plugins`, and take the imports out",
+            tests=users,
         )
 
 

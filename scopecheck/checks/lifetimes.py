@@ -25,11 +25,14 @@ from scopecheck.suite.values import MarkValue, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import TypeAlias
 
     from scopecheck.facts import Call, Function
     from scopecheck.source import Span
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Fixture, Item
+
+    _Answer: TypeAlias = tuple[Fixture, list[Item]]
 
 
 # -- SCP104 --------------------------------------------------------------------------------------
@@ -249,7 +252,9 @@ def _reports(suite: Suite, item: Item) -> bool:
 
 def _told_method(suite: Suite, fixture: Fixture, users: Sequence[Item]) -> Iterator[Fault]:
     function = fixture.function
-    assert function is not None and fixture.place is not None and fixture.scope is not None
+    assert function is not None
+    assert fixture.place is not None
+    assert fixture.scope is not None
     stores = () if function.body is None else function.body.self_stores
     warns = suite.version >= _WARNS_SINCE and _is_called_by_pytest(suite, fixture)
     if not stores and not warns:
@@ -311,7 +316,7 @@ class _Shared:
 
     keeper: Fixture
     name: str
-    answers: dict[object, tuple[Fixture, list[Item]]] = field(default_factory=dict)
+    answers: dict[object, _Answer] = field(default_factory=dict)
 
 
 @dataclass
@@ -322,6 +327,7 @@ class _Override:
     base_items: list[Item]
     override: Fixture
     items: list[Item]
+    hides: bool
     keepers: list[Fixture] = field(default_factory=list)
 
 
@@ -330,23 +336,32 @@ def session_override_order(suite: Suite) -> Iterator[Fault]:
     found: dict[object, _Override] = {}
     for shared in _shared(suite):
         answers = sorted(shared.answers.values(), key=lambda answer: _order(first_test(answer[1])))
-        for index, (override, items) in enumerate(answers):
-            base = next(
-                (
-                    other
-                    for other in answers
-                    if other[0] is not override and _hides(suite, override, items, other[0])
-                ),
-                answers[0] if index else None,
-            )
-            if base is None or not _meet(base, (override, items)):
+        for override, base, hides in _rivals(suite, answers):
+            if not _meet(base, override):
                 continue
-            entry = found.setdefault(override.key, _Override(base[0], base[1], override, items))
+            entry = found.setdefault(override[0].key, _Override(*base, *override, hides))
             if all(keeper.key != shared.keeper.key for keeper in entry.keepers):
                 entry.keepers.append(shared.keeper)
     for entry in found.values():
         if entry.override.place is not None and entry.override.path is not None:
             yield _told_order(entry)
+
+
+def _rivals(suite: Suite, answers: Sequence[_Answer]) -> Iterator[tuple[_Answer, _Answer, bool]]:
+    """Each override with what it hides (True); of definitions side by side, all but the first."""
+    hidden: set[object] = set()
+    pairs: list[tuple[_Answer, _Answer]] = []
+    for override in answers:
+        for base in answers:
+            if override is not base and _hides(suite, override, base):
+                pairs.append((override, base))
+                hidden.add(base[0].key)
+    overriding = {override[0].key for override, _ in pairs}
+    for override, base in pairs:
+        yield override, base, True
+    beside = [each for each in answers if each[0].key not in hidden | overriding]
+    for other in beside[1:]:
+        yield other, beside[0], False
 
 
 def _shared(suite: Suite) -> Iterator[_Shared]:
@@ -409,14 +424,14 @@ def _order(item: Item) -> tuple[str, int]:
     return (item.path, item.line)
 
 
-def _hides(suite: Suite, override: Fixture, items: Sequence[Item], base: Fixture) -> bool:
+def _hides(suite: Suite, override: _Answer, base: _Answer) -> bool:
     """Whether the tests of one definition could see the other, further out."""
-    visible = suite.resolver.visible(items[0].levels, override.name)
+    visible = suite.resolver.visible(override[1][0].levels, override[0].name)
     keys = [fixture.key for fixture in visible]
-    return base.key in keys and override.key in keys[keys.index(base.key) + 1 :]
+    return base[0].key in keys and override[0].key in keys[keys.index(base[0].key) + 1 :]
 
 
-def _meet(one: tuple[Fixture, list[Item]], other: tuple[Fixture, list[Item]]) -> bool:
+def _meet(one: _Answer, other: _Answer) -> bool:
     """Whether what is built from one definition is still there when the other's tests run."""
     return _outlives(one[0], other[1]) or _outlives(other[0], one[1])
 
@@ -448,16 +463,18 @@ def _told_order(entry: _Override) -> Fault:
     inside, outside = first_test(entry.items), first_test(entry.base_items)
     related.append(at(outside.place, f"gets `{keeper.name}` with the other `{base.name}`"))
     related.append(at(inside.place, f"gets `{keeper.name}` with this `{override.name}`"))
-    subject = f"{scoped(keeper.scope)} {definition(keeper)}"
+    subject = f"{scoped(override.scope)} `{override.name}`"
+    if entry.hides:
+        subject = f"{scoped(override.scope)} override of {definition(base)}"
     return Fault(
         override.place,
-        f"{scoped(override.scope)} override of {definition(base)} reaches {subject}{others} "
-        "only if a test below it runs first",
+        f"{subject} reaches {scoped(keeper.scope)} {definition(keeper)}{others} "
+        "only if a test that sees it runs first",
         override.symbol,
         tuple(related),
         notes=(
             f"pytest sets `{keeper.name}` up once, with the `{base.name}` of the first test "
-            f"that needs it, and hands the same value to {tests(len(nodeids))} below the override",
+            f"that needs it, and hands the same value to {tests(len(nodeids))} with this one",
         ),
         help=(
             f"override `{keeper.name}` beside `{override.name}`, so that these tests have their "

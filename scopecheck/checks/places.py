@@ -77,8 +77,7 @@ def option_places(suite: Suite, fixture: Fixture, option: str) -> Iterator[tuple
     space = suite.evaluator.module(fixture.path)
     for decorator in fixture.function.decorators:
         call = decorator.expression
-        given = call.keyword(option) if isinstance(call, Call) else None
-        if given is None:
+        if not isinstance(call, Call) or (given := call.keyword(option)) is None:
             continue
         if call.span.line == call.span.end_line:
             yield Place(fixture.path, decorator.span), ""

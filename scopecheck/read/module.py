@@ -75,6 +75,7 @@ class ModuleReader:
         self._classes: list[Class | None] = []
         self._module_calls: list[CallFact] = []
         self._stops_at = 0
+        self._always_stops = False
         self._redefined: list[Redefinition] = []
         self._expressions = ExpressionReader(text, self._add_lambda)
         self._yield_lines = text.lines_with(("yield",))
@@ -101,6 +102,7 @@ class ModuleReader:
             suppressions(text),
             lines=self._text.line_count,
             stops_at=self._stops_at,
+            always_stops=self._always_stops,
             redefined=tuple(self._redefined),
             global_names=_global_names(text),
             dynamic=any(word in text for word in _DYNAMIC),
@@ -166,7 +168,7 @@ class ModuleReader:
             case ast.Assign():
                 value = self._expressions.read(node.value)
                 if isinstance(value, Call) and isinstance(value.func, Name):
-                    self._stop_at_call(value.func.parts, node.lineno)
+                    self._stop_at_call(value.func.parts, node.lineno, guard)
                 for target in node.targets:
                     self._assign(target, value, guard, found)
             case ast.AnnAssign():
@@ -211,7 +213,7 @@ class ModuleReader:
                     arm = Guard("else", guard.never, guard.caught)
                     self._statements(case.body, arm, owner, found)
             case ast.Raise():
-                self._stop(node.lineno)
+                self._stop(node.lineno, guard)
             case _:
                 if type(node).__name__ == "TypeAlias":  # Python 3.12 and later
                     self._assign(node.name, _OPAQUE, guard, found)  # type: ignore[attr-defined]
@@ -286,16 +288,17 @@ class ModuleReader:
         elif parts in (("exec",), ("eval",)):
             found.append(Binding("?", _OPAQUE, call.span, guard))
         else:
-            self._stop_at_call(parts, node.lineno)
+            self._stop_at_call(parts, node.lineno, guard)
         if not guard.never:
             self._module_calls.append(CallFact(call))
 
-    def _stop_at_call(self, parts: tuple[str, ...], line: int) -> None:
+    def _stop_at_call(self, parts: tuple[str, ...], line: int, guard: Guard) -> None:
         if ".".join(parts) in _STOPPERS:
-            self._stop(line)
+            self._stop(line, Guard("if") if parts[-1] == "importorskip" else guard)
 
-    def _stop(self, line: int) -> None:
+    def _stop(self, line: int, guard: Guard) -> None:
         self._stops_at = min(self._stops_at or line, line)
+        self._always_stops |= guard == ALWAYS
 
     def _import(
         self, node: ast.Import | ast.ImportFrom, guard: Guard, found: list[Binding]
@@ -362,12 +365,17 @@ class ModuleReader:
         is_test = node.name.startswith("test") and not fixture
         bindings: tuple[Binding, ...] = ()
         returns: tuple[Expression, ...] = ()
-        if not is_test and (worded or any(isinstance(s, _FUNCTIONS) for s in node.body)):
-            calls, stops_at = len(self._module_calls), self._stops_at
+        if not is_test and (
+            worded
+            or any(isinstance(s, _FUNCTIONS) for s in node.body)
+            or any(arg.arg == "fixture_name" for arg in (*node.args.args, *node.args.kwonlyargs))
+        ):
+            calls = len(self._module_calls)
+            stops = self._stops_at, self._always_stops
             bindings = self._bind_all(node.body, ALWAYS, owner=-1)
             # What these statements do is not done when the module is imported.
             del self._module_calls[calls:]
-            self._stops_at = stops_at
+            self._stops_at, self._always_stops = stops
             returns = tuple(self._expressions.read(value) for value in _returned(node.body))
         self._functions[index] = Function(
             node.name,

@@ -47,6 +47,7 @@ class Suite:
         resolver: Resolver,
         load: Loader,
     ) -> None:
+        self.root = load.root
         self.files = files
         self.linker = linker
         self.resolver = resolver
@@ -134,6 +135,8 @@ class Suite:
         """The conftests, plugin modules and configuration whose change may make a name appear."""
         paths = {fixture.home for fixture in self.fixtures if fixture.home is not None}
         paths.update(self.files.conftests)
+        if self.files.config.inifile is not None:
+            paths.add(_relative(self.root, self.files.config.inifile))
         return frozenset(paths)
 
 

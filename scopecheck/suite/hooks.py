@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 HOOK = "pytest_generate_tests"
 
+_ADDS = frozenset({"append", "insert", "extend", "remove"})
 _METAFUNC = Name(("metafunc",))
 _LOOKS_ONLY = frozenset({"hasattr", "getattr", "isinstance", "print", "repr", "str", "id", "len"})
 # Plugins whose hook only varies fixtures of their own.
@@ -80,6 +81,17 @@ def _hands_on(call: Call) -> bool:
     looks = isinstance(call.func, Name) and call.func.parts[-1] in _LOOKS_ONLY
     return not looks and (
         _METAFUNC in given or (isinstance(call.func, Name) and call.func.parts == ("parametrize",))
+    )
+
+
+def changes_items(space: Namespace) -> bool:
+    """Whether a hook of a conftest or plugin changes the names that items request."""
+    return any(
+        isinstance(found.call.func, Name) and "fixturenames" in found.call.func.parts[:-1]
+        for function in space.facts.functions
+        if function.name.startswith("pytest_") and function.body is not None
+        for found in function.body.calls
+        if isinstance(found.call.func, Name) and found.call.func.parts[-1] in _ADDS
     )
 
 

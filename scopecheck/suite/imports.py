@@ -10,7 +10,7 @@ import re
 import sys
 from dataclasses import dataclass
 from posixpath import dirname, join
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from scopecheck.facts import Import, Name
 

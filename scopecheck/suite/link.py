@@ -15,7 +15,7 @@ from scopecheck.facts import ClassRef, FunctionRef, Import
 from scopecheck.finding import Place
 from scopecheck.suite import marks as pytest_marks
 from scopecheck.suite.classes import Lineages
-from scopecheck.suite.hooks import HOOK, generated_names, registers_unseen
+from scopecheck.suite.hooks import HOOK, changes_items, generated_names, registers_unseen
 from scopecheck.suite.model import SCOPES, Fixture, Item, Level, Request, Scope
 from scopecheck.suite.refusals import Refusal
 from scopecheck.suite.signatures import innermost, requests
@@ -140,6 +140,7 @@ class Linker:
         self.plugins = plugins
         self._registered: set[str] = set()
         self.loop_factories = False
+        self._changes_items: tuple[str, ...] = ()
 
     # -- plugins and conftests -----------------------------------------------------------------
 
@@ -262,6 +263,8 @@ class Linker:
         self._note_generated(self.evaluator.lookup(space, HOOK), level)
         if level.kind in ("session", "folder") and registers_unseen(self.evaluator, space):
             self._open(f"{space.path} registers fixtures by itself")
+        if "site-packages/" not in space.path and changes_items(space):
+            self._changes_items = (f"a hook of {space.path} changes what tests request",)
 
     def _note_generated(self, hook: Value, level: Level) -> None:
         names, computed = generated_names(self.evaluator, hook)
@@ -403,7 +406,8 @@ class Linker:
             case FunctionValue():
                 results = self.evaluator.call_function(value, (), ())
                 if results and all(result == results[0] for result in results):
-                    return SCOPES.get(text_of(results[0]) or ""), None
+                    answer = text_of(results[0])
+                    return SCOPES.get(answer or ""), None if answer in SCOPES else answer
         return None, None
 
     # -- collecting: PyCollector.collect -------------------------------------------------------
@@ -420,6 +424,8 @@ class Linker:
         nodeid = self.nodeid(path)
         if self.evaluator.lookup(space, "__test__") == Literal(False):
             return
+        if space.facts.always_stops:
+            self.broken.setdefault(nodeid, Refusal("the module ends its import itself"))
         own = pytest_marks.marks_in(self.evaluator.lookup(space, "pytestmark"))
         for name in space.bindings:
             self._collect(space, name, levels, nodeid, own, path)
@@ -619,6 +625,7 @@ class Linker:
                 testcase=testcase,
                 skipped=pytest_marks.is_skipped(marks),
                 opaque=function.opaque or _under_decorator(lineage),
+                unknown=self._changes_items,
             )
         )
 

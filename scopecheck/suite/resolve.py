@@ -292,7 +292,8 @@ class _Shape:
             checked = min(scope, checked)
         self._check(request, fixture, checked)
         self._edges[self._resolver.edge(request.fixture, name, fixture)] = None
-        if not fixture.certain:
+        if not fixture.certain or any(name in level.generates for level in self._levels):
+            # A hook may put values, or another scope, in the place of the fixture.
             self._unknown[name] = None
         return _Request(request, fixture, name, scope)
 

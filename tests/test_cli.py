@@ -1,0 +1,252 @@
+"""The command line: what it prints where, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "examples/agent_platform"
+
+CONFTEST = """\
+import pytest
+
+@pytest.fixture
+def settings(): ...
+
+@pytest.fixture(scope="session")
+def engine(settings): ...
+"""
+
+
+def scopecheck(
+    *arguments: str, cwd: Path, stdin: str | None = None, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    inherited = {k: v for k, v in os.environ.items() if k not in ("GITHUB_ACTIONS", "FORCE_COLOR")}
+    return subprocess.run(
+        [sys.executable, "-m", "scopecheck", *arguments],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**inherited, **(env or {})},
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.pytest.ini_options]\ntestpaths = ['tests']\n[tool.scopecheck]\n"
+    )
+    (tmp_path / "src/app").mkdir(parents=True)
+    (tmp_path / "src/app/__init__.py").write_text("")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/conftest.py").write_text(CONFTEST)
+    (tmp_path / "tests/test_a.py").write_text("def test_a(engine): ...\n")
+    (tmp_path / "tests/test_b.py").write_text("def test_b(engine): ...\ndef test_c(): ...\n")
+    return tmp_path
+
+
+def test_check_is_the_default_command(project: Path) -> None:
+    plain = scopecheck("tests", "--output-format", "concise", cwd=project)
+    named = scopecheck("check", "tests", "--output-format", "concise", cwd=project)
+    assert plain.returncode == named.returncode == 1
+    assert plain.stdout.startswith("tests/conftest.py:7:5: error[SCP101] scope-mismatch: ")
+    assert plain.stdout.rpartition(" in ")[0] == named.stdout.rpartition(" in ")[0]
+
+
+def test_no_path_is_the_suite_of_the_folder(project: Path) -> None:
+    assert scopecheck(cwd=project).returncode == 1
+
+
+def test_a_path_without_tests_stands_for_its_suite(project: Path) -> None:
+    result = scopecheck("src/", "--output-format", "concise", cwd=project)
+    assert result.returncode == 1
+    assert result.stdout.startswith("tests/conftest.py:7:5: ")
+    assert result.stderr == "scopecheck: src has no tests below it; analysing the suite .\n"
+
+
+def test_a_named_file_shows_what_touches_it(project: Path) -> None:
+    assert scopecheck("tests/test_a.py", cwd=project).returncode == 1
+    (project / "tests/test_d.py").write_text("def test_d(): ...\n")
+    assert scopecheck("tests/test_d.py", cwd=project).returncode == 0
+
+
+def test_a_path_that_belongs_to_no_suite(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    result = scopecheck(str(other), cwd=project)
+    assert result.returncode == 2
+    assert "belongs to no suite" in result.stderr
+
+
+def test_selecting_rules(project: Path) -> None:
+    def codes(*arguments: str) -> set[str]:
+        result = scopecheck(".", "--output-format", "json", *arguments, cwd=project)
+        return {finding["code"] for finding in json.loads(result.stdout)["findings"]}
+
+    (project / "tests/test_e.py").write_text("def test_e(missing): ...\n")
+    assert codes() == {"SCP101", "SCP301"}
+    assert codes("--select", "SCP1") == {"SCP101"}
+    assert codes("--select", "unknown-fixture,scope-mismatch") == {"SCP101", "SCP301"}
+    assert codes("--ignore", "SCP101") == {"SCP301"}
+    assert codes("--select", "SCP3", "--extend-select", "SCP101") == {"SCP101", "SCP301"}
+    assert codes("--extend-ignore", "unknown-fixture") == {"SCP101"}
+
+
+def test_settings(project: Path) -> None:
+    file = project / "pyproject.toml"
+    file.write_text(file.read_text() + "ignore = ['scope-mismatch']\n")
+    assert scopecheck(cwd=project).returncode == 0
+    assert scopecheck("--isolated", cwd=project).returncode == 1
+    file.write_text(
+        file.read_text().replace("ignore = ['scope-mismatch']", "")
+        + "[tool.scopecheck.per-file-ignores]\n'tests/conftest.py' = ['SCP1']\n"
+    )
+    assert scopecheck(cwd=project).returncode == 0
+
+
+def test_a_wrong_setting_is_named(project: Path) -> None:
+    file = project / "pyproject.toml"
+    file.write_text(file.read_text() + "selct = ['SCP1']\n")
+    result = scopecheck(cwd=project)
+    assert result.returncode == 2
+    assert result.stderr == (
+        "scopecheck: pyproject.toml:4: tool.scopecheck.selct: unknown key; did you mean `select`?\n"
+    )
+
+
+def test_suppressions(project: Path) -> None:
+    conftest = project / "tests/conftest.py"
+    line = "def engine(settings): ..."
+    for comment in ("ignore[scope-mismatch]", "ignore[SCP101] -- on purpose"):
+        conftest.write_text(CONFTEST.replace(line, f"{line}  # scopecheck: {comment}"))
+        assert scopecheck(cwd=project).returncode == 0
+    conftest.write_text(CONFTEST + "x = 1  # scopecheck: ignore[SCP101]\n")
+    result = scopecheck("--output-format", "concise", cwd=project)
+    assert "[SCP002]" in result.stdout
+    assert "[SCP101]" in result.stdout
+
+
+def test_exit_zero_and_statistics(project: Path) -> None:
+    result = scopecheck("--exit-zero", "--statistics", cwd=project)
+    assert result.returncode == 0
+    counts = [line.split()[:3] for line in result.stdout.splitlines()]
+    assert ["1", "SCP101", "scope-mismatch"] in counts
+
+
+def test_output_files_in_pairs(project: Path) -> None:
+    arguments = ["--output-format", "json", "--output-file", "a.json"]
+    arguments += ["--output-format", "concise", "--output-file", "b.txt"]
+    result = scopecheck(*arguments, cwd=project)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert json.loads((project / "a.json").read_text())["summary"]["findings"] == 1
+    assert "SCP101" in (project / "b.txt").read_text()
+
+
+def test_standard_input_takes_the_place_of_a_file(project: Path) -> None:
+    mended = CONFTEST.replace("@pytest.fixture\n", '@pytest.fixture(scope="session")\n')
+    arguments = ["-", "--stdin-filename", "tests/conftest.py"]
+    assert scopecheck(*arguments, cwd=project, stdin=mended).returncode == 0
+    assert scopecheck(*arguments, cwd=project, stdin=CONFTEST).returncode == 1
+
+
+def test_show_files(project: Path) -> None:
+    result = scopecheck("--show-files", cwd=project)
+    assert result.returncode == 0
+    assert result.stdout.split() == ["tests/conftest.py", "tests/test_a.py", "tests/test_b.py"]
+
+
+def test_github_is_the_default_inside_actions(project: Path) -> None:
+    result = scopecheck(cwd=project, env={"GITHUB_ACTIONS": "true"})
+    assert result.stdout.startswith("::error ")
+
+
+def test_color_only_where_asked(project: Path) -> None:
+    assert "\x1b[" not in scopecheck(cwd=project).stdout
+    assert "\x1b[" in scopecheck("--color", "always", cwd=project).stdout
+    colored = scopecheck(cwd=project, env={"FORCE_COLOR": "1"})
+    assert "\x1b[" in colored.stdout
+    plain = scopecheck("--color", "never", cwd=project, env={"FORCE_COLOR": "1"})
+    assert "\x1b[" not in plain.stdout
+
+
+def test_plan_of_one_test(project: Path) -> None:
+    result = scopecheck("plan", "tests/test_b.py::test_b", "--output-format", "json", cwd=project)
+    assert result.returncode == 0
+    (item,) = json.loads(result.stdout)["items"]
+    assert item["nodeid"] == "tests/test_b.py::test_b"
+    assert [fixture["name"] for fixture in item["fixtures"]] == ["settings", "engine"]
+    assert item["errors"] == [
+        {
+            "kind": "scope-mismatch",
+            "fixture": "engine",
+            "requests": "settings",
+            "message": "ScopeMismatch: You tried to access the function scoped fixture settings "
+            "with a session scoped request object.",
+        }
+    ]
+
+
+def test_plan_for_people(project: Path) -> None:
+    result = scopecheck("plan", cwd=project)
+    assert result.stdout.splitlines()[:2] == ["tests/test_a.py::test_a", "tests/test_b.py::test_b"]
+    assert "    session  engine    tests/conftest.py:7" in result.stdout.splitlines()
+
+
+def test_rule_pages(project: Path) -> None:
+    listed = scopecheck("rule", cwd=project).stdout.splitlines()
+    assert any(line.startswith("SCP101  scope-mismatch ") for line in listed)
+    for selector in ("SCP101", "scope-mismatch"):
+        page = scopecheck("rule", selector, cwd=project)
+        assert page.stdout == (ROOT / "rules/scope-mismatch.md").read_text()
+    document = scopecheck("rule", "SCP101", "--output-format", "json", cwd=project)
+    assert json.loads(document.stdout)["name"] == "scope-mismatch"
+    unknown = scopecheck("rule", "scope-mismtch", cwd=project)
+    assert unknown.returncode == 2
+    assert "did you mean 'scope-mismatch'?" in unknown.stderr
+
+
+def test_config_says_which_and_why(project: Path) -> None:
+    result = scopecheck("config", "--output-format", "json", cwd=project)
+    document = json.loads(result.stdout)
+    (suite,) = document["suites"]
+    assert suite["inifile"] == "pyproject.toml"
+    assert suite["arguments"] == ["tests"]
+    assert document["settings"]["respect-gitignore"] == {"value": True, "origin": "default"}
+    text = scopecheck("config", cwd=project).stdout
+    assert "pyproject.toml has tool.pytest.ini_options" in text
+    schema = json.loads(scopecheck("config", "--schema", cwd=project).stdout)
+    assert "per-file-ignores" in json.dumps(schema)
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["rule", "SCP101"], ["check", "."]])
+def test_what_starting_up_does_not_load(project: Path, arguments: list[str]) -> None:
+    (project / "tests/conftest.py").write_text("")
+    for name in ("a", "b"):
+        (project / f"tests/test_{name}.py").write_text("def test_x(): ...\n")
+    code = (
+        "import sys; sys.argv[1:] = sys.argv[1:]\n"
+        "from scopecheck.cli import main\n"
+        "try: main()\n"
+        "finally: print(*sorted(sys.modules), file=sys.stderr)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0
+    loaded = {name.partition(".")[0] for name in result.stderr.split()}
+    assert not loaded & {"libcst", "rich", "pathspec", "multiprocessing", "concurrent", "asyncio"}
