@@ -47,6 +47,7 @@ class Options(
     pytest: the releases the fact holds for, as `>=9.0`.
     run: pytest must run fixtures and tests for its answer.
     unknown: why scopecheck may say that it does not know.
+    differs: why scopecheck means to answer otherwise.
     """
 
     args: tuple[str, ...] = ()
@@ -54,6 +55,7 @@ class Options(
     pytest: str = ""
     run: bool = False
     unknown: str = ""
+    differs: str = ""
 
 
 class Project(msgspec.Struct, frozen=True):
@@ -254,6 +256,9 @@ def of_scopecheck(project: Project, folder: Path, version: str) -> Answer:
     paths = [cwd / arg for arg in project.options.args] or [cwd]
     linked = scopecheck.project.Project(root, Settings(plugins={"pytest": version}), jobs=1)
     suites = linked.suites(paths)
+    faults = [fault for suite in suites for fault in suite.files.config.errors]
+    if faults:
+        return Answer({}, refused=faults[0].message)
     items = [
         (suite, item)
         for suite in suites

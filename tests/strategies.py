@@ -27,6 +27,12 @@ FOLDERS = ("", "x", "x/y", "x/y/z", "w")
 SHARED = ("shared", "more")
 PLUGINS = ("plug_one", "plug_two", "plug_three")
 
+# How a fixture is written.
+SPELLINGS = (
+    *("bare", "call", "alias", "partial", "assigned", "generator"),
+    *("static", "keyword", "lambda", "async", "condition"),
+)
+
 
 def _call(function: str, arguments: Iterable[str]) -> str:
     return f"{function}({', '.join(arguments)})"
@@ -60,6 +66,8 @@ class FixtureSpec:
         names = [*(["self"] if method else []), *dict.fromkeys([*own, *self.requests])]
         if self.params and "request" not in names:
             names.append("request")
+        if self.spelling == "keyword" and len(names) > method:
+            names.insert(int(method), "*")
         names += [f"{name}=None" for name in self.defaults if name not in names]
         body = f"def {self.function}({', '.join(names)}): ..."
         match self.spelling:
@@ -74,6 +82,14 @@ class FixtureSpec:
                 plain = body.replace(f"def {self.function}", f"def _{self.function}", 1)
                 value = f"{_call('pytest.fixture', options)}(_{self.function})"
                 return f"{plain}\n\n{self.function} = {value}\n"
+            case "lambda":
+                value = f"{_call('pytest.fixture', options)}(lambda {', '.join(names)}: 1)"
+                return f"{self.function} = {value}\n"
+            case "async":
+                return f"@{_call('pytest.fixture', options)}\nasync {body}\n"
+            case "condition":
+                inner = f"@{_call('pytest.fixture', options)}\n{body}\n"
+                return f"if True:\n{indent(inner, '    ')}\n"
             case "generator":
                 return f"@{_call('pytest.fixture', options)}\n{body.removesuffix('...')}yield\n"
             case "static" if method:
@@ -286,9 +302,7 @@ fixtures = st.builds(
     requests=few(requested, 2),
     extends=rarely(2),
     defaults=st.one_of(st.just(()), st.just(()), few(names, 1)),
-    spelling=st.sampled_from(
-        ("bare", "call", "alias", "partial", "assigned", "generator", "static")
-    ),
+    spelling=st.sampled_from(SPELLINGS),
 )
 
 

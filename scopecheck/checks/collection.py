@@ -177,8 +177,14 @@ def _refused_classes(suite: Suite) -> Iterator[Fault]:
         )
 
 
+# Names that say: a test. (`tests`, `testing` and `testdata` would be collected as well.)
+_TEST_NAME = re.compile(r"_*[Tt]est(_|[A-Z0-9])|(?!test)")
+
+
 def _is_test(suite: Suite, space: Namespace, name: str) -> bool:
     """Whether a name of a class or module stands for a function that pytest would take."""
+    if not _TEST_NAME.match(name):
+        return False
     if not isinstance(space.bindings[name][-1].value, FunctionRef):
         return False
     value = suite.evaluator.lookup(space, name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import pairwise
 from posixpath import dirname, join
 from typing import TYPE_CHECKING
 
-from scopecheck.checks.wording import at, first_test, listed, request_place, scoped, tests
-from scopecheck.facts import Const, FunctionRef, Import, Name
+from scopecheck.checks.wording import at, first_test, request_place, scoped, tests
 from scopecheck.facts import Call as FactsCall
+from scopecheck.facts import Const, FunctionRef, Import, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
 from scopecheck.suite.marks import argument_names, marks_in, used_names
@@ -19,9 +20,9 @@ from scopecheck.suite.values import ClassValue, FixtureValue, MarkValue
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from scopecheck.facts import Binding, Class, Decorator, FileFacts, Function
+    from scopecheck.facts import Binding, Class, FileFacts, Function
     from scopecheck.suite import Suite
-    from scopecheck.suite.model import Fixture, Item, Level, Plan, Problem, Request
+    from scopecheck.suite.model import Fixture, Item, Level, Plan, Problem
     from scopecheck.suite.names import Namespace
     from scopecheck.suite.values import Value
 
@@ -357,9 +358,7 @@ class _Holder:
     decorator: Span | None = None
 
 
-def _mark_holder(
-    suite: Suite, item: Item, wanted: Callable[[MarkValue], bool]
-) -> _Holder | None:
+def _mark_holder(suite: Suite, item: Item, wanted: Callable[[MarkValue], bool]) -> _Holder | None:
     """What carries the mark: the test itself, else the nearest class, else its module."""
     evaluator = suite.evaluator
     function = item.function
@@ -468,7 +467,7 @@ def _told_cycle(cycle: _Cycle, closing: Fixture, place: Place) -> Fault:
     asked = request_place(closing, name)
     if asked is not None:
         related.append(at(asked, f"`{name}` is requested here"))
-    for outer, inner in zip(ring, ring[1:], strict=False):
+    for outer, inner in pairwise(ring):
         step = request_place(outer, inner.name) or outer.place
         if step is not None:
             related.append(at(step, f"`{outer.name}` requests `{inner.name}`"))
@@ -578,7 +577,9 @@ def _add_shadow(
     if not visible or not visible[-1].certain or visible[-1].assumed:
         return
     # A mismatch that the parametrization makes is told by the rules about scopes.
-    if any(p.requested is not None and p.requested.pseudo and p.name == name for p in plan.problems):
+    if any(
+        p.requested is not None and p.requested.pseudo and p.name == name for p in plan.problems
+    ):
         return
     askers = [
         edge.asker
@@ -611,7 +612,7 @@ def _told_shadow(shadow: _Shadow) -> Fault:
         related.append(at(shadow.real.place, f"the fixture `{name}`, which does not run"))
     if shadow.asker is None:
         message = f"`{holder.name}` parametrizes `{name}`, so the autouse fixture does not run"
-        advice = f"parametrize another name, or pass `indirect=[\"{name}\"]`"
+        advice = f'parametrize another name, or pass `indirect=["{name}"]`'
     else:
         message = (
             f"`{holder.name}` parametrizes `{name}`, which it does not request: "
@@ -663,8 +664,8 @@ def called_fixture(suite: Suite) -> Iterator[Fault]:
         for call, function in _calls(facts):
             value = _callee(suite, facts, space, call, function)
             if isinstance(value, FixtureValue) and value.marker.spelling in _REFUSES_CALLS:
-                users = nodeids.get((path, function.line), set()) if function else set()
-                yield _told_call(facts, call, function, value, frozenset(users))
+                reached = nodeids.get((path, function.line), set()) if function else set()
+                yield _told_call(facts, call, function, value, frozenset(reached))
 
 
 def _own_files(suite: Suite) -> list[str]:
@@ -683,7 +684,9 @@ def _own_files(suite: Suite) -> list[str]:
 def _calls(facts: FileFacts) -> Iterator[tuple[FactsCall, Function | None]]:
     """Every call kept, with the function that it stands in; those of nested code left out."""
     end = 0
-    for function in sorted(facts.functions, key=lambda function: (function.line, -function.end_line)):
+    for function in sorted(
+        facts.functions, key=lambda function: (function.line, -function.end_line)
+    ):
         if function.line <= end:
             continue  # defined in the one before, whose parameters and names it sees
         end = function.end_line
@@ -780,5 +783,3 @@ __all__ = [
     "parametrize_shadows_fixture",
     "unknown_fixture",
 ]
-
-_ = (Decorator, Request, listed) if TYPE_CHECKING else ()

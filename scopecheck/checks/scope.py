@@ -166,8 +166,8 @@ def _overridden(suite: Suite, mismatch: _Mismatch) -> Fixture | None:
     for base in reversed(visible[: visible.index(requested)]):
         if base is requester:
             return None
-        if base.scope is not None:
-            return base if base.scope >= mismatch.requesting_scope else None
+        if base.scope is not None and base.scope >= mismatch.requesting_scope:
+            return base
     return None
 
 

@@ -45,11 +45,17 @@ def unused_fixture(suite: Suite) -> Iterator[Fault]:
     candidates = {key: fixtures for key, fixtures in unreached.items() if key not in live}
     if candidates:
         live |= _mentioned(suite, candidates)
-    _spread(live, unreached, [f for f in suite.fixtures if f.key not in unreached and not _ran(suite, f)])
+    _spread(
+        live,
+        unreached,
+        [f for f in suite.fixtures if f.key not in unreached and not _ran(suite, f)],
+    )
     unused = {key: fixtures[0] for key, fixtures in candidates.items() if key not in live}
+    below = _below(unused)
     for key, fixture in unused.items():
-        if fixture.place is not None and not _asked_by(unused, key):
-            yield _told(suite, unused, fixture, fixture.place)
+        if fixture.place is not None and _is_outermost(below, key):
+            along = [unused[other] for other in sorted(below[key])]
+            yield _told(suite, fixture, fixture.place, along)
 
 
 def _ran(suite: Suite, fixture: Fixture) -> bool:
@@ -57,14 +63,15 @@ def _ran(suite: Suite, fixture: Fixture) -> bool:
 
 
 def _runs_doctests(suite: Suite) -> bool:
-    """Whether documentation is run, which may get fixtures by name."""
+    """Whether doctests are run, which may get fixtures by name."""
     config = suite.files.config
-    if config.doctest_modules or "--doctest" in str(config.ini.get("addopts", "")):
-        return True
+    return config.doctest_modules or "--doctest" in str(config.ini.get("addopts", ""))
+
+
+def _runs_documents(facts: FileFacts) -> bool:
+    """Whether a conftest has examples of documents run, which ask for fixtures by name."""
     return any(
         isinstance(binding.value, Import) and binding.value.module.partition(".")[0] == "sybil"
-        for path in suite.files.conftests
-        if (facts := suite.facts(path)) is not None
         for binding in facts.bindings
     )
 
@@ -113,13 +120,13 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
     found: set[Key] = set()
     items = {(item.place.path, item.line) for item in suite.items}
     fixtures = {(fixture.path, fixture.line) for fixture in suite.fixtures}
-    for path in suite.read_files:
+    for path in sorted(suite.own_files):
         facts = suite.facts(path)
         if facts is None:
             continue
         for name in _parameters_elsewhere(facts, items | fixtures) & names.keys():  # type: ignore[operator]
             found |= names[name]
-        if _gets_computed_names(suite, facts):
+        if _gets_computed_names(suite, facts) or _runs_documents(facts):
             found |= {
                 key
                 for key, registered in candidates.items()
@@ -230,9 +237,7 @@ def _mentioned_outside(suite: Suite, candidates: dict[Key, list[Fixture]]) -> se
 # -- what hangs together -------------------------------------------------------------------------
 
 
-def _spread(
-    live: set[Key], unreached: dict[Key, list[Fixture]], others: Iterable[Fixture]
-) -> None:
+def _spread(live: set[Key], unreached: dict[Key, list[Fixture]], others: Iterable[Fixture]) -> None:
     """Add what the live definitions request, and what those request in turn."""
     by_name: dict[str, set[Key]] = {}
     for key in unreached:
@@ -246,47 +251,31 @@ def _spread(
                 waiting += unreached[key]
 
 
-def _asked_by(unused: dict[Key, Fixture], key: Key) -> bool:
-    """Whether another unused fixture requests it, and is reported in its place."""
-    name = key[2]
-    seen = {key}
-    waiting = [key]
-    askers: set[Key] = set()
-    while waiting:
-        wanted = waiting.pop()[2]
-        for other, fixture in unused.items():
-            if other not in seen and any(r.name == wanted for r in fixture.requests):
-                seen.add(other)
-                askers.add(other)
-                waiting.append(other)
-    if not askers:
-        return False
-    # Of fixtures that need each other, the first stands for all.
-    roots = {k for k in askers if not _requests(unused, name, k)}
-    return bool(roots) or min(askers | {key}) != key
+def _below(unused: dict[Key, Fixture]) -> dict[Key, set[Key]]:
+    """What each of the fixtures requests among them, directly or through another."""
+    by_name: dict[str, set[Key]] = {}
+    for key in unused:
+        by_name.setdefault(key[2], set()).add(key)
+    below: dict[Key, set[Key]] = {}
+    for key in unused:
+        found: set[Key] = set()
+        waiting = [key]
+        while waiting:
+            for request in unused[waiting.pop()].requests:
+                more = by_name.get(request.name, set()) - found
+                found |= more
+                waiting += more
+        below[key] = found - {key}
+    return below
 
 
-def _requests(unused: dict[Key, Fixture], name: str, key: Key) -> bool:
-    """Whether a fixture is requested, directly or not, by the fixtures of that name."""
-    seen: set[Key] = set()
-    waiting = [k for k in unused if k[2] == name]
-    while waiting:
-        current = waiting.pop()
-        for request in unused[current].requests:
-            for other in unused:
-                if other[2] == request.name and other not in seen:
-                    seen.add(other)
-                    waiting.append(other)
-    return key in seen
+def _is_outermost(below: dict[Key, set[Key]], key: Key) -> bool:
+    """Whether only fixtures request it that it needs itself; the first of those stands for all."""
+    return all(other in below[key] and key < other for other in below if key in below[other])
 
 
-def _told(suite: Suite, unused: dict[Key, Fixture], fixture: Fixture, place: Place) -> Fault:
+def _told(suite: Suite, fixture: Fixture, place: Place, along: list[Fixture]) -> Fault:
     name = fixture.name
-    along = sorted(
-        (other for key, other in unused.items() if _requests({**unused}, name, key)),
-        key=lambda other: (other.path or "", other.line),
-    )
-    along = [other for other in along if other.key != fixture.key]
     related = [
         at(other.place, f"only `{name}` needs `{other.name}`")
         for other in along

@@ -355,8 +355,9 @@ class _Loader:
         for dist, shipped in bundled_plugins().items():
             if dist in in_force or any(name in self.blocked for name, _ in shipped.entry_points):
                 continue
-            # An environment or a lock file has the last word, save on what is declared and missing.
-            if knowledge in ("environment", "lock") and dist not in self.declared:
+            # What says where pytest comes from says where plugins do, save for those that it
+            # declares and that are missing.
+            if knowledge != "nothing" and dist not in self.declared:
                 continue
             for fixture in bundled_fixtures(dist):
                 found.setdefault(fixture.name, []).append(fixture)

@@ -46,6 +46,7 @@ class Suite:
         linker: Linker,
         resolver: Resolver,
         load: Loader,
+        read: frozenset[str],
     ) -> None:
         self.root = load.root
         self.files = files
@@ -56,6 +57,7 @@ class Suite:
         self.items: tuple[Item, ...] = tuple(linker.items)
         self.fixtures: tuple[Fixture, ...] = tuple(linker.fixtures)
         self._load = load
+        self._read = read
 
     def facts(self, path: str) -> FileFacts | None:
         """The facts of a file that was read for this suite, None if it has none."""
@@ -67,14 +69,15 @@ class Suite:
         source = self._load.source(path)
         return "" if source is None else source.text
 
-    @property
-    def read_files(self) -> list[str]:
-        """The files read so far that are not installed packages, this suite's and others'."""
-        return sorted(path for path in self._load.paths if "site-packages/" not in path)
+    @cached_property
+    def own_files(self) -> frozenset[str]:
+        """The suite's files and every module they import or load, installed packages left out."""
+        paths = (*self._read, *self.evaluator.paths)
+        return frozenset(path for path in paths if "site-packages/" not in path)
 
     def other_tests(self, folder: str) -> Iterator[str]:
-        """The texts of files below a folder that look like tests and that no suite has read."""
-        read = set(self._load.paths)
+        """The texts of files below a folder that look like tests and are not the suite's own."""
+        read = self.own_files
         root = str(self._load.root)
         for parent, folders, names in os.walk(f"{root}/{folder}" if folder else root):
             folders[:] = [name for name in folders if name[0] != "." and name not in _NO_SOURCES]
@@ -159,7 +162,7 @@ def build(
     config = files.config
     rootdir = _relative(root, config.rootdir)
     modules = Modules(root, _roots(root, files, rootdir), plugins.installed)
-    read_imports(load, modules, (*files.conftests, *files.test_files))
+    read = read_imports(load, modules, (*files.conftests, *files.test_files))
     evaluator = Evaluator(_readable(load), modules, plugins.fixture_decorators, version)
     rules = Rules(
         version,
@@ -182,13 +185,12 @@ def build(
         linker.add_conftest(path)
     for path in files.conftests:
         linker.add_plugins_of(path)
-    for path in files.test_files:
-        linker.add_plugins_of(path)
-    for path in files.test_files:
-        linker.add_module(path)
     for name in plugins.unknown:
         linker.session.complete = False
         linker.session.reason = f"plugin {name!r} is declared, and its fixtures are not known"
+    for path in files.test_files:
+        linker.add_plugins_of(path)
+        linker.add_module(path)
     resolver = Resolver(version, config.usefixtures, linker.possible())
     for item in linker.items:
         item.plan = resolver.plan(item)
@@ -200,11 +202,11 @@ def build(
         {path: linker.nodeid(path) for path in files.test_files},
         one_namespace=config.import_mode != "importlib",
     )
-    return Suite(files, linker, resolver, load)
+    return Suite(files, linker, resolver, load, read)
 
 
-def read_imports(load: Loader, modules: Modules, paths: Iterable[str]) -> None:
-    """Read the files, and every first-party module that they import, directly or not."""
+def read_imports(load: Loader, modules: Modules, paths: Iterable[str]) -> frozenset[str]:
+    """Read the files and every first-party module that they import, directly or not; all paths."""
     wave = list(dict.fromkeys(paths))
     seen = set(wave)
     looked_up: set[tuple[str, str | None, int, str]] = set()
@@ -226,6 +228,7 @@ def read_imports(load: Loader, modules: Modules, paths: Iterable[str]) -> None:
                         seen.add(target)
                         found[target] = None
         wave = list(found)
+    return frozenset(seen)
 
 
 def _imported(modules: Modules, value: Import, importer: str) -> Iterable[str]:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from posixpath import dirname, join
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Import, Name
+from scopecheck.facts import Call, Import, Name
+from scopecheck.suite.values import FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scopecheck.facts import Binding, FileFacts
+    from scopecheck.facts import Binding, Expression, FileFacts
     from scopecheck.suite.names import Evaluator
 
 # Modules that a build writes.
@@ -145,7 +146,7 @@ class _Search:
             return False
         if self._modules.is_ignored(join(folder, name, "__init__.py")):
             return False
-        own = self._importer.startswith(f"{folder}/")
+        own = any(part.startswith("test") for part in folder.split("/"))
         return own or not (name.startswith("_") or self._is_built(folder))
 
     def _is_built(self, folder: str) -> bool:
@@ -155,6 +156,9 @@ class _Search:
             if not _BUILD_FILES.isdisjoint(entries):
                 return True
             if any(entry.endswith(_COMPILED) for entry in entries):
+                return True
+            inner = (self._modules.entries(f"{folder}/{entry}") for entry in ("src", "_src"))
+            if any(entry.endswith(_COMPILED) for found in inner for entry in found):
                 return True
             if not folder or folder.startswith("../"):
                 return False
@@ -200,7 +204,7 @@ class _Search:
             return None if space is None else set()
         seen.add(path)
         facts = space.facts
-        if facts.dynamic or _gives_itself_away(facts):
+        if facts.dynamic or self._hands_itself_on(facts):
             return None
         names = set(facts.global_names)
         for binding in facts.bindings:
@@ -227,8 +231,27 @@ class _Search:
         return self._names(found, seen) if found is not None and found.endswith(".py") else None
 
 
-def _gives_itself_away(facts: FileFacts) -> bool:
-    """Whether the module hands its name to a function, which may fill it."""
-    return any(
-        Name(("__name__",)) in found.call.args and not found.nested for found in facts.module_calls
-    )
+    def _hands_itself_on(self, facts: FileFacts) -> bool:
+        """Whether the module calls something that may give it names."""
+        return any(
+            any(_means_module(argument) for argument in found.call.args)
+            or self._is_dynamic(found.call, facts.path)
+            for found in facts.module_calls
+        )
+
+    def _is_dynamic(self, call: Call, path: str) -> bool:
+        """Whether the function called stands in a file that looks into other namespaces."""
+        space = self._evaluator.module(path)
+        func = None if space is None else self._evaluator.evaluate(call.func, space)
+        if not isinstance(func, FunctionValue):
+            return False
+        home = self._evaluator.module(func.module)
+        return home is None or home.facts.dynamic
+
+
+def _means_module(argument: Expression) -> bool:
+    """Whether a module passes itself: its name, or what some function says is the module."""
+    if isinstance(argument, Call):
+        argument = argument.func
+        return isinstance(argument, Name) and "module" in argument.parts[-1]
+    return argument == Name(("__name__",))

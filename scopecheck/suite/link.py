@@ -210,6 +210,14 @@ class Linker:
         if names is None:
             self._open(f"`pytest_plugins` of {path} is computed")
             return
+        if self.items and any(name not in self._registered for name in names):
+            # Those collected before have their definitions already.
+            before = self.session
+            self.session = before.later = replace(
+                before,
+                fixtures={name: list(found) for name, found in before.fixtures.items()},
+                autouse=list(before.autouse),
+            )
         for name in names:
             if name in self._registered:
                 continue

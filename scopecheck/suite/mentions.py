@@ -118,8 +118,7 @@ def _hides(
     outer: Function, facts: FileFacts, lines: list[str], name: str, bound: re.Pattern[str]
 ) -> bool:
     """Whether a function, or one inside it, takes or binds the name itself."""
-    for function in facts.functions:
-        if outer.line <= function.line and function.end_line <= outer.end_line:
-            if any(parameter.name == name for parameter in function.parameters):
-                return True
+    inner = [f for f in facts.functions if outer.line <= f.line and f.end_line <= outer.end_line]
+    if any(parameter.name == name for f in inner for parameter in f.parameters):
+        return True
     return any(bound.search(line) for line in lines[outer.line : outer.end_line])

@@ -129,6 +129,8 @@ class Level:
     complete: False where names may be registered that cannot be seen.
     generates: names that `pytest_generate_tests` gives values to, for the tests below;
         generates_any: it does so with names that only running it can tell.
+    later: the session's level once a test module has loaded more plugins: it answers, at set-up,
+        the requests of the modules before it for names that they found nothing for.
     """
 
     kind: LevelKind
@@ -139,6 +141,7 @@ class Level:
     reason: str = ""
     generates: frozenset[str] = frozenset()
     generates_any: bool = False
+    later: Level | None = None
 
     def register(self, fixture: Fixture) -> None:
         """Add a definition, as pytest does: after those of the same name."""

@@ -149,6 +149,11 @@ class Evaluator:
 
     # -- namespaces ------------------------------------------------------------------------
 
+    @property
+    def paths(self) -> list[str]:
+        """The files looked into so far."""
+        return list(self._modules)
+
     def module(self, path: str) -> Namespace | None:
         """A module's namespace, star imports expanded; None for a file that was not read."""
         if path in self._modules:
