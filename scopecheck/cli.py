@@ -126,7 +126,7 @@ def plan(paths: tuple[str, ...], **options: Any) -> None:
 
 @cli.command()
 @click.argument("rule", required=False)
-@click.option("--output-format", type=click.Choice(["text", "json"]), default="text")
+@click.option("--output-format", type=click.Choice(["text", "markdown", "json"]), default="text")
 def rule(rule: str | None, output_format: str) -> None:
     """Explain a rule by code or name; without one, list all."""
     from scopecheck import commands

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from scopecheck.analysis import Analysis
     from scopecheck.config import LoadedSettings
+    from scopecheck.files import SuiteFiles
     from scopecheck.project import Project
 
 
@@ -124,9 +125,10 @@ def plan(arguments: Sequence[str], options: PlanOptions) -> int:
     wanted = [argument for argument in arguments if "::" in argument]
     setup = _setup(names, options)
     try:
-        suites = setup.project.suites(setup.paths)
+        suites = [setup.project.link(files) for files in _run_files(setup, names)]
     except (ConfigError, DiscoveryError) as error:
         raise Refused(str(error)) from None
+    _say(setup.project, quiet=False)
     root = setup.project.root
     chosen = [
         (suite, item)
@@ -138,6 +140,19 @@ def plan(arguments: Sequence[str], options: PlanOptions) -> int:
     with _opened(options.output_file) as stream:
         stream.write(text)
     return 0
+
+
+def _run_files(setup: _Setup, arguments: Sequence[str]) -> list[SuiteFiles]:
+    """The suites that `plan` and `config` speak of.
+
+    Named paths are taken as pytest takes its arguments, which decide the configuration in force;
+    where pytest would collect nothing for them, they stand for suites as they do for `check`.
+    """
+    if arguments:
+        files = setup.project.as_arguments(Path.cwd(), arguments)
+        if files.test_files:
+            return [files]
+    return setup.project.files(setup.paths)
 
 
 def _is_named(
@@ -177,13 +192,18 @@ def rule(selector: str | None, output_format: str) -> int:
         documents = [_rule_document(found) for found in rules]
         document: Any = documents if selector is None else documents[0]
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
+    elif selector is None and output_format == "markdown":
+        sys.stdout.write("| code | rule | finds | default |\n| --- | --- | --- | --- |\n")
+        for found in rules:
+            page = f"[{found.name}](rules/{found.name}.md)"
+            sys.stdout.write(f"| {found.code} | {page} | {found.summary} | {found.default} |\n")
     elif selector is None:
         width = max(len(found.name) for found in rules)
         for found in rules:
             sys.stdout.write(
                 f"{found.code}  {found.name:<{width}}  {found.default:<7}  {found.summary}\n"
             )
-    elif sys.stdout.isatty():
+    elif sys.stdout.isatty() and output_format == "text":
         from rich.console import Console
         from rich.markdown import Markdown
 
@@ -218,7 +238,7 @@ def config(arguments: Sequence[str], options: ConfigOptions) -> int:
         return 0
     setup = _setup(arguments, options)
     try:
-        suites = setup.project.files(setup.paths)
+        suites = _run_files(setup, arguments)
     except (ConfigError, DiscoveryError) as error:
         raise Refused(str(error)) from None
     document = settings_report.document(setup.loaded, setup.project, suites)

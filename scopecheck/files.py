@@ -108,13 +108,17 @@ def collect_as_pytest(
     args: Sequence[str],
     version: str,
     conftest_ignores: Callable[[Path], ConftestIgnores],
+    root: Path | None = None,
 ) -> SuiteFiles:
-    """What `cd INVOCATION_DIR && pytest ARGS` collects, with paths relative to its rootdir."""
+    """What `cd INVOCATION_DIR && pytest ARGS` collects.
+
+    Paths are relative to `root`; to pytest's rootdir where none is given.
+    """
     files = ConfigFiles()
     config = read_pytest_config(invocation_dir, args, version, files)
     run = _Run(config, conftest_ignores, Excluder(config.rootdir, (), False), _never)
     run.collect(_existing(config))
-    return run.result(config.rootdir, config, "", ())
+    return run.result(root or config.rootdir, config, "", ())
 
 
 def _never(_: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scopecheck.config import ConfigError
-from scopecheck.files import ConftestIgnores, discover
+from scopecheck.files import ConftestIgnores, collect_as_pytest, discover
 from scopecheck.loader import Loader
 from scopecheck.plugins import (
     Environment,
@@ -59,6 +59,16 @@ class Project:
             self.root, paths, self.settings, self.pytest_version, self._conftest_ignores
         )
         return self.discovered
+
+    def as_arguments(self, folder: Path, arguments: Sequence[str]) -> SuiteFiles:
+        """What `cd FOLDER && pytest ARGUMENTS` collects, unread but for its conftests.
+
+        The arguments decide which configuration is in force; see `determine_setup`.
+        """
+        version = self.pytest_version(folder)
+        files = collect_as_pytest(folder, arguments, version, self._conftest_ignores, self.root)
+        self.discovered = [files]
+        return files
 
     @property
     def own_files(self) -> list[str]:

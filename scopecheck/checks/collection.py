@@ -383,6 +383,8 @@ def config_not_in_force(suite: Suite) -> Iterator[Fault]:
         lost = [one for one in entry.differs if one.value is not None]
         if entry.reason == "folder":
             lost = [one for one in lost if _decides(one)]
+            if not _is_tests_folder(suite, dirname(suite.relative(entry.path))):
+                continue
         if not lost:
             continue
         path = suite.relative(entry.path)
@@ -407,6 +409,18 @@ def config_not_in_force(suite: Suite) -> Iterator[Fault]:
 
 # Options that decide how tests run, not how they are shown.
 _DECIDES = ("asyncio_", "anyio_", "python_", "usefixtures", "strict", "xfail_strict")
+
+
+# What a folder has that is a project of its own, and is run from within.
+_PROJECT_FILES = frozenset({"pyproject.toml", "setup.py", "manage.py", "Makefile", "noxfile.py"})
+
+
+def _is_tests_folder(suite: Suite, folder: str) -> bool:
+    """Whether a folder with its own configuration is a part of the project's tests."""
+    entries = suite.evaluator.modules.entries(folder)
+    requirements = any(entry.startswith("requirements") for entry in entries)
+    named = basename(folder).startswith("test")
+    return named and not requirements and _PROJECT_FILES.isdisjoint(entries)
 
 
 def _decides(one: Difference) -> bool:

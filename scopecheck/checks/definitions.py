@@ -136,7 +136,7 @@ def duplicate_test(suite: Suite) -> Iterator[Fault]:
         for item in reversed(suite.items)
         if item.function is not None
     }
-    for path in dict.fromkeys(path for path, _ in collected):
+    for path in dict.fromkeys([*suite.files.test_files, *(path for path, _ in collected)]):
         facts = suite.facts(path)
         if facts is None:
             continue
@@ -144,8 +144,26 @@ def duplicate_test(suite: Suite) -> Iterator[Fault]:
             value = _value_at(suite, path, lost.owner, lost.name, lost.first)
             if isinstance(value, ClassValue):
                 yield from _lost_class(suite, path, facts, lost, last, value)
-            elif (path, last) in collected and _is_plain_test(suite, value):
+            elif not _is_plain_test(suite, value):
+                continue
+            elif (path, last) in collected:
                 yield _lost_test(path, facts, lost, last, collected[path, last])
+            elif path in suite.files.test_files and _may_be_collected(suite, path, lost, last):
+                nodeid = f"{suite.linker.nodeid(path)}::{lost.name}"
+                yield _lost_test(path, facts, lost, last, nodeid)
+
+
+def _may_be_collected(suite: Suite, path: str, lost: Redefinition, last: Span) -> bool:
+    """Whether a condition alone decides if the definition that is left is a test."""
+    if lost.owner >= 0 or lost.first == last:
+        return False
+    if not matches(suite.linker.rules.python_functions, lost.name):
+        return False
+    space = suite.evaluator.module(path)
+    binding = None if space is None else _binding_at(space, lost.name, last)
+    if space is None or binding is None or binding.guard.branch in ("", "loop"):
+        return False
+    return _is_plain_test(suite, suite.evaluator.bound(binding, space))
 
 
 def _lost_test(

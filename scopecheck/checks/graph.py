@@ -8,11 +8,19 @@ from itertools import pairwise
 from posixpath import dirname, join
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.reach import (
+    bound_at,
+    has_unread,
+    levels_of,
+    plainly_bound,
+    unreached_fixtures,
+)
 from scopecheck.checks.wording import at, first_test, request_place, scoped, tests
 from scopecheck.facts import Call as FactsCall
 from scopecheck.facts import Const, FunctionRef, Import, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
+from scopecheck.suite import mentions
 from scopecheck.suite.marks import argument_names, marks_in, used_names
 from scopecheck.suite.model import Scope
 from scopecheck.suite.values import ClassValue, FixtureValue, MarkValue
@@ -20,7 +28,7 @@ from scopecheck.suite.values import ClassValue, FixtureValue, MarkValue
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from scopecheck.facts import Binding, Class, FileFacts, Function
+    from scopecheck.facts import Class, FileFacts, Function
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Fixture, Item, Level, Plan, Problem
     from scopecheck.suite.names import Namespace
@@ -48,6 +56,8 @@ class _Missing:
 
 def unknown_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP301: a request that no definition answers."""
+    if not _is_for_pytest(suite):
+        return
     found: dict[tuple[Place, str], _Missing] = {}
     silent = _Silenced(suite)
     for plan, items in suite.items_of.items():
@@ -57,8 +67,33 @@ def unknown_fixture(suite: Suite) -> Iterator[Fault]:
                     if not silent.item(item):
                         _add_missing(suite, found, problem, item)
     for missing in found.values():
-        yield _told_missing(suite, missing)
+        if missing.fixture is not None or not _is_used_as_helper(suite, missing.items[0]):
+            yield _told_missing(suite, missing)
     yield from _missing_in_unreached(suite)
+
+
+def _is_for_pytest(suite: Suite) -> bool:
+    """Whether a suite of unittest's classes shows that pytest runs it, and not unittest itself."""
+    files = suite.files
+    if files.conftests or files.config.ini or not any(item.testcase for item in suite.items):
+        return True
+    return any(
+        isinstance(binding.value, Import) and binding.value.module.partition(".")[0] == "pytest"
+        for path in files.test_files
+        if (facts := suite.facts(path)) is not None
+        for binding in facts.bindings
+    )
+
+
+def _is_used_as_helper(suite: Suite, item: Item) -> bool:
+    """Whether other code of the file takes a function that is only named like a test."""
+    function, path = item.function, item.place.path
+    if function is None or item.nodeid.count("::") != 1:
+        return False
+    facts = suite.facts(path)
+    if facts is None:
+        return False
+    return bool(mentions.in_code(suite.text(path), facts, (function.name,)))
 
 
 def _is_sure(problem: Problem) -> bool:
@@ -291,57 +326,6 @@ def _missing_in_unreached(suite: Suite) -> Iterator[Fault]:
                 searched=suite.searched,
                 certainty="likely",
             )
-
-
-def has_unread(suite: Suite) -> bool:
-    """Whether a file of the suite could not be read or parsed."""
-    files = suite.files
-    return any(suite.facts(path) is None for path in (*files.conftests, *files.test_files))
-
-
-def unreached_fixtures(suite: Suite) -> list[Fixture]:
-    """Definitions of the suite's own files that no test sets up through any registration."""
-    reached = {fixture.key for fixture in suite.users}
-    return [
-        fixture
-        for fixture in suite.fixtures
-        if fixture.path is not None
-        and fixture.key not in reached
-        and fixture.certain
-        and not (fixture.assumed or fixture.pseudo or fixture.opaque)
-    ]
-
-
-def plainly_bound(suite: Suite, fixture: Fixture) -> bool:
-    """Whether the definition is registered on every run, and not by a factory or in a class."""
-    binding = bound_at(suite, fixture)
-    return binding is not None and binding.guard.branch == "" and not binding.guard.caught
-
-
-def bound_at(suite: Suite, fixture: Fixture) -> Binding | None:
-    """The statement that binds a module's or conftest's fixture where it is registered."""
-    if fixture.level == "class" or fixture.home is None:
-        return None
-    space = suite.evaluator.module(fixture.home)
-    bindings = None if space is None else space.bindings.get(fixture.attribute)
-    return bindings[-1] if bindings else None
-
-
-def levels_of(suite: Suite, fixture: Fixture) -> tuple[Level, ...] | None:
-    """The levels that a module's or conftest's fixture can see, from its own place."""
-    home = fixture.home or ""
-    folders: list[Level] = []
-    folder = dirname(home)
-    while folder:
-        level = suite.linker.folders.get(folder)
-        if level is not None:
-            folders.append(level)
-        folder = dirname(folder)
-    folders.reverse()
-    if fixture.level != "module":
-        return (suite.linker.session, *folders)
-    module = suite.linker.modules.get(home)
-    return None if module is None else (suite.linker.session, *folders, module)
 
 
 # -- marks and where they stand ------------------------------------------------------------------

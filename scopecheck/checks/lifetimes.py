@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
-from scopecheck.checks.places import constant_place, mark_place, option_places
+from scopecheck.checks.places import constant_place, first_line, mark_place, option_places
 from scopecheck.checks.wording import (
     at,
     definition,
@@ -16,6 +16,7 @@ from scopecheck.checks.wording import (
     request_place,
     scoped,
     tests,
+    written,
 )
 from scopecheck.facts import Name
 from scopecheck.finding import Fault, Place
@@ -49,11 +50,16 @@ def _invalid_fixtures(suite: Suite) -> Iterator[Fault]:
     told: set[object] = set()
     for fixture in suite.fixtures:
         text = fixture.scope_text
-        if text is None or fixture.path is None or fixture.place is None or fixture.key in told:
+        if (
+            text is None
+            or fixture.path is None
+            or fixture.place is None
+            or written(fixture) in told
+        ):
             continue
         if not fixture.certain:
             continue
-        told.add(fixture.key)
+        told.add(written(fixture))
         in_module = fixture.level in ("module", "class")
         related = [
             at(place, f"`{name}` is {text!r}" if name else f"the scope is {text!r}")
@@ -101,7 +107,7 @@ def _invalid_marks(suite: Suite) -> Iterator[Fault]:
         names = listed(f"`{name}`" for name in argument_names(mark) or ())
         nodeids = frozenset(other.nodeid for other in suite.items if other.path == item.path)
         yield Fault(
-            Place(place.path, _first_line(place.span)),
+            place,
             f"parametrization of {names or 'a test'} has the scope {text!r}, "
             "which pytest does not know",
             _symbol(item),
@@ -117,14 +123,6 @@ def _bad_scope(suite: Suite, mark: MarkValue) -> str | None:
         given = mark.args[4]
     text = text_of(given)
     return None if text is None or text in SCOPES else text
-
-
-def _first_line(span: Span) -> Span:
-    """The part of a span on its first line; a call's arguments may go on for pages."""
-    if span.line == span.end_line:
-        return span
-    end = span.column + len("pytest.mark.parametrize")
-    return type(span)(span.line, span.column, span.line, end)
 
 
 def _symbol(item: Item) -> str:
@@ -167,7 +165,7 @@ def _invalid_in_hook(suite: Suite, path: str, function: Function) -> Iterator[Fa
             continue
         constant = constant_place(suite, space, given)
         yield Fault(
-            Place(path, _first_line(call.span)),
+            Place(path, first_line(call.span)),
             f"parametrization of {listed(f'`{name}`' for name in sorted(names or ())) or 'tests'} "
             f"has the scope {text!r}, which pytest does not know",
             f"{path}::{function.name}",
@@ -220,7 +218,7 @@ def instance_scope_fixture(suite: Suite) -> Iterator[Fault]:
     for plan, items in suite.items_of.items():
         for fixture in plan.order:
             if fixture in candidates:
-                found.setdefault(fixture.key, (fixture, []))[1].extend(
+                found.setdefault(written(fixture), (fixture, []))[1].extend(
                     item for item in items if _reports(suite, item)
                 )
     for fixture, users in found.values():
@@ -473,8 +471,8 @@ def _told_order(entry: _Override) -> Fault:
         override.symbol,
         tuple(related),
         notes=(
-            f"pytest sets `{keeper.name}` up once, with the `{base.name}` of the first test "
-            f"that needs it, and hands the same value to {tests(len(nodeids))} with this one",
+            f"pytest sets `{keeper.name}` up once, with the `{base.name}` of the first test that "
+            f"needs it, and keeps it for the {tests(len(nodeids))} that should get this one",
         ),
         help=(
             f"override `{keeper.name}` beside `{override.name}`, so that these tests have their "

@@ -28,8 +28,16 @@ def mark_place(suite: Suite, item: Item, wanted: Callable[[MarkValue], bool]) ->
     for path, space, expression, span in _marks(suite, item):
         found = suite.evaluator.evaluate(expression, space)
         if isinstance(found, MarkValue) and wanted(found):
-            return Place(path, span)
+            return Place(path, first_line(span))
     return None
+
+
+def first_line(span: Span) -> Span:
+    """The part of a span on its first line; a call's arguments may go on for pages."""
+    if span.line == span.end_line:
+        return span
+    end = span.column + len("pytest.mark.parametrize")
+    return type(span)(span.line, span.column, span.line, end)
 
 
 def _marks(suite: Suite, item: Item) -> Iterator[tuple[str, Namespace, Expression, Span]]:

@@ -13,6 +13,7 @@ from scopecheck.checks.wording import (
     request_place,
     scoped,
     tests,
+    written,
 )
 from scopecheck.facts import Call, Const, Joined, Name
 from scopecheck.finding import Fault, Place
@@ -127,7 +128,7 @@ def _mismatches(suite: Suite) -> list[_Mismatch]:
                 continue
             if not (_is_settled(first, requested) and _is_settled(first, problem.stack[-1])):
                 continue
-            key = (problem.stack[-1].key, requested.key)
+            key = (written(problem.stack[-1]), written(requested))
             mismatch = found.get(key)
             if mismatch is None:
                 mismatch = found[key] = _Mismatch(problem, first)
@@ -172,44 +173,56 @@ def _overridden(suite: Suite, mismatch: _Mismatch) -> Fixture | None:
 
 
 def _told(suite: Suite, mismatch: _Mismatch) -> Iterator[Fault]:
-    requester, requested = mismatch.requester, mismatch.requested
+    requester, requested, first = mismatch.requester, mismatch.requested, mismatch.first
     requesting_word, requested_word = mismatch.requesting_scope.word, mismatch.requested_scope.word
     mark: Place | None = None
-    if requested.pseudo:
-        name = requested.name
-        mark = mark_place(
-            suite,
-            mismatch.first,
-            lambda found: found.name == "parametrize" and name in (argument_names(found) or ()),
-        )
-        what = f"`{name}`, which a test parametrizes directly: that is function-scoped"
-        if mismatch.requested_scope is not Scope.FUNCTION:
-            what = f"`{name}`, which a test parametrizes at {requested_word} scope"
+    own = requester.path is not None
+    subject = f"{requesting_word}-scoped " + (
+        f"`{requester.name}`" if own else definition(requester)
+    )
+    what = f"{requested_word}-scoped {definition(requested)}"
+    advice = _advice(requester, requested, requesting_word, requested_word)
+    if requested.pseudo or requested.scope is not mismatch.requested_scope:
+        mark = _parametrization(suite, first, requested.name)
+        what = f"`{requested.name}`, which a test parametrizes at {requested_word} scope"
+        if requested.pseudo and mismatch.requested_scope is Scope.FUNCTION:
+            what = (
+                f"`{requested.name}`, which a test parametrizes directly: that is function-scoped"
+            )
         advice = (
             f'pass `scope="{requesting_word}"` to the parametrize call, or make `{requester.name}` '
             f"{requested_word}-scoped"
         )
-    else:
-        what = f"{requested_word}-scoped {definition(requested)}"
-        advice = _advice(requester, requested, requesting_word, requested_word)
-    related = tuple(_chain(mismatch, with_requested=True, mark=mark))
+    elif isinstance(first.parametrized.indirect.get(requester.name), Scope):
+        mark = _parametrization(suite, first, requester.name)
+        subject = f"`{requester.name}`, which a test parametrizes at {requesting_word} scope,"
+        advice = (
+            f'pass `scope="{requested_word}"` to the parametrize call, or make `{requested.name}` '
+            f"{requesting_word}-scoped"
+        )
     # A plugin's own fixture is not where the fault can be mended.
-    own = requester.place if requester.path is not None else None
-    place = own or (requested.place if requested.path is not None else mark)
+    place = requester.place if own else requested.place if requested.path is not None else mark
     if place is None:
         return
-    subject = f"`{requester.name}`" if own is not None else definition(requester)
-    symbol = requester.symbol if own is not None else requested.symbol
-    if own is None and requested.pseudo:
-        symbol = mismatch.first.nodeid
+    symbol = requester.symbol if own else first.nodeid if requested.pseudo else requested.symbol
+    related = _chain(mismatch, with_requested=True, mark=mark)
     yield Fault(
         place,
-        f"{requesting_word}-scoped {subject} requests {what}",
+        f"{subject} requests {what}",
         symbol,
-        tuple(other for other in related if other.span != place.span or other.path != place.path),
+        tuple(other for other in related if (other.path, other.span) != (place.path, place.span)),
         notes=(f"pytest stops {_how_many(mismatch.items)} with ScopeMismatch",),
         help=advice,
         tests=frozenset(item.nodeid for item in mismatch.items),
+    )
+
+
+def _parametrization(suite: Suite, item: Item, name: str) -> Place | None:
+    """Where a test's `parametrize` of a name stands."""
+    return mark_place(
+        suite,
+        item,
+        lambda mark: mark.name == "parametrize" and name in (argument_names(mark) or ()),
     )
 
 
@@ -219,6 +232,8 @@ def _advice(
     if requester.path is None:
         return f"make `{requested.name}` {requesting_word}-scoped"
     advice = f"make `{requester.name}` {requested_word}-scoped"
+    if requested.path is not None and requested.name == requester.name:
+        return f"make it {requested_word}-scoped, or the one it overrides {requesting_word}-scoped"
     if requested.path is not None:
         return f"{advice}, or `{requested.name}` {requesting_word}-scoped"
     if requested.name in _WIDER_BUILTINS:
@@ -237,7 +252,7 @@ def _chain(
     if with_requested and requested.place is not None and requested.path is not None:
         yield at(requested.place, f"{scoped(requested.scope)} `{requested.name}`")
     if mark is not None:
-        yield at(mark, f"`{requested.name}` is parametrized here")
+        yield at(mark, "parametrized here")
     stack = mismatch.problem.stack
     for outer, inner in zip(reversed(stack[:-1]), reversed(stack[1:]), strict=True):
         if outer.place is not None:
@@ -315,7 +330,7 @@ def getfixturevalue_scope_mismatch(suite: Suite) -> Iterator[Fault]:
                     found = refused.setdefault(
                         key, _Refused(lookup, asker, requesting, answer.scope)
                     )
-                    found.answers.setdefault(answer.key, answer)
+                    found.answers.setdefault(written(answer), answer)
                     found.items.extend(live)
                 else:
                     granted.add(key)

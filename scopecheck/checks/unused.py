@@ -5,7 +5,7 @@ from __future__ import annotations
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
-from scopecheck.checks.graph import has_unread, levels_of, plainly_bound, unreached_fixtures
+from scopecheck.checks.reach import has_unread, levels_of, plainly_bound, unreached_fixtures
 from scopecheck.checks.wording import at, listed
 from scopecheck.facts import Const, Import, Name
 from scopecheck.finding import Fault, Place
@@ -122,7 +122,7 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
     fixtures = {(fixture.path, fixture.line) for fixture in suite.fixtures}
     for path in sorted(suite.own_files):
         facts = suite.facts(path)
-        if facts is None:
+        if facts is None or not _is_about_tests(suite, facts):
             continue
         for name in _parameters_elsewhere(facts, items | fixtures) & names.keys():  # type: ignore[operator]
             found |= names[name]
@@ -139,6 +139,20 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
     left = {key: fixtures for key, fixtures in candidates.items() if key not in found}
     found |= _mentioned_outside(suite, left)
     return found
+
+
+def _is_about_tests(suite: Suite, facts: FileFacts) -> bool:
+    """Whether a file may name fixtures: not the code under test."""
+    path = facts.path
+    if path in suite.files.test_files or path in suite.files.conftests:
+        return True
+    folders = path.split("/")[:-1]
+    if not _TEST_FOLDERS.isdisjoint(folders) or "testing" in folders:
+        return True
+    return any(
+        isinstance(binding.value, Import) and "pytest" in binding.value.module
+        for binding in facts.bindings
+    )
 
 
 def _mentioned_in_code(

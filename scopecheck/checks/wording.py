@@ -44,6 +44,13 @@ def definition(fixture: Fixture) -> str:
     return f"`{fixture.name}`"
 
 
+def written(fixture: Fixture) -> tuple[str, int, str]:
+    """The same for every registration of one function, also under another name."""
+    if fixture.path is None:
+        return fixture.key
+    return (fixture.path, fixture.line, "")
+
+
 def request_place(asker: Fixture, name: str) -> Place | None:
     """Where a fixture's parameter of that name stands, if it can be shown."""
     for request in asker.requests:

@@ -57,7 +57,8 @@ _WORDS = (
     "metafunc",
 )
 # Ways to give a module names that no statement binds.
-_DYNAMIC = ("globals()", "locals()", "vars()", "sys.modules", "__dict__", "exec(", "initpkg(", "f_globals")
+_DYNAMIC = ("globals()", "locals()", "vars()", "sys.modules")
+_DYNAMIC += ("__dict__", "exec(", "initpkg(", "f_globals")
 _PATH_CHANGES = ("sys.path", "from sys import", "addsitedir", "syspath_prepend", "syspathinsert")
 _INNER_IMPORT = re.compile(r"^[ \t]+(?:from|import)[ \t]+([^#\n]+)", re.MULTILINE)
 _GLOBAL = re.compile(r"^[ \t]+global[ \t]+([\w \t,]*\w)", re.MULTILINE)

@@ -115,10 +115,14 @@ class _Search:
         if len(places) != 1 or not places[0].endswith(".py"):
             return None
         place = places[0]
-        package = dirname(place)
         is_package = place.endswith("__init__.py")
-        at_home = is_package and self._importer.startswith(f"{package}/")
-        if not at_home and any(self._changes_path(path) for path in self._startup):
+        home = dirname(dirname(place)) if is_package else dirname(place)
+        if home.rpartition("/")[2] == "src":
+            home = dirname(home)
+        # A path that is changed may lead to another package of the name, but hardly where this
+        # one lies in the project that the importing file belongs to.
+        above = not home or self._importer.startswith(f"{home}/")
+        if not (above and is_package) and any(map(self._changes_path, self._startup)):
             return None
         if not is_package and rest:
             return None

@@ -92,9 +92,11 @@ def _uses(code: str, facts: FileFacts, name: str) -> Iterator[bool]:
     declared |= {(b.span.line, b.span.column) for b in facts.bindings if b.name == name}
     lines = code.split("\n")
     pattern = re.compile(rf"(?<![\w.]){re.escape(name)}\b(?!\s*=[^=])")
+    word = rf"(?<![\w.]){re.escape(name)}\b"
     bound = re.compile(
-        rf"(?<![\w.]){re.escape(name)}\b\s*(?::[^=\n]+)?=[^=]|\b(?:for|as|def)\s+{re.escape(name)}\b"
-        rf"|(?:for\s[^\n]*|^\s*)(?<![\w.]){re.escape(name)}\b\s*,[^=\n]*(?:=[^=]|\bin\b)"
+        rf"^\s*{word}(?:\s+=\s|\s*:[^=\n]+=\s)|{word}\s*:="
+        rf"|\b(?:for|as|def|import)\s+{re.escape(name)}\b"
+        rf"|(?:\bfor\s[^\n]*|^\s*){word}\s*,[^=\n]*(?:\s=\s|\bin\b)"
     )
     for number, line in enumerate(lines, 1):
         for match in pattern.finditer(line):

@@ -576,12 +576,25 @@ class Evaluator:
             else:
                 values[parameter.name] = UNKNOWN
         space = Namespace(func.env.facts, function.bindings, func.env, values)
-        return [self.evaluate(expression, space) for expression in function.returns]
+        results = [self.evaluate(expression, space) for expression in function.returns]
+        if any(_changes_signature(attributes) for attributes in space.attached.values()):
+            return [calls.opaque(result) for result in results]
+        return results
 
     def with_marks(self, value: FunctionValue, marks: tuple[Value, ...]) -> FunctionValue:
         """The function under marks given by a `pytestmark` list."""
         found = tuple(mark for mark in marks if calls.is_mark(mark))
         return replace(value, marks=(*value.marks, *found))  # type: ignore[arg-type]
+
+
+def _changes_signature(attributes: Mapping[str, Binding]) -> bool:
+    """Whether a function is given parameters other than those of one that it wraps."""
+    binding = attributes.get("__signature__")
+    if binding is None:
+        return False
+    value = binding.value
+    kept = isinstance(value, Call) and isinstance(value.func, Name)
+    return not (kept and value.func.parts[-1] == "signature")
 
 
 _PLAIN_LIBRARIES = frozenset(

@@ -106,6 +106,13 @@ class Resolver:
             found = self._edges[key] = Edge(asker, name, answer)
         return found
 
+    def found_later(self, levels: tuple[Level, ...], name: str) -> tuple[Fixture, ...]:
+        """The definitions of a name that came with plugins loaded after the test's collection."""
+        level = levels[0] if levels else None
+        while level is not None and level.later is not None:
+            level = level.later
+        return () if level is None else tuple(level.fixtures.get(name, ()))
+
 
 class _Request:
     """The request object of a fixture that is being set up, or of the test (no fixture)."""
@@ -276,7 +283,7 @@ class _Shape:
             self._check(request, active, active.scope)
             self._edges[self._resolver.edge(request.fixture, name, active)] = None
             return None
-        defined = self._defined(name)
+        defined = self._defined(name) or self._resolver.found_later(self._levels, name)
         depth = request.depth_of(name)
         if depth >= len(defined):
             self._lookup_failed(request, name, bool(defined))
@@ -319,7 +326,8 @@ class _Shape:
         return own
 
     def _lookup_failed(self, request: _Request, name: str, known: bool) -> None:
-        if not known and (self._open or self._generated(name)):
+        if self._open or (not known and self._generated(name)):
+            # What cannot be seen may answer, also as the definition that is overridden.
             self._unknown[name] = None
             return
         if not request.stack() and any(problem.name == name for problem in self._problems):
@@ -345,7 +353,7 @@ class _Shape:
                     fixture,
                     requested,
                     request.scope,
-                    certain=asker.certain and fixture.certain,
+                    certain=asker.certain and fixture.certain and not asker.opaque,
                 )
             )
 

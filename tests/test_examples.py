@@ -1,0 +1,74 @@
+"""The bundled suite: its faults are found, and its repaired state is clean and passes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from scopecheck.config import Settings
+from scopecheck.run import analyse
+
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "examples/agent_platform"
+REPAIRED = ROOT / "examples/agent_platform_repaired"
+
+# Path below tests/, line of the primary place, and rule: what scopecheck 0.1 must find.
+FAULTS = {
+    ("api/conftest.py", 17, "scope-mismatch"),
+    ("api/conftest.py", 25, "getfixturevalue-scope-mismatch"),
+    ("api/conftest.py", 30, "scope-mismatch"),
+    ("api/conftest.py", 38, "duplicate-fixture"),
+    ("api/test_runs.py", 17, "scope-mismatch"),
+    ("conftest.py", 38, "unused-fixture"),
+    ("e2e/conftest.py", 11, "override-narrows-scope"),
+    ("e2e/conftest.py", 17, "scope-mismatch"),
+    ("e2e/test_conversation.py", 13, "imported-fixture"),
+    ("e2e/test_conversation.py", 18, "unknown-fixture"),
+    ("unit/test_context.py", 21, "fixture-yields-twice"),
+    ("unit/test_context.py", 31, "fixture-yields-twice"),
+    ("unit/test_context.py", 47, "called-fixture"),
+    ("unit/test_tools.py", 10, "never-collected"),
+    ("unit/test_tools.py", 20, "duplicate-test"),
+    ("unit/test_tools.py", 36, "unknown-fixture"),
+    ("websocket/test_remote_tools.py", 11, "imported-fixture"),
+}
+
+
+def pytest_run(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+
+
+def test_its_faults_are_found() -> None:
+    analysis = analyse([EXAMPLE], root=EXAMPLE, settings=Settings(), jobs=1)
+    found = {
+        (f.fault.place.path.removeprefix("tests/"), f.fault.place.span.line, f.name)
+        for f in analysis.findings
+    }
+    assert found == FAULTS
+
+
+def test_pytest_fails_where_it_is_said_to() -> None:
+    output = pytest_run(EXAMPLE).stdout
+    assert "11 failed, 20 passed" in output
+    assert "14 errors" in output
+
+
+def test_the_repaired_state_is_clean() -> None:
+    analysis = analyse([REPAIRED], root=REPAIRED, settings=Settings(), jobs=1)
+    assert analysis.findings == ()
+
+
+def test_the_repaired_state_passes() -> None:
+    result = pytest_run(REPAIRED)
+    assert result.returncode == 0, result.stdout
+    assert "46 passed" in result.stdout
