@@ -587,7 +587,7 @@ class Evaluator:
         return replace(value, marks=(*value.marks, *found))  # type: ignore[arg-type]
 
 
-def _changes_signature(attributes: Mapping[str, Binding]) -> bool:
+def _changes_signature(attributes: dict[str, Binding]) -> bool:
     """Whether a function is given parameters other than those of one that it wraps."""
     binding = attributes.get("__signature__")
     if binding is None:
