@@ -126,6 +126,10 @@ class Wheel:
                         for name, row in extra.items():
                             found.setdefault(name, row)
                     self.walk(other + last, module, found)
+                case ast.Assign(targets=targets, value=ast.Name(source)) if source in found:
+                    for target in targets:
+                        if isinstance(target, ast.Name):
+                            found[target.id] = bound_to(target.id, source, found[source])
                 case ast.Assign(targets=[ast.Name("pytest_plugins")], value=value):
                     for constant in ast.walk(value):
                         if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
@@ -151,11 +155,7 @@ class Wheel:
                         found[name] = row
             elif alias.name in offered:
                 bound = alias.asname or alias.name
-                row = list(offered[alias.name])
-                # Without a name of its own a fixture is called what it is bound to.
-                if row[0] == alias.name and bound != alias.name:
-                    row[0], row[8] = bound, row[8] or alias.name
-                found[bound] = row
+                found[bound] = bound_to(bound, alias.name, offered[alias.name])
 
     def exported(self, module: str) -> set[str] | None:
         """The literal `__all__` of a module."""
@@ -168,6 +168,17 @@ class Wheel:
                     except ValueError:
                         return None
         return None
+
+
+def bound_to(name: str, source: str, row: list[Any]) -> list[Any]:
+    """The row of a fixture that is bound to another name as well.
+
+    Without a name of its own a fixture is called what it is bound to.
+    """
+    row = list(row)
+    if row[0] == source and name != source:
+        row[0], row[8] = name, row[8] or source
+    return row
 
 
 def fixture_row(node: ast.FunctionDef | ast.AsyncFunctionDef, module: str) -> list[Any] | None:

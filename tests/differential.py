@@ -254,22 +254,20 @@ def _fixture(definition: dump.Definition, folder: Path) -> Fixture:
 
 
 def of_scopecheck(project: Project, folder: Path, version: str) -> Answer:
-    """scopecheck's answer for this release of pytest."""
+    """scopecheck's answer for this release of pytest, as `scopecheck plan` gives it."""
     root = folder.resolve()
-    cwd = root / project.options.cwd
-    paths = [cwd / arg for arg in project.options.args] or [cwd]
+    options = project.options
     linked = scopecheck.project.Project(root, Settings(plugins={"pytest": version}), jobs=1)
-    suites = linked.suites(paths)
+    if options.args or options.cwd != ".":
+        suites = [linked.link(linked.as_arguments((root / options.cwd).resolve(), options.args))]
+    else:
+        suites = linked.suites([root])
     faults = [fault for suite in suites for fault in suite.files.config.errors]
     if faults:
         return Answer({}, refused=faults[0].message)
-    items = [
-        (suite, item)
-        for suite in suites
-        for item in suite.items
-        if any((root / item.path).is_relative_to(path) for path in paths)
-    ]
-    return read_plan(plan_document(suites, items))
+    return read_plan(
+        plan_document(suites, [(suite, each) for suite in suites for each in suite.items])
+    )
 
 
 def read_plan(document: Mapping[str, Any]) -> Answer:

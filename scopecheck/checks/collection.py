@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from posixpath import basename, dirname
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.reach import has_own_run
 from scopecheck.checks.wording import listed
 from scopecheck.checks.wording import tests as how_many_tests
 from scopecheck.facts import ClassRef, Deleted, FunctionRef
@@ -32,10 +33,10 @@ def misplaced_pytest_plugins(suite: Suite) -> Iterator[Fault]:
     """SCP310: `pytest_plugins` in a conftest that is loaded after start-up: the run stops."""
     if suite.files.config.pyargs:
         return
-    startup = set(suite.files.startup_conftests)
+    startup = _startup_conftests(suite)
     for path in suite.files.conftests:
         space = suite.evaluator.module(path)
-        if path in startup or space is None:
+        if path in startup or space is None or has_own_run(suite, path):
             continue
         bindings = space.bindings.get("pytest_plugins", ())
         binding = next((one for one in bindings if not one.guard.branch), None)
@@ -52,9 +53,12 @@ def misplaced_pytest_plugins(suite: Suite) -> Iterator[Fault]:
             notes=(
                 "run from its root directory with no argument, pytest refuses: Defining "
                 "'pytest_plugins' in a non-top-level conftest is no longer supported",
-                f"at start-up are loaded: {_startup(suite)}",
+                f"at start-up pytest loads {_listed_paths(startup)}",
             ),
-            help="move it to the conftest of the root directory",
+            help="move it to a conftest that is loaded at start-up, or name the folder in "
+            "`testpaths`"
+            if suite.version >= (7, 4)
+            else "move it to the conftest of the root directory",
             tests=_tests_below(suite, folder),
         )
 
@@ -63,9 +67,23 @@ def _is_deleted(space: Namespace, name: str) -> bool:
     return isinstance(space.bindings[name][-1].value, Deleted)
 
 
-def _startup(suite: Suite) -> str:
-    loaded = [f"`{path}`" for path in suite.files.startup_conftests]
-    return listed(loaded) if loaded else "no conftests"
+def _startup_conftests(suite: Suite) -> list[str]:
+    """The conftests loaded at start-up; before 7.3, `testpaths` did not count for them."""
+    loaded = list(suite.files.startup_conftests)
+    if suite.version >= (7, 3) or not suite.files.config.testpaths:
+        return loaded
+    start = suite.relative(suite.files.config.invocation_dir)
+    found: list[str] = []
+    for path in suite.files.conftests:
+        folder = dirname(path)
+        first = folder.removeprefix(start).lstrip("/") if folder.startswith(start) else ""
+        if not first or ("/" not in first and first.startswith("test")):
+            found.append(path)
+    return found
+
+
+def _listed_paths(paths: Sequence[str]) -> str:
+    return listed(f"`{path}`" for path in paths) if paths else "no conftest"
 
 
 def _tests_below(suite: Suite, folder: str) -> frozenset[str]:

@@ -166,9 +166,7 @@ def _may_be_collected(suite: Suite, path: str, lost: Redefinition, last: Span) -
     return _is_plain_test(suite, suite.evaluator.bound(binding, space))
 
 
-def _lost_test(
-    path: str, facts: FileFacts, lost: Redefinition, last: Span, nodeid: str
-) -> Fault:
+def _lost_test(path: str, facts: FileFacts, lost: Redefinition, last: Span, nodeid: str) -> Fault:
     symbol = _symbol(path, facts, lost.owner, lost.name)
     if lost.first == lost.second:
         return Fault(
@@ -219,8 +217,7 @@ def _lost_class(
     tests = [
         name
         for name in space.bindings
-        if matches(patterns, name)
-        and _is_plain_test(suite, suite.evaluator.lookup(space, name))
+        if matches(patterns, name) and _is_plain_test(suite, suite.evaluator.lookup(space, name))
     ]
     if not tests:
         return
@@ -228,8 +225,7 @@ def _lost_class(
     prefix = "::".join([linker.nodeid(path), *parts[1:]]) + "::"
     yield Fault(
         Place(path, lost.first),
-        f"class `{lost.name}` is defined again on line {last.line}: "
-        f"{_count(len(tests))} never run",
+        f"class `{lost.name}` is defined again on line {last.line}: {_count(len(tests))} never run",
         "::".join(parts),
         (Place(path, last, "pytest collects this one only"),),
         notes=(

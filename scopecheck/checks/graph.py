@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import pairwise
-from posixpath import dirname, join
+from posixpath import dirname, join, normpath, relpath
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.reach import (
     bound_at,
+    has_own_run,
     has_unread,
     levels_of,
     plainly_bound,
@@ -67,6 +68,8 @@ def unknown_fixture(suite: Suite) -> Iterator[Fault]:
                     if not silent.item(item):
                         _add_missing(suite, found, problem, item)
     for missing in found.values():
+        if has_own_run(suite, missing.place.path):
+            continue
         if missing.fixture is not None or not _is_used_as_helper(suite, missing.items[0]):
             yield _told_missing(suite, missing)
     yield from _missing_in_unreached(suite)
@@ -170,9 +173,9 @@ def _asked_by_test(suite: Suite, item: Item, name: str) -> tuple[str, Place, str
     config = suite.files.config
     if name in config.usefixtures and config.inifile is not None:
         rootdir = suite.linker.rules.rootdir
-        relative = config.inifile.relative_to(config.rootdir).as_posix()
+        relative = relpath(config.inifile.as_posix(), config.rootdir.as_posix())
         line = config.option_lines.get("usefixtures", 1)
-        path = join(rootdir, relative) if rootdir else relative
+        path = normpath(join(rootdir, relative))
         return "usefixtures", Place(path, Span(line, 1, line, len("usefixtures") + 1)), path
     return None
 
@@ -214,7 +217,7 @@ def _told_missing(suite: Suite, missing: _Missing) -> Fault:
         f"{who} {asks} the fixture `{name}`, {what}",
         missing.symbol,
         tuple(related),
-        notes=(f"pytest stops {_all(nodeids)} with \"fixture '{name}' not found\"",),
+        notes=(f"pytest stops {_all(nodeids)} with `fixture '{name}' not found`",),
         help=advice,
         tests=nodeids,
         searched=suite.searched,
@@ -303,6 +306,8 @@ def _missing_in_unreached(suite: Suite) -> Iterator[Fault]:
     for fixture in unreached:
         if fixture.home not in homes or fixture.key in told or not plainly_bound(suite, fixture):
             continue
+        if has_own_run(suite, fixture.home):
+            continue
         levels = levels_of(suite, fixture)
         if levels is None or any(not x.complete or x.generates_any for x in levels):
             continue
@@ -320,7 +325,7 @@ def _missing_in_unreached(suite: Suite) -> Iterator[Fault]:
                 fixture.symbol,
                 notes=(
                     f"no test reaches `{fixture.name}`; the first one to do so would stop with "
-                    f"\"fixture '{name}' not found\"",
+                    f"`fixture '{name}' not found`",
                 ),
                 help=f"take `{fixture.name}` out, or mend its request",
                 searched=suite.searched,
@@ -465,8 +470,8 @@ def _told_cycle(cycle: _Cycle, closing: Fixture, place: Place) -> Fault:
         closing.symbol,
         tuple(related),
         notes=(
-            f'pytest stops {_all(nodeids)} with "recursive dependency involving fixture '
-            f"'{name}' detected\"",
+            f"pytest stops {_all(nodeids)} with `recursive dependency involving fixture "
+            f"'{name}' detected`",
         ),
         help=advice,
         tests=nodeids,
@@ -681,9 +686,13 @@ def _calls(facts: FileFacts) -> Iterator[tuple[FactsCall, Function | None]]:
     for found in facts.module_calls:
         yield found.call, None
     for bindings in (facts.bindings, *(class_.bindings for class_ in facts.classes)):
+        own = set() if bindings is facts.bindings else {binding.name for binding in bindings}
         for binding in bindings:
-            if isinstance(binding.value, FactsCall) and not binding.guard.never:
-                yield binding.value, None
+            call = binding.value
+            if isinstance(call, FactsCall) and not binding.guard.never:
+                hidden = isinstance(call.func, Name) and call.func.parts[0] in own
+                if not hidden:
+                    yield call, None
 
 
 def _callee(
@@ -751,7 +760,7 @@ def _told_call(
         f"the fixture `{name}` is called as a function {where}",
         symbol,
         (Place(value.function.module, definition.span, f"`{name}` is a fixture"),),
-        notes=(f"pytest stops with \"Fixture '{name}' called directly\"",),
+        notes=(f'pytest stops with `Fixture "{name}" called directly`',),
         help=(
             f"request `{name}` as a parameter, or move what it does to a plain function "
             "that both call"

@@ -60,3 +60,14 @@ def levels_of(suite: Suite, fixture: Fixture) -> tuple[Level, ...] | None:
         return (suite.linker.session, *folders)
     module = suite.linker.modules.get(home)
     return None if module is None else (suite.linker.session, *folders, module)
+
+
+def has_own_run(suite: Suite, path: str) -> bool:
+    """Whether a file lies in a folder with a configuration of its own.
+
+    Its tests are run from there, with plugins that the rest of the suite may not have.
+    """
+    return any(
+        entry.reason == "folder" and path.startswith(f"{dirname(suite.relative(entry.path))}/")
+        for entry in suite.files.config.ignored
+    )

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
-from scopecheck.checks.reach import has_unread, levels_of, plainly_bound, unreached_fixtures
+from scopecheck.checks.reach import (
+    has_own_run,
+    has_unread,
+    levels_of,
+    plainly_bound,
+    unreached_fixtures,
+)
 from scopecheck.checks.wording import at, listed
 from scopecheck.facts import Const, Import, Name
 from scopecheck.finding import Fault, Place
@@ -36,7 +43,7 @@ def unused_fixture(suite: Suite) -> Iterator[Fault]:
         unreached.setdefault(fixture.key, []).append(fixture)
     if not unreached:
         return
-    open_names = _open_names(suite)
+    open_names = _open_names(suite) | _meant(suite, {key[2] for key in unreached})
     live = {
         key
         for key, fixtures in unreached.items()
@@ -84,10 +91,23 @@ def _open_names(suite: Suite) -> frozenset[str]:
     return frozenset(names) | _LOOP_FIXTURES
 
 
+def _meant(suite: Suite, names: set[str]) -> frozenset[str]:
+    """Those of the names that a test seems to mean by one that it does not get."""
+    missing = {
+        problem.name
+        for plan in suite.items_of
+        for problem in plan.problems
+        if problem.kind == "unknown-fixture"
+    }
+    return frozenset(name for name in names if get_close_matches(name, missing, 1, 0.75))
+
+
 def _is_candidate(suite: Suite, fixture: Fixture, open_names: frozenset[str]) -> bool:
     """Whether it would be seen if something used the fixture."""
     if fixture.autouse is not False or fixture.name in open_names or fixture.home is None:
         return False
+    if has_own_run(suite, fixture.home):
+        return False  # it may override what a plugin brings
     own = {*suite.files.conftests, *suite.files.test_files}
     path = fixture.path or ""
     if fixture.level == "class":
@@ -95,6 +115,8 @@ def _is_candidate(suite: Suite, fixture: Fixture, open_names: frozenset[str]) ->
     if not plainly_bound(suite, fixture):
         return False
     folders = set(path.split("/")[:-1])
+    if path in suite.files.test_files and not folders & _TEST_FOLDERS and suite.is_imported(path):
+        return False  # a module of helpers beside the code, which other projects may import too
     if path not in own and (not folders & _TEST_FOLDERS or _is_elsewhere(suite, path)):
         return False
     if fixture.home not in own and not set(fixture.home.split("/")[:-1]) & _TEST_FOLDERS:
@@ -118,13 +140,13 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
     for key in candidates:
         names.setdefault(key[2], set()).add(key)
     found: set[Key] = set()
-    items = {(item.place.path, item.line) for item in suite.items}
-    fixtures = {(fixture.path, fixture.line) for fixture in suite.fixtures}
+    known = {(item.place.path, item.line) for item in suite.items}
+    known |= {(fixture.path or "", fixture.line) for fixture in suite.fixtures}
     for path in sorted(suite.own_files):
         facts = suite.facts(path)
         if facts is None or not _is_about_tests(suite, facts):
             continue
-        for name in _parameters_elsewhere(facts, items | fixtures) & names.keys():  # type: ignore[operator]
+        for name in _parameters_elsewhere(facts, known) & names.keys():
             found |= names[name]
         if _gets_computed_names(suite, facts) or _runs_documents(facts):
             found |= {
@@ -133,7 +155,8 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
                 if any(_in_reach(suite, path, fixture) for fixture in registered)
             }
         text = suite.text(path)
-        for name in mentions.in_strings(text, names):
+        asked = [name for name, keys in names.items() if not keys <= found]
+        for name in mentions.in_strings(text, asked):
             found |= names[name]
         found |= _mentioned_in_code(suite, facts, text, candidates)
     left = {key: fixtures for key, fixtures in candidates.items() if key not in found}

@@ -57,10 +57,12 @@ _WORDS = (
     "metafunc",
 )
 # Ways to give a module names that no statement binds.
-_DYNAMIC = ("globals()", "locals()", "vars()", "sys.modules")
-_DYNAMIC += ("__dict__", "exec(", "initpkg(", "f_globals")
+_DYNAMIC = (
+    *("globals()", "locals()", "vars()", "sys.modules"),
+    *("__dict__", "exec(", "initpkg(", "f_globals"),
+)
 _PATH_CHANGES = ("sys.path", "from sys import", "addsitedir", "syspath_prepend", "syspathinsert")
-_INNER_IMPORT = re.compile(r"^[ \t]+(?:from|import)[ \t]+([^#\n]+)", re.MULTILINE)
+_IMPORT_WORDS = re.compile(r"[ \t]+(?:from|import)[ \t]")
 _GLOBAL = re.compile(r"^[ \t]+global[ \t]+([\w \t,]*\w)", re.MULTILINE)
 _OPAQUE = Opaque()
 _NEVER = Guard(never=True)
@@ -442,9 +444,16 @@ def _global_names(text: str) -> tuple[str, ...]:
 
 def _inner_imports(text: str) -> tuple[str, ...]:
     """The names in indented import statements, `import` and `as` left out."""
-    lines = _INNER_IMPORT.findall(text)
-    words = {word for line in lines for word in re.findall(r"\w+", line)}
-    return tuple(sorted(words - {"import", "as"}))
+    words: set[str] = set()
+    offset = text.find("import ")
+    while offset >= 0:
+        start = text.rfind("\n", 0, offset) + 1
+        end = text.find("\n", offset)
+        end = end if end >= 0 else len(text)
+        if text[start] in " \t" and _IMPORT_WORDS.match(text, start):
+            words.update(re.findall(r"\w+", text[start:end].partition("#")[0]))
+        offset = text.find("import ", end)
+    return tuple(sorted(words - {"from", "import", "as"}))
 
 
 def _named_expressions(tree: ast.Module, text: Text, known: set[str]) -> tuple[Binding, ...]:

@@ -234,7 +234,6 @@ class _Search:
             found = places[0] if len(places) == 1 else None
         return self._names(found, seen) if found is not None and found.endswith(".py") else None
 
-
     def _hands_itself_on(self, facts: FileFacts) -> bool:
         """Whether the module calls something that may give it names."""
         return any(

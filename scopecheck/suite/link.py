@@ -342,7 +342,9 @@ class Linker:
         fixture.certain = certain
         if certain:
             self._refuse_fixture(fixture, value, level, home)
-        level.register(fixture)
+        # Up to 9.1 what plugins define is behind what conftests define, however late it comes.
+        behind = self.rules.version < (9, 2) and level is self.session and not _of_conftest(fixture)
+        level.register(fixture, _of_conftest if behind else None)
         self.fixtures.append(fixture)
 
     def _refuse_fixture(
@@ -694,3 +696,7 @@ def _truth(value: Value) -> bool | None:
 def fixtures_below(levels: Iterable[Level]) -> list[Fixture]:
     """Every fixture registered at the levels."""
     return [f for level in levels for found in level.fixtures.values() for f in found]
+
+
+def _of_conftest(fixture: Fixture) -> bool:
+    return fixture.home is not None and basename(fixture.home) == "conftest.py"

@@ -23,6 +23,8 @@ from scopecheck.finding import Place
 from scopecheck.source import Span
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scopecheck.facts import Function
     from scopecheck.suite.refusals import Refusal
     from scopecheck.suite.values import MarkValue
@@ -143,9 +145,16 @@ class Level:
     generates_any: bool = False
     later: Level | None = None
 
-    def register(self, fixture: Fixture) -> None:
-        """Add a definition, as pytest does: after those of the same name."""
-        self.fixtures.setdefault(fixture.name, []).append(fixture)
+    def register(self, fixture: Fixture, before: Callable[[Fixture], bool] | None = None) -> None:
+        """Add a definition, as pytest does: after those of the same name.
+
+        before: which of them it comes before nevertheless.
+        """
+        same = self.fixtures.setdefault(fixture.name, [])
+        index = len(same)
+        while before is not None and index and before(same[index - 1]):
+            index -= 1
+        same.insert(index, fixture)
         if fixture.autouse:
             self.autouse.append(fixture.name)
 

@@ -263,6 +263,8 @@ class _Shape:
             if wanted is None:
                 stack.pop()
                 if request.fixture is not None:
+                    if self._version < (8, 4):
+                        self._check_again(request, request.fixture)
                     self._active[request.name] = request.fixture
                     self._order[request.fixture] = None
                 continue
@@ -280,7 +282,8 @@ class _Shape:
             return None
         active = self._active.get(name)
         if active is not None:
-            self._check(request, active, active.scope)
+            if self._version >= (8, 2):
+                self._check(request, active, active.scope)
             self._edges[self._resolver.edge(request.fixture, name, active)] = None
             return None
         defined = self._defined(name) or self._resolver.found_later(self._levels, name)
@@ -294,15 +297,24 @@ class _Shape:
             scope = self._parametrized_scope(self._indirect[name])
         elif len(defined) > 1 and not self._item.testcase:
             scope = self._params_scope(defined, name, scope)
-        checked = fixture.scope
-        if self._version < (8, 4) and scope is not None and checked is not None:
-            checked = min(scope, checked)
-        self._check(request, fixture, checked)
+        # Up to 8.3 the scope of the parametrization counts here, and the own one once all requests
+        # of the asker are answered.
+        self._check(request, fixture, fixture.scope if self._version >= (8, 4) else scope)
         self._edges[self._resolver.edge(request.fixture, name, fixture)] = None
         if not fixture.certain or any(name in level.generates for level in self._levels):
             # A hook may put values, or another scope, in the place of the fixture.
             self._unknown[name] = None
         return _Request(request, fixture, name, scope)
+
+    def _check_again(self, request: _Request, asker: Fixture) -> None:
+        """The check of `pytest_fixture_setup`, of what the fixture got with its own scope."""
+        for wanted in asker.requests:
+            answer = self._active.get(wanted.name)
+            if answer is not None and not any(
+                problem.name == wanted.name and problem.stack[-1:] == (asker,)
+                for problem in self._problems
+            ):
+                self._check(request, answer, answer.scope)
 
     def _parametrized_scope(self, given: Scope | tuple[str, ...]) -> Scope | None:
         if isinstance(given, Scope):
