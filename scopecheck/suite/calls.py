@@ -293,17 +293,21 @@ def _called(
         wanted = (FixtureValue, FixtureMarker, FunctionValue, MarkValue, PartialValue)
     for kind in wanted:
         found = [result for result in results if isinstance(result, kind)]
-        if found and all(result == found[0] for result in found[1:]):
-            chosen = found[0]
-            if code is None or chosen == code or isinstance(chosen, (FixtureValue, ClassValue)):
-                return chosen
-            return chosen
+        same = found and all(result == found[0] for result in found[1:])
+        if same and (code is None or kind is FixtureValue or len(found) == len(results)):
+            return found[0]
         if found:
-            return opaque(code) if code is not None else UNKNOWN
+            return UNKNOWN if code is None else _doubtful(code)
     if code is not None:
-        return opaque(code)
+        return _doubtful(code)
     plain = [result for result in results if not isinstance(result, Unknown)]
     return plain[0] if len(results) == 1 and plain else UNKNOWN
+
+
+def _doubtful(code: Value) -> Value:
+    """A function under a decorator of the project that may put something else in its place."""
+    value = opaque(code)
+    return replace(value, doubtful=True) if isinstance(value, FunctionValue) else value
 
 
 def _external_call(

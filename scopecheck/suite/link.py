@@ -616,9 +616,7 @@ class Linker:
             used = (*used, Request("anyio_backend", Place(inner.module, facts.span)))
         version = self.rules.version
         method = lineage is not None
-        asked = (
-            () if testcase else requests(function, method=method, bound=False, version=version)
-        )
+        asked = () if testcase else requests(function, method=method, bound=False, version=version)
         self.items.append(
             Item(
                 f"{parent}::{name}",
@@ -635,7 +633,7 @@ class Linker:
                 testcase=testcase,
                 skipped=pytest_marks.is_skipped(marks),
                 opaque=function.opaque or _under_decorator(lineage),
-                unknown=self._changes_items,
+                unknown=(*self._changes_items, *(_DOUBTFUL if function.doubtful else ())),
             )
         )
 
@@ -663,6 +661,9 @@ def matches(patterns: Sequence[str], name: str) -> bool:
         or (any(c in pattern for c in "*?[") and fnmatch.fnmatch(name, pattern))
         for pattern in patterns
     )
+
+
+_DOUBTFUL = ("a decorator may put something else in its place",)
 
 
 def as_function(value: Value) -> FunctionValue | None:

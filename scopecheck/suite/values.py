@@ -143,6 +143,7 @@ class FunctionValue:
     patched: leading parameters that `mock.patch` decorators fill.
     given_last: parameters from the right that `hypothesis.given` fills; given: those by name.
     opaque: an unknown decorator was applied, which may change the parameters.
+    doubtful: a decorator that was read was applied, and may return something else.
     wrapped: the function whose signature counts (`functools.wraps`).
     wrapper: binding by `staticmethod` or `classmethod`.
     hidden: the fixture that a decorator above `@pytest.fixture` wrapped, if any.
@@ -157,6 +158,7 @@ class FunctionValue:
     given_last: int = 0
     given: tuple[str, ...] = ()
     opaque: bool = False
+    doubtful: bool = False
     wrapped: FunctionValue | None = None
     wrapper: str = ""
     hidden: FixtureValue | None = None
