@@ -177,12 +177,17 @@ def build(
     for source in plugins.start:
         linker.add_plugin(source)
     startup = [path for path in files.startup_conftests if path in files.conftests]
+    # Up to 9.0 a conftest's autouse fixtures come before those of the plugins it names.
+    early = startup if version < (9, 1) else []
     for path in startup:
+        if path in early:
+            linker.add_conftest(path)
         linker.add_plugins_of(path)
     for source in plugins.late:
         linker.add_plugin(source)
     for path in files.conftests:
-        linker.add_conftest(path)
+        if path not in early:
+            linker.add_conftest(path)
     for path in files.conftests:
         linker.add_plugins_of(path)
     for name in plugins.unknown:

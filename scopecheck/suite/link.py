@@ -153,7 +153,8 @@ class Linker:
             self.unknown_plugins.append(source.name)
             self._open(f"plugin {source.name!r} is not installed and not known")
         for known in source.fixtures:
-            self.session.register(self._known(known))
+            behind = _of_conftest if self.rules.version < (9, 2) else None
+            self.session.register(self._known(known), behind)
         if source.path is not None:
             space = self.evaluator.module(source.path)
             if space is None:
