@@ -121,8 +121,9 @@ class Loader:
                 for future in futures:
                     for facts in decoder.decode(future.result()):
                         self._facts[facts.path] = facts
-        except (BrokenProcessPool, OSError, PermissionError):
-            # No workers to be had (a sandbox, a full machine): the same work, one process.
+        except (BrokenProcessPool, OSError, PermissionError, UnicodeEncodeError):
+            # No workers to be had (a sandbox, a full machine), or facts that cannot be sent: the
+            # same work, one process.
             for path in paths:
                 self(path)
 

@@ -313,12 +313,17 @@ def _overrides(line: Arguments) -> dict[str, Option]:
 
 
 def _plugins(values: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names that `-p` loads and blocks; the last word on a name counts."""
+    """The names that `-p` loads and blocks; the last word on a name counts.
+
+    What `legacypath` adds to `pytester` stays where it is blocked after `pytester` was loaded.
+    """
     plugins: dict[str, None] = {}
     blocked: dict[str, None] = {}
     for value in values:
         name = value.removeprefix("no:")
-        if value.startswith("no:"):
+        if value == "no:legacypath" and "pytester" in plugins:
+            blocked["legacypath-tmpdir"] = None
+        elif value.startswith("no:"):
             blocked[name] = None
         else:
             blocked.pop(name, None)

@@ -82,5 +82,7 @@ def decode(path: str, data: bytes) -> Source:
         raise SourceError(
             f"cannot be decoded as {encoding}: byte 0x{body[error.start]:02x} on line {line}", line
         ) from None
+    except UnicodeError as error:
+        raise SourceError(f"cannot be decoded as {encoding}: {error}") from None
     except LookupError:
         raise SourceError(f"cannot be decoded: unknown encoding {encoding!r}") from None

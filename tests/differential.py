@@ -213,7 +213,9 @@ def _reason(message: str) -> str:
     """The line of pytest's message that says most."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     marked = [line[1:].strip() for line in lines if line.startswith("E ")]
-    return textwrap.shorten(next(iter([*marked, *lines]), ""), 160)
+    reason = next(iter([*marked, *lines]), "")
+    # Not every Python has suggestions.
+    return textwrap.shorten(reason.partition(". Did you mean")[0], 160)
 
 
 def of_pytest(server: PytestServer, project: Project, folder: Path) -> Answer:

@@ -316,6 +316,8 @@ def _missing_in_unreached(suite: Suite) -> Iterator[Fault]:
             name = request.name
             if name in known or name in generated or name in ("request", *_LOOP_FIXTURES):
                 continue
+            if any(name in level.unseen for level in levels):
+                continue
             told.add(fixture.key)
             near = _near_name(levels, name, fixture.name)
             hint = "" if near is None else f"; did you mean `{near.name}`?"

@@ -329,6 +329,10 @@ class _Override:
     keepers: list[Fixture] = field(default_factory=list)
 
 
+# Asked for so that a plugin sees it, not for a value to build from.
+_READ_BY_PLUGINS = frozenset({"anyio_backend", "event_loop", "event_loop_policy"})
+
+
 def session_override_order(suite: Suite) -> Iterator[Fault]:
     """SCP106: what a kept fixture is built from depends on which test runs first."""
     found: dict[object, _Override] = {}
@@ -391,6 +395,8 @@ def _redefined(suite: Suite) -> Mapping[str, int]:
     """The names that more than one session- or package-scoped definition has."""
     keys: dict[str, set[object]] = {}
     for fixture in suite.fixtures:
+        if fixture.name in _READ_BY_PLUGINS:
+            continue
         if fixture.scope is not None and fixture.scope >= Scope.PACKAGE:
             keys.setdefault(fixture.name, set()).add(fixture.key)
     return {name: len(found) for name, found in keys.items() if len(found) > 1}

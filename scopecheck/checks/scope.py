@@ -151,7 +151,7 @@ def _is_settled(item: Item, fixture: Fixture) -> bool:
     for level in reversed(item.levels):
         if fixture in level.fixtures.get(name, ()):
             return True
-        if not level.complete and not fixture.pseudo:
+        if (not level.complete or name in level.unseen) and not fixture.pseudo:
             return False
     return True
 

@@ -108,6 +108,8 @@ def _is_candidate(suite: Suite, fixture: Fixture, open_names: frozenset[str]) ->
         return False
     if has_own_run(suite, fixture.home):
         return False  # it may override what a plugin brings
+    if any(_in_reach(suite, each, fixture) for each in suite.linker.with_unseen_tests):
+        return False
     own = {*suite.files.conftests, *suite.files.test_files}
     path = fixture.path or ""
     if fixture.level == "class":

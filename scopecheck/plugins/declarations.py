@@ -34,7 +34,8 @@ _PAST_THE_HEAD = ("[", "wheels", "sdist", "files", "dependencies")
 _LOCK_PATH = re.compile(r'\b(editable|directory|path|virtual|url)\s*=\s*"([^"]*)"')
 _CONDA = re.compile(r"\s*-\s+['\"]?([A-Za-z0-9][\w.-]*)\s*([=<>!~][^#'\"]*)?['\"]?\s*(?:#.*)?")
 _REQUIREMENT_FILES = ("*requirements*.txt", "*requirements*.in", "*constraints*.txt")
-_REQUIREMENT_FOLDERS = ("requirements", "tests", "test", "requirements/tests", "deps", "ci")
+_REQUIREMENT_FOLDERS: tuple[str, ...] = ("requirements", "requirements.d", "requirements/tests")
+_REQUIREMENT_FOLDERS += ("tests", "test", "deps", "ci")
 _MOST_FILES = 60
 
 

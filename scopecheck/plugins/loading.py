@@ -252,7 +252,7 @@ class _Loader:
             fixtures = groups.get(name, ())
             if name == "legacypath":
                 late = tuple(f for f in fixtures if f.name in _LEGACY_TMPDIR)
-                if late and not {"tmpdir", "legacypath"} & self.blocked:
+                if late and not {"tmpdir", "legacypath", "legacypath-tmpdir"} & self.blocked:
                     self.late.append(_builtin("legacypath-tmpdir", "legacypath", late))
             elif fixtures:
                 self.plugins.append(_builtin(name, name, fixtures))

@@ -54,7 +54,8 @@ def truth(node: ast.expr) -> bool | None:
             return _boolean(node)
         case ast.Compare(ops=[op], comparators=[right]):
             if dotted(node.left) == ("__name__",):
-                return False if _value(right) == ("__main__",) else None
+                is_main = _value(right) == ("__main__",)
+                return {ast.Eq: False, ast.NotEq: True}.get(type(op)) if is_main else None
             return _compare(node.left, op, right)
         case ast.Call(func=ast.Attribute(attr="startswith", value=owner), args=[argument]):
             value, prefix = _value(owner), _value(argument)

@@ -97,7 +97,7 @@ class ExpressionReader:
             return Const(value)
         if isinstance(value, int) and abs(value) < 2**53:
             return Const(value)
-        if isinstance(value, str) and len(value) <= _MAX_STRING:
+        if isinstance(value, str) and len(value) <= _MAX_STRING and _is_text(value):
             return Const(value)
         return _OPAQUE
 
@@ -109,6 +109,8 @@ class ExpressionReader:
         items: list[tuple[str, Expression]] = []
         for key, value in zip(node.keys, node.values, strict=True):
             if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
+                return _OPAQUE
+            if not _is_text(key.value):
                 return _OPAQUE
             items.append((key.value, self.read(value, depth + 1)))
         return Mapping(tuple(items))
@@ -141,6 +143,17 @@ class ExpressionReader:
         if isinstance(node, ast.Constant):
             return self._constant(node)
         return Name(parts) if (parts := dotted(node)) else _OPAQUE
+
+
+def _is_text(value: str) -> bool:
+    """Whether a string can be written: not one with a lone surrogate, such as `"\\ud800"`."""
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _uses_fixtures(item: ast.expr) -> bool:

@@ -135,7 +135,8 @@ def _suite_text(suite: dict[str, Any]) -> list[str]:
         for name in suite["unknown_plugins"]
     )
     lines.extend(
-        f"  not in force           {entry['path']}:{entry['line']} {entry['header']}: {entry['why']}"
+        f"  not in force           {entry['path']}:{entry['line']} {entry['header']}: "
+        f"{entry['why']}"
         for entry in suite["not_in_force"]
     )
     lines.extend(f"  pytest would stop      {message}" for message in suite["errors"])

@@ -7,6 +7,7 @@ Follows `FixtureManager.parsefactories`, `PyCollector.collect` and `UnitTestCase
 from __future__ import annotations
 
 import fnmatch
+import sys
 from dataclasses import dataclass, field, replace
 from posixpath import basename, dirname, relpath
 from typing import TYPE_CHECKING, Protocol
@@ -28,6 +29,7 @@ from scopecheck.suite.values import (
     Literal,
     PartialValue,
     Raises,
+    Result,
     Unknown,
     strings_of,
     text_of,
@@ -36,6 +38,7 @@ from scopecheck.suite.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from scopecheck.facts import BoundValue
     from scopecheck.suite.classes import Lineage
     from scopecheck.suite.model import FixtureKind
     from scopecheck.suite.names import Evaluator, Namespace
@@ -136,6 +139,8 @@ class Linker:
         self.fixtures: list[Fixture] = []
         self.items: list[Item] = []
         self.refused: list[tuple[ClassValue, str]] = []
+        # Files with a class that may inherit tests from a base that is not known.
+        self.with_unseen_tests: set[str] = set()
         self.unknown_plugins: list[str] = []
         self.plugins = plugins
         self._registered: set[str] = set()
@@ -268,6 +273,8 @@ class Linker:
             if certain and isinstance(value, Raises) and not bindings[-1].guard.caught:
                 self._refuse(level, space.path, Refusal(value.reason), importing=True)
             self._register(value, name, level, space.path, certain=certain, plugin=plugin)
+            if _may_be_fixture(value, last):
+                level.unseen.add(name)
         self._note_incomplete(space, level)
         self._note_generated(self.evaluator.lookup(space, HOOK), level)
         if level.kind in ("session", "folder") and registers_unseen(self.evaluator, space):
@@ -517,6 +524,7 @@ class Linker:
         if lineage.opaque:
             level.complete = False
             level.reason = f"a base class of {name} is not known"
+            self.with_unseen_tests.add(path)
         owner = "::".join([*parent.split("::")[1:], name])
         self._register_class(lineage, level, path, owner)
         own = self._class_marks(lineage, value)
@@ -572,6 +580,8 @@ class Linker:
                 self._refuse(level, home, Refusal(value.reason), importing=True)
             owned = holder.class_.name if holder is not lineage.classes[0] else owner
             self._register(value, name, level, home, owner=owned, certain=certain)
+            if _may_be_fixture(value, last):
+                level.unseen.add(name)
         for holder in lineage.classes:
             self._note_incomplete(self.evaluator.class_space(holder), level)
         self._note_generated(self.lineages.attribute(lineage, HOOK), level)
@@ -677,6 +687,25 @@ def as_function(value: Value) -> FunctionValue | None:
             given = tuple(key for key, _ in keywords)
             return replace(inner, bound=(count + len(args), (*names, *given)))
     return None
+
+
+# Libraries from which no fixture is imported by its name.
+_WITHOUT_FIXTURES = frozenset(sys.stdlib_module_names) | {"pytest", "numpy", "pandas", "builtins"}
+
+
+def _may_be_fixture(value: Value, bound: BoundValue) -> bool:
+    """Whether a name may stand for a fixture that cannot be seen."""
+    if isinstance(bound, Import) and bound.name is None:
+        return False
+    match value:
+        case Unknown():
+            return True
+        case FunctionValue(opaque=opaque):
+            return opaque
+        case External(name=name) | Result(name=name):
+            top, dot, _ = name.partition(".")
+            return bool(dot) and ":" not in name and top not in _WITHOUT_FIXTURES
+    return False
 
 
 def _under_decorator(lineage: Lineage | None) -> bool:

@@ -131,6 +131,8 @@ class Level:
     complete: False where names may be registered that cannot be seen.
     generates: names that `pytest_generate_tests` gives values to, for the tests below;
         generates_any: it does so with names that only running it can tell.
+    unseen: names bound to what cannot be read, which may be a fixture: an import from a library
+        that is not installed, the result of a call.
     later: the session's level once a test module has loaded more plugins: it answers, at set-up,
         the requests of the modules before it for names that they found nothing for.
     """
@@ -143,6 +145,7 @@ class Level:
     reason: str = ""
     generates: frozenset[str] = frozenset()
     generates_any: bool = False
+    unseen: set[str] = field(default_factory=set)
     later: Level | None = None
 
     def register(self, fixture: Fixture, before: Callable[[Fixture], bool] | None = None) -> None:

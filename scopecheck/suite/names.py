@@ -592,9 +592,10 @@ def _changes_signature(attributes: dict[str, Binding]) -> bool:
     binding = attributes.get("__signature__")
     if binding is None:
         return False
-    value = binding.value
-    kept = isinstance(value, Call) and isinstance(value.func, Name)
-    return not (kept and value.func.parts[-1] == "signature")
+    match binding.value:
+        case Call(func=Name(parts=parts)):
+            return parts[-1] != "signature"
+    return True
 
 
 _PLAIN_LIBRARIES = frozenset(

@@ -7,6 +7,7 @@ Follows `_pytest.fixtures.FixtureManager.getfixtureclosure` and
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scopecheck.suite.model import Edge, Fixture, Plan, Problem, Scope
@@ -76,7 +77,22 @@ class Resolver:
         if plan is None:
             plan = _Shape(self, levels, initial, item).plan()
             self._plans[key] = plan
-        return plan
+        unseen = {problem.name for problem in plan.problems if _may_be_answered(problem, item)}
+        return self._without(plan, unseen) if unseen else plan
+
+    def _without(self, plan: Plan, names: set[str]) -> Plan:
+        """The plan of tests for which these names may be answered by what cannot be seen."""
+        key = (plan, frozenset(names))
+        found = self._plans.get(key)
+        if found is None:
+            problems = tuple(
+                problem
+                for problem in plan.problems
+                if problem.kind != "unknown-fixture" or problem.name not in names
+            )
+            unknown = tuple(dict.fromkeys((*plan.unknown, *sorted(names))))
+            found = self._plans[key] = replace(plan, problems=problems, unknown=unknown)
+        return found
 
     def autouse(self, levels: tuple[Level, ...]) -> tuple[str, ...]:
         """The autouse names that apply below the levels, outermost first."""
@@ -368,6 +384,13 @@ class _Shape:
                     certain=asker.certain and fixture.certain and not asker.opaque,
                 )
             )
+
+
+def _may_be_answered(problem: Problem, item: Item) -> bool:
+    """Whether a name that nothing defines is bound, in sight of the test, to what is not known."""
+    return problem.kind == "unknown-fixture" and any(
+        problem.name in level.unseen for level in item.levels
+    )
 
 
 def _pseudo(name: str, scope: Scope) -> Fixture:

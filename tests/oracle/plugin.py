@@ -91,14 +91,14 @@ class _Record:
     def __init__(self) -> None:
         self.definitions: dict[int, Any] = {}
         self.problems: list[Problem] = []
-        self.seen: set[tuple[int, str, str | None]] = set()
+        self.seen: set[tuple[int, str | None]] = set()
         self.skipped = False
 
     def refuse(self, kind: str, requester: Any, requests: str | None, message: str) -> None:
         """Notes a problem once for each pair of requester and name."""
         definition = getattr(requester, "_fixturedef", None)
         fixture = None if definition is None else requester.fixturename
-        key = (id(definition), kind, requests)
+        key = (id(definition), requests)
         # pytest asks several times for what a fixture requests, and at last for the item itself.
         again = fixture is None and any(each.requests == requests for each in self.problems)
         if key not in self.seen and not again:
