@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
 from scopecheck import checks, rulebook
 from scopecheck.analysis import Analysis, Summary
 from scopecheck.finding import Fault, Finding, Place
+from scopecheck.newer import is_newer_syntax
 from scopecheck.project import Project
 from scopecheck.read.comments import plain_suppressions
 from scopecheck.suppress import suppress
@@ -47,7 +49,7 @@ def analyse(
     )
     found = {finding: None for suite in suites for finding in _checked(suite, chosen, settings)}
     files = _analysed(project)
-    found.update(dict.fromkeys(_unreadable(files, chosen, settings)))
+    found.update(dict.fromkeys(_unreadable(project, files, chosen, settings)))
     ignores = _PerFileIgnores(settings)
     kept = [f for f in found if f.name not in ignores.of(f.fault.place.path)]
     outcome = suppress(
@@ -107,7 +109,7 @@ def _analysed(project: Project) -> list[FileFacts]:
 
 
 def _unreadable(
-    files: Iterable[FileFacts], chosen: frozenset[str], settings: Settings
+    project: Project, files: Iterable[FileFacts], chosen: frozenset[str], settings: Settings
 ) -> Iterator[Finding]:
     """SCP001 and SCP004: files that could not be parsed or read."""
     for facts in files:
@@ -116,7 +118,14 @@ def _unreadable(
             continue
         name = "syntax-error" if error.kind == "syntax" else "unreadable-file"
         if name in chosen:
-            fault = Fault(Place(facts.path, error.span), error.message, facts.path)
+            message, advice = error.message, ""
+            source = project.load.source(facts.path) if error.kind == "syntax" else None
+            if source is not None and is_newer_syntax(source.text):
+                version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+                message = f"is written for a Python newer than the {version} that reads it here"
+                message = f"{message} ({error.message})"
+                advice = "run scopecheck with the Python that runs the suite"
+            fault = Fault(Place(facts.path, error.span), message, facts.path, help=advice)
             yield _finding(rulebook.rules()[name], fault, settings)
 
 

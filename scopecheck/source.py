@@ -76,7 +76,10 @@ def decode(path: str, data: bytes) -> Source:
     encoding = "utf-8" if encoding == "utf-8-sig" else encoding
     body = data[len(BOM) :] if bom else data
     try:
-        return Source(path, body.decode(encoding), encoding, bom)
+        text = body.decode(encoding)
+        if encoding != "utf-8":
+            text.encode()  # some codecs let lone surrogates through, which no file can hold
+        return Source(path, text, encoding, bom)
     except UnicodeDecodeError as error:
         line = body.count(b"\n", 0, error.start) + 1
         raise SourceError(

@@ -8,11 +8,14 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from scopecheck.config import Settings
 from scopecheck.project import Project
+from scopecheck.read import read
 from scopecheck.run import analyse
+from scopecheck.source import decode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -190,3 +193,26 @@ def test_wrong_use_is_status_2_and_one_message(odd: Path, arguments: list[str], 
     assert words in result.stderr
     assert "Traceback" not in result.stderr
     assert "internal error" not in result.stderr
+
+
+def test_syntax_of_a_newer_python_is_named(tmp_path: Path) -> None:
+    """Template strings came with 3.14, a `match` on no subject never will."""
+    (tmp_path / "test_newer.py").write_text('def test_a():\n    return t"{1}"\n')
+    (tmp_path / "test_wrong.py").write_text("def test_a():\n    match:\n")
+    analysis = analyse([], root=tmp_path, settings=Settings(), jobs=1)
+    messages = {f.fault.place.path: f.fault.message for f in analysis.findings}
+    newer = "is written for a Python newer than the "
+    assert newer not in messages["test_wrong.py"]
+    if sys.version_info < (3, 14):
+        assert messages["test_newer.py"].startswith(newer)
+    else:
+        assert "test_newer.py" not in messages
+
+
+def test_lone_surrogates_can_be_sent_between_processes() -> None:
+    """Strings that no file could hold: `"\\ud800"` as a default, a key and an argument."""
+    text = 'import pytest\nBAD = "\\ud800"\nMAP = {"\\udfff": 1}\n'
+    text += '@pytest.fixture(params=["\\ud800"], name="\\ud801")\ndef bad(): ...\n'
+    facts = read(decode("test_bad.py", text.encode()))
+    assert facts.error is None
+    assert msgspec.msgpack.encode(facts)

@@ -234,7 +234,7 @@ def _unmatched_files(suite: Suite) -> Iterator[Fault]:
         if facts is None or suite.is_imported(path):
             continue
         tests = _top_level_tests(suite, facts)
-        if not tests:
+        if not tests or _is_among_samples(suite, path):
             continue
         shown = listed(f"`{pattern}`" for pattern in patterns)
         yield Fault(
@@ -248,6 +248,20 @@ def _unmatched_files(suite: Suite) -> Iterator[Fault]:
             notes=("nothing imports the file either",),
             help=f"rename it to `{_fitting(name)}`, or add its name to `python_files`",
         )
+
+
+def _is_among_samples(suite: Suite, path: str) -> bool:
+    """Whether few of the files beside it are tests: a folder of samples that tests read."""
+    folder = dirname(path)
+    names = [
+        name
+        for name in suite.evaluator.modules.entries(folder)
+        if name.endswith(".py") and name not in ("__init__.py", "conftest.py")
+    ]
+    collected = frozenset(suite.files.test_files)
+    tests = sum(f"{folder}/{name}".lstrip("/") in collected for name in names)
+    others = sum(not _MEANT_AS_TESTS.fullmatch(name) for name in names) - tests
+    return others > max(3, 2 * tests)
 
 
 def _fitting(name: str) -> str:

@@ -418,8 +418,11 @@ def _lost(facts: FileFacts | None) -> Iterator[tuple[Redefinition, Span]]:
     after = {(one.owner, one.first): one.second for one in facts.redefined}
     for lost in facts.redefined:
         last = lost.second
+        passed = [lost.first]
         while last != after.get((lost.owner, last), last):
+            passed.append(last)
             last = after[lost.owner, last]
+        after.update(((lost.owner, span), last) for span in passed)
         yield lost, last
 
 

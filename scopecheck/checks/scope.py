@@ -406,9 +406,9 @@ def _space(suite: Suite, fixture: Fixture) -> Namespace:
 
 def _requesting_scope(suite: Suite, item: Item, fixture: Fixture) -> Scope | None:
     """The scope that a fixture has for a test: of its indirect parametrization, or its own."""
-    given = item.parametrized.indirect.get(fixture.name)
-    if given is None or isinstance(given, Scope):
-        return fixture.scope if given is None else given
+    given = item.parametrized.indirect.get(fixture.name, fixture.scope)
+    if not isinstance(given, tuple):
+        return given
     scopes = [
         found[-1].scope for name in given if (found := suite.resolver.visible(item.levels, name))
     ]
@@ -418,8 +418,8 @@ def _requesting_scope(suite: Suite, item: Item, fixture: Fixture) -> Scope | Non
 
 def _answer(suite: Suite, item: Item, asker: Fixture, name: str) -> Fixture | None:
     """The definition that a lookup in a fixture's body gets for a test, if that is certain."""
-    direct = item.parametrized.direct.get(name)
-    if direct is not None:
+    if name in item.parametrized.direct:
+        direct = item.parametrized.direct[name]
         return Fixture(name, direct, (), "function", "parametrize", name, pseudo=True)
     visible = suite.resolver.visible(item.levels, name)
     if asker.name == name:

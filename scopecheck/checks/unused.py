@@ -106,8 +106,8 @@ def _is_candidate(suite: Suite, fixture: Fixture, open_names: frozenset[str]) ->
     """Whether it would be seen if something used the fixture."""
     if fixture.autouse is not False or fixture.name in open_names or fixture.home is None:
         return False
-    if has_own_run(suite, fixture.home):
-        return False  # it may override what a plugin brings
+    if _overrides_unseen(suite, fixture) or _is_default(suite, fixture):
+        return False
     if any(_in_reach(suite, each, fixture) for each in suite.linker.with_unseen_tests):
         return False
     own = {*suite.files.conftests, *suite.files.test_files}
@@ -125,6 +125,23 @@ def _is_candidate(suite: Suite, fixture: Fixture, open_names: frozenset[str]) ->
         return False
     levels = levels_of(suite, fixture) if fixture.home in own else (suite.linker.session,)
     return levels is not None and all(level.complete for level in levels)
+
+
+def _overrides_unseen(suite: Suite, fixture: Fixture) -> bool:
+    """Whether it needs what only a plugin of another run can bring, and may override more of it."""
+    asked = {request.name for request in fixture.requests} - {"request"}
+    if fixture.name not in asked and not has_own_run(suite, fixture.home or ""):
+        return False
+    return not asked <= {other.name for other in suite.fixtures if other is not fixture}
+
+
+def _is_default(suite: Suite, fixture: Fixture) -> bool:
+    """Whether a fixture beside it is used and asks for the name: each user overrides a default."""
+    return any(
+        other.home == fixture.home and any(r.name == fixture.name for r in other.requests)
+        for other in suite.users
+        if other.name != fixture.name
+    )
 
 
 def _is_elsewhere(suite: Suite, path: str) -> bool:

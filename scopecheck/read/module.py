@@ -142,7 +142,7 @@ class ModuleReader:
             names |= imported & requested
         names.discard("*")
         if names:
-            self._call_lines = self._text.lines_with(f"{name}(" for name in names)
+            self._call_lines = self._text.lines_calling(names)
             self._callable_fixtures = frozenset(names)
 
     # -- statements ------------------------------------------------------------------------
@@ -179,9 +179,10 @@ class ModuleReader:
                     self._assign(node.target, self._expressions.read(node.value), guard, found)
             case ast.AugAssign():
                 if isinstance(node.target, ast.Name):
-                    extended = Extended(self._expressions.read(node.value))
+                    adds = isinstance(node.op, (ast.Add, ast.BitOr))
+                    value = Extended(self._expressions.read(node.value)) if adds else _OPAQUE
                     span = self._text.span(node.target)
-                    found.append(Binding(node.target.id, extended, span, guard))
+                    found.append(Binding(node.target.id, value, span, guard))
             case ast.Expr(value=ast.Call() as call):
                 self._module_call(call, guard, found)
             case ast.Expr(value=ast.NamedExpr(target=target, value=value_node)):
@@ -225,15 +226,20 @@ class ModuleReader:
                     self._try(node, guard, owner, found)  # type: ignore[arg-type]
 
     def _if(self, node: ast.If, guard: Guard, owner: int, found: list[Binding]) -> None:
-        known = truth(node.test)
-        if known is None:
-            then = Guard("if", guard.never, guard.caught)
-            other = Guard("else", guard.never, guard.caught)
-        else:
-            never = Guard(guard.branch, True, guard.caught)
-            then, other = (guard, never) if known else (never, guard)
-        self._statements(node.body, then, owner, found)
-        self._statements(node.orelse, other, owner, found)
+        # A loop over `elif`: a chain of them may be longer than Python's own stack.
+        chain: list[ast.stmt] = [node]
+        while len(chain) == 1 and isinstance(chain[0], ast.If):
+            node = chain[0]
+            known = truth(node.test)
+            if known is None:
+                then = Guard("if", guard.never, guard.caught)
+                guard = Guard("else", guard.never, guard.caught)
+            else:
+                never = Guard(guard.branch, True, guard.caught)
+                then, guard = (guard, never) if known else (never, guard)
+            self._statements(node.body, then, owner, found)
+            chain = node.orelse
+        self._statements(chain, guard, owner, found)
 
     def _try(self, node: ast.Try, guard: Guard, owner: int, found: list[Binding]) -> None:
         caught = guard.caught or any(_catches_import(handler) for handler in node.handlers)

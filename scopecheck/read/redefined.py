@@ -40,32 +40,22 @@ def redefinitions(body: Sequence[ast.stmt], text: Text, owner: int = -1) -> Iter
         for each in found:
             by_name.setdefault(each.node.name, []).append(each)
         for name, same in by_name.items():
+            # Those back to the last one that always runs, which replaced all before it.
+            before: list[_Found] = []
             for second in same:
                 if second.direct:
-                    yield from _replaced(body, name, second, same, text, owner)
+                    for first in before:
+                        if not _is_used(body, name, first, second):
+                            spans = text.name_span(first.node), text.name_span(second.node)
+                            yield Redefinition(name, *spans, owner)
+                    before = []
+                before.append(second)
     for statement in body:
         if isinstance(statement, _LOOPS):
             yield from _made_again(statement, text, owner)
         if not isinstance(statement, _DEFINITIONS):
             for block in _blocks(statement):
                 yield from redefinitions(block, text, owner)
-
-
-def _replaced(
-    body: Sequence[ast.stmt],
-    name: str,
-    second: _Found,
-    same: Sequence[_Found],
-    text: Text,
-    owner: int,
-) -> Iterator[Redefinition]:
-    """What this definition replaces: all before it, back to the last one that always runs."""
-    before = [each for each in same if each.at < second.at]
-    last = max((each.at for each in before if each.direct), default=-1)
-    for first in before:
-        if first.at < last or _is_used(body, name, first, second):
-            continue
-        yield Redefinition(name, text.name_span(first.node), text.name_span(second.node), owner)
 
 
 def _is_used(body: Sequence[ast.stmt], name: str, first: _Found, second: _Found) -> bool:

@@ -12,9 +12,12 @@ from scopecheck.source import Span
 
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
+_CALL = re.compile(r"\b(\w+)\(")
+# So many plain searches take as long as one with an expression that fits every name.
+_MANY = 30
 
 
 class Text:
@@ -23,6 +26,9 @@ class Text:
     def __init__(self, text: str) -> None:
         self.text = text
         self.ascii = text.isascii()
+        # The line that a column was last asked for, and that place's byte offset and column.
+        self._line, self._bytes = 0, b""
+        self._offset, self._column = 0, 1
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -51,10 +57,14 @@ class Text:
         """The column (from 1, in characters) of a UTF-8 byte offset in a line."""
         if self.ascii:
             return byte_offset + 1
-        text = self.line(line)
-        if text.isascii():
-            return byte_offset + 1
-        return len(text.encode()[:byte_offset].decode(errors="replace")) + 1
+        if line != self._line:
+            self._line, self._bytes = line, self.line(line).encode()
+            self._offset, self._column = 0, 1
+        low, high = sorted((self._offset, byte_offset))
+        between = len(self._bytes[low:high].decode(errors="replace"))
+        self._column += between if byte_offset > self._offset else -between
+        self._offset = byte_offset
+        return self._column
 
     def span(self, node: ast.expr | ast.stmt | ast.arg | ast.alias | ast.keyword) -> Span:
         """Where a node stands."""
@@ -94,6 +104,12 @@ class Text:
         offsets.sort()
         starts = self._starts
         return [bisect_right(starts, offset) for offset in offsets]
+
+    def lines_calling(self, names: Collection[str]) -> list[int]:
+        """The numbers of the lines in which one of the names stands before a parenthesis."""
+        if len(names) < _MANY:
+            return self.lines_with(f"{name}(" for name in names)
+        return [self.line_at(m.start()) for m in _CALL.finditer(self.text) if m[1] in names]
 
     def indented_lines_with(self, word: str) -> list[int]:
         """The numbers of the lines that have the word after white space (and `async`) alone."""

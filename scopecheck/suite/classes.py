@@ -65,15 +65,14 @@ class Lineages:
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
-        self._found: dict[tuple[str, int], Lineage] = {}
+        self._found: dict[tuple[str, int, int], Lineage] = {}
 
     def of(self, value: ClassValue) -> Lineage:
         """A class's lineage; of a class among its own bases only what is known so far."""
-        key = (value.module, value.index)
-        found = self._found.get(key)
+        found = self._found.get(value.key)
         if found is None:
-            self._found[key] = Lineage((value,))
-            found = self._found[key] = self._make(value)
+            self._found[value.key] = Lineage((value,))
+            found = self._found[value.key] = self._make(value)
         return found
 
     def _make(self, value: ClassValue) -> Lineage:
@@ -112,7 +111,7 @@ class Lineages:
             metaclass = self._evaluator.evaluate(dict(value.class_.keywords)["metaclass"], outer)
             if not (isinstance(metaclass, External) and metaclass.name == "abc.ABCMeta"):
                 opaque = True
-        order = _merge([*parents, [mro[0] for mro in parents]])
+        order = parents[0] if len(parents) == 1 else _merge([*parents, [mro[0] for mro in parents]])
         return Lineage((value, *order), testcase, isolated, opaque, constructed)
 
     def attribute(self, lineage: Lineage, name: str) -> Value:

@@ -31,14 +31,14 @@ from scopecheck.suite.values import (
     Raises,
     Result,
     Unknown,
-    strings_of,
+    known_strings,
     text_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from scopecheck.facts import BoundValue
+    from scopecheck.facts import Binding, BoundValue
     from scopecheck.suite.classes import Lineage
     from scopecheck.suite.model import FixtureKind
     from scopecheck.suite.names import Evaluator, Namespace
@@ -212,10 +212,9 @@ class Linker:
             node = self.nodeid(dirname(path)) if self.rules.version >= (8, 0) else "."
             self.broken.setdefault(node, Refusal(reason))
         value = self.evaluator.lookup(space, "pytest_plugins")
-        names = strings_of(value)
-        if names is None:
+        names, complete = known_strings(value)
+        if not complete:
             self._open(f"`pytest_plugins` of {path} is computed")
-            return
         if self.items and any(name not in self._registered for name in names):
             # Those collected before have their definitions already.
             before = self.session
@@ -268,7 +267,7 @@ class Linker:
             certain = True
             if isinstance(value, Unknown):
                 value, certain = self._uncertain(space, name)
-            elif bindings[-1].guard.branch in ("if", "loop"):
+            elif may_be_unbound(bindings):
                 certain = False
             if certain and isinstance(value, Raises) and not bindings[-1].guard.caught:
                 self._refuse(level, space.path, Refusal(value.reason), importing=True)
@@ -573,7 +572,7 @@ class Linker:
             if isinstance(last, ClassRef):
                 continue
             value = self.evaluator.lookup(space, name)
-            certain = bindings[-1].guard.branch not in ("if", "loop")
+            certain = not may_be_unbound(bindings)
             if isinstance(value, Unknown):
                 value, certain = self._uncertain(space, name)
             if certain and isinstance(value, Raises):
@@ -639,7 +638,8 @@ class Linker:
                 asked,
                 used,
                 marks,
-                pytest_marks.parametrized(marks),
+                # unittest knows no parametrization: pytest ignores the marks.
+                pytest_marks.parametrized(() if testcase else marks),
                 is_async=function.function.is_async,
                 testcase=testcase,
                 skipped=pytest_marks.is_skipped(marks),
@@ -722,6 +722,19 @@ def _kind(function: FunctionValue) -> FixtureKind:
 
 def _truth(value: Value) -> bool | None:
     return bool(value.value) if isinstance(value, Literal) else None
+
+
+def may_be_unbound(bindings: Sequence[Binding]) -> bool:
+    """Whether it depends on a condition that a name is bound at all."""
+    *before, last = bindings
+    match last.guard.branch:
+        case "if" | "loop":
+            return True
+        case "else":
+            return not any(binding.guard.branch in ("", "if") for binding in before)
+        case "except":
+            return not any(binding.guard.branch != "except" for binding in before)
+    return False
 
 
 def fixtures_below(levels: Iterable[Level]) -> list[Fixture]:

@@ -94,12 +94,13 @@ def _add(found: Parametrized, mark: MarkValue) -> None:
     given = mark.keyword("scope")
     if given is None and len(mark.args) > 4:
         given = mark.args[4]
+    default = given is None or given == Literal(None)
     scope = SCOPES.get(text_of(given) or "")
     direct = [name for name in names if name not in indirect]
     for name in direct:
-        found.direct[name] = scope if scope is not None else Scope.FUNCTION
+        found.direct[name] = Scope.FUNCTION if default else scope
     for name in indirect:
-        if scope is not None:
+        if not default:
             found.indirect[name] = scope
         else:
             # Mixed with direct names the scope is function's, together the narrowest.

@@ -168,12 +168,13 @@ class Parametrized:
 
     direct: names replaced by values, with the scope of the pseudo-fixture.
     indirect: names whose fixture gets `request.param`, with the scope given, or else the names
-        parametrized together, of which pytest takes the narrowest scope.
+        parametrized together, of which pytest takes the narrowest scope. A scope that only
+        running code can tell is None, in both.
     complete: False where argument names are not known.
     """
 
-    direct: dict[str, Scope]
-    indirect: dict[str, Scope | tuple[str, ...]]
+    direct: dict[str, Scope | None]
+    indirect: dict[str, Scope | tuple[str, ...] | None]
     complete: bool = True
 
 

@@ -42,7 +42,7 @@ from scopecheck.suite.values import (
     Raises,
     Sequence,
     Unknown,
-    strings_of,
+    known_strings,
 )
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from scopecheck.suite.values import Value
 
 _MAX_DEPTH = 40
+# Of one look-up: functions that call themselves twice double them with each level.
+_MAX_STEPS = 20_000
 # What `from pytest import *` brings, as far as it matters here (pytest's own `__all__`).
 _PYTEST_NAMES = ("fixture", "mark", "param", "importorskip", "skip", "yield_fixture", "raises")
 
@@ -96,7 +98,7 @@ class Namespace:
         self.attached: dict[str, dict[str, Binding]] = {}
         self.complete = True
         self.position: tuple[int, int] | None = None
-        self._memo: dict[str, Value] = {}
+        self._memo: dict[tuple[str, int], Value] = {}
         self._busy: set[tuple[str, int]] = set()
         for binding in bindings:
             self.add(binding)
@@ -144,8 +146,9 @@ class Evaluator:
         self.version = version
         self._modules: dict[str, Namespace | None] = {}
         self._starred: set[str] = set()
-        self._class_spaces: dict[tuple[str, int], Namespace] = {}
+        self._class_spaces: dict[tuple[str, int, int], Namespace] = {}
         self._depth = 0
+        self._steps = 0
 
     # -- namespaces ------------------------------------------------------------------------
 
@@ -201,22 +204,19 @@ class Evaluator:
     def exported(self, space: Namespace) -> tuple[str, ...]:
         """The names that `from module import *` brings: `__all__`, else what has no `_` before."""
         if "__all__" in space.bindings:
-            names = strings_of(self.lookup(space, "__all__"))
-            if names is not None:
-                return names
-            space.complete = False
-            return ()
+            names, complete = known_strings(self.lookup(space, "__all__"))
+            space.complete &= complete
+            return names
         return tuple(name for name in space.bindings if not name.startswith("_"))
 
     def class_space(self, value: ClassValue) -> Namespace:
         """The names of a class body."""
-        key = (value.module, value.index)
-        space = self._class_spaces.get(key)
+        space = self._class_spaces.get(value.key)
         if space is None:
             class_ = value.class_
             space = Namespace(value.env.facts, class_.bindings, value.env, class_=class_)
             self._add_attached(space, value)
-            self._class_spaces[key] = space
+            self._class_spaces[value.key] = space
         return space
 
     def body(self, path: str, owner: int) -> Namespace | None:
@@ -248,37 +248,38 @@ class Evaluator:
         """
         if name in space.values:
             return space.values[name]
-        if space.position is not None and len(space.bindings.get(name, ())) > 1:
-            earlier = [
+        bindings = space.bindings.get(name, [])
+        # What a class body does not bind yet is looked for outside: `fx = pytest.fixture(fx)`.
+        if space.position is not None and (len(bindings) > 1 or space.class_ is not None):
+            bindings = [
                 binding
-                for binding in space.bindings[name]
+                for binding in bindings
                 if (binding.span.line, binding.span.column) < space.position
             ]
-            if len(earlier) < len(space.bindings[name]):
-                return self._guarded(space, name, earlier) if earlier else MISSING
-        memo = space._memo.get(name)
-        if memo is not None:
-            return memo
-        bindings = space.bindings.get(name)
         if not bindings:
             return MISSING
-        if self._depth > _MAX_DEPTH:
-            return UNKNOWN
-        value = self._guarded(space, name, bindings)
-        if (name, len(bindings)) not in space._busy:
-            space._memo[name] = value
-        return value
-
-    def _guarded(self, space: Namespace, name: str, bindings: list[Binding]) -> Value:
-        """The value of a name, UNKNOWN where finding it needs the same value again."""
         # An earlier binding of the same name is another value: `fx = pytest.fixture(fx)`.
         key = (name, len(bindings))
-        if key in space._busy or self._depth > _MAX_DEPTH:
-            return UNKNOWN
+        memo = space._memo.get(key)
+        if memo is None:
+            if key in space._busy or not self._may_go_on():
+                return UNKNOWN
+            memo = space._memo[key] = self._guarded(space, key, bindings)
+        return memo
+
+    def _may_go_on(self) -> bool:
+        """Whether a look-up is neither too deep nor too long yet."""
+        self._steps = self._steps + 1 if self._depth else 0
+        return self._depth <= _MAX_DEPTH and self._steps <= _MAX_STEPS
+
+    def _guarded(
+        self, space: Namespace, key: tuple[str, int], bindings: list[Binding]
+    ) -> Value:
+        """The value of a name, UNKNOWN where finding it needs the same value again."""
         space._busy.add(key)
         self._depth += 1
         try:
-            return self._last(space, name, bindings)
+            return self._last(space, bindings)
         finally:
             space._busy.discard(key)
             self._depth -= 1
@@ -291,19 +292,19 @@ class Evaluator:
         finally:
             space.position = position
 
-    def _last(self, space: Namespace, name: str, bindings: list[Binding]) -> Value:
-        index = len(bindings) - 1
-        extended: list[Expression] = []
-        while index >= 0 and isinstance(bindings[index].value, Extended):
-            value = bindings[index].value
-            assert isinstance(value, Extended)
-            extended.append(value.value)
-            index -= 1
-        if extended:
-            base = self._last(space, name, bindings[: index + 1]) if index >= 0 else UNKNOWN
-            for expression in reversed(extended):
-                base = calls.joined(base, self.evaluate(expression, space))
-            return base
+    def _last(self, space: Namespace, bindings: list[Binding]) -> Value:
+        count = len(bindings)
+        while count and isinstance(bindings[count - 1].value, Extended):
+            count -= 1
+        if count < len(bindings):
+            whole = self._last(space, bindings[:count]) if count else UNKNOWN
+            for binding in bindings[count:]:
+                assert isinstance(binding.value, Extended)
+                more = self.evaluate_at(binding.value.value, space, binding.span)
+                whole = calls.joined(whole, more)
+                if binding.guard.branch:
+                    whole = calls.joined(whole, UNKNOWN)
+            return whole
         candidates: list[Binding] = []
         fallbacks: list[Binding] = []
         for binding in reversed(bindings):
@@ -342,8 +343,6 @@ class Evaluator:
             return MISSING
         if isinstance(value, Extended):
             return UNKNOWN
-        if isinstance(value, Name) and value.parts == (binding.name,) and space.parent is not None:
-            return self._outer(space.parent, binding.name)
         return self.evaluate_at(value, space, binding.span)
 
     def evaluate_at(self, expression: Expression, space: Namespace, span: Span) -> Value:
@@ -501,7 +500,7 @@ class Evaluator:
         return Sequence(tuple(items), complete)
 
     def _call(self, expression: Call, space: Namespace) -> Value:
-        if self._depth > _MAX_DEPTH:
+        if not self._may_go_on():
             return UNKNOWN
         self._depth += 1
         try:

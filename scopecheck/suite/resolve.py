@@ -332,8 +332,8 @@ class _Shape:
             ):
                 self._check(request, answer, answer.scope)
 
-    def _parametrized_scope(self, given: Scope | tuple[str, ...]) -> Scope | None:
-        if isinstance(given, Scope):
+    def _parametrized_scope(self, given: Scope | tuple[str, ...] | None) -> Scope | None:
+        if not isinstance(given, tuple):
             return given
         scopes = [defined[-1].scope for name in given if (defined := self._defined(name))]
         known = [scope for scope in scopes if scope is not None]
@@ -393,5 +393,5 @@ def _may_be_answered(problem: Problem, item: Item) -> bool:
     )
 
 
-def _pseudo(name: str, scope: Scope) -> Fixture:
+def _pseudo(name: str, scope: Scope | None) -> Fixture:
     return Fixture(name, scope, (), "function", "parametrize", name, pseudo=True)

@@ -193,6 +193,11 @@ class ClassValue:
     decorated: bool = False
     patched: int = 0
 
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """The same for one class object; a function makes another one with each call."""
+        return (self.module, self.index, id(self.env))
+
 
 @dataclass(frozen=True, slots=True)
 class Wraps:
@@ -249,10 +254,16 @@ def text_of(value: Value | None) -> str | None:
 
 def strings_of(value: Value | None) -> tuple[str, ...] | None:
     """The strings of a sequence of strings (or of one string), None when not all are known."""
-    if isinstance(value, Literal) and isinstance(value.value, str):
-        return (value.value,)
-    if isinstance(value, Sequence) and value.complete:
-        found = [text_of(item) for item in value.items]
-        if None not in found:
-            return tuple(item for item in found if item is not None)
-    return None
+    found, complete = known_strings(value)
+    return found if complete else None
+
+
+def known_strings(value: Value | None) -> tuple[tuple[str, ...], bool]:
+    """The strings of a sequence of strings (or one string), and whether they are all."""
+    text = text_of(value)
+    if text is not None:
+        return (text,), True
+    if not isinstance(value, Sequence):
+        return (), False
+    found = tuple(text for item in value.items if (text := text_of(item)) is not None)
+    return found, value.complete and len(found) == len(value.items)
