@@ -113,6 +113,8 @@ def check(arguments: Sequence[str], options: Options) -> int:
     except rulebook.UnknownRuleError as error:
         raise Refused(str(error)) from None
     _say(project, quiet=options.quiet)
+    if options.verbose:
+        _say_more(project)
     _write(analysis, options)
     return FOUND if analysis.findings and not options.exit_zero else 0
 
@@ -121,6 +123,8 @@ def plan(arguments: Sequence[str], options: PlanOptions) -> int:
     """`scopecheck plan`; the exit status."""
     from scopecheck.plan import plan_json, plan_text
 
+    # A plan is the same for every parametrization of a test.
+    arguments = [argument.partition("[")[0] for argument in arguments]
     names = [argument.partition("::")[0] for argument in arguments]
     wanted = [argument for argument in arguments if "::" in argument]
     setup = _setup(names, options)
@@ -136,6 +140,8 @@ def plan(arguments: Sequence[str], options: PlanOptions) -> int:
         for item in suite.items
         if _is_named(item.path, item.nodeid, setup.paths, names, wanted, root, suite.files.named)
     ]
+    if wanted and not chosen:
+        raise Refused(f"no test that pytest collects is called {wanted[0]}")
     text = (plan_json if options.output_format == "json" else plan_text)(suites, chosen)
     with _opened(options.output_file) as stream:
         stream.write(text)
@@ -318,12 +324,22 @@ def _say(project: Project, *, quiet: bool) -> None:
             sys.stderr.write(
                 f"scopecheck: {place}:{fault.line}: pytest would stop here: {fault.message}\n"
             )
+        suite = os.path.relpath(files.config.rootdir, project.root)
         for entry in files.named:
             if entry.whole and not quiet:
                 sys.stderr.write(
-                    f"scopecheck: {entry.path} has no tests below it; "
-                    f"analysing the suite {files.name or '.'}\n"
+                    f"scopecheck: {entry.path} has no tests below it; analysing the suite {suite}\n"
                 )
+
+
+def _say_more(project: Project) -> None:
+    """Tell on stderr what was read of each suite, and why."""
+    from scopecheck.report import settings as settings_report
+
+    for files in project.discovered:
+        described = settings_report.describe(project, files)
+        for line in settings_report.suite_lines(described):
+            sys.stderr.write(f"{line}\n")
 
 
 # -- output --------------------------------------------------------------------------------------
@@ -332,14 +348,18 @@ def _say(project: Project, *, quiet: bool) -> None:
 def _write(analysis: Analysis, options: Options) -> None:
     from scopecheck.report import writer
 
-    if len(options.files) > max(len(options.formats), 1):
-        raise Refused("--output-file is given more often than --output-format")
     formats = options.formats or (_default_format(),)
+    if options.files and len(options.files) != len(formats):
+        raise Refused("--output-format and --output-file go in pairs: give each as often")
     for index, name in enumerate(formats):
         file = options.files[index] if index < len(options.files) else None
         with _opened(file) as stream:
             color = file is None and _color(options.color, stream)
             writer(name)(analysis, stream, color=color)
+    if not analysis.summary.tests and not analysis.findings:
+        sys.stderr.write(
+            "scopecheck: no tests were found; `scopecheck config` says where pytest would look\n"
+        )
     if options.statistics:
         writer("statistics")(analysis, sys.stdout, color=_color(options.color, sys.stdout))
 

@@ -222,7 +222,7 @@ def load_settings(
                 root = folder
                 break
         else:
-            root = _repository_top(start) or (cwd if start.is_relative_to(cwd) else start)
+            root = _repository_top(start) or _project_folder(start, cwd)
     if isolated:
         source = None
     elif config is not None:
@@ -265,6 +265,25 @@ def _common_folder(cwd: Path, paths: Sequence[Path]) -> Path:
     except ValueError:  # on different drives
         common = named[0]
     return common if common.is_dir() else common.parent
+
+
+_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "pytest.ini", "pytest.toml", "tox.ini")
+
+
+def _project_folder(start: Path, cwd: Path) -> Path:
+    """The root where there is neither a configuration nor a repository: the working directory.
+
+    One that is no project itself, with one below it on the way to the paths, is not meant: it may
+    be a whole disk.
+    """
+    if not start.is_relative_to(cwd):
+        return start
+    for folder in (start, *start.parents):
+        if any((folder / name).is_file() for name in _PROJECT_FILES):
+            return folder if folder.is_relative_to(cwd) else cwd
+        if folder == cwd:
+            break
+    return cwd
 
 
 def _repository_top(start: Path) -> Path | None:

@@ -12,17 +12,19 @@ if TYPE_CHECKING:
 
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Fixture, Item, Plan, Problem
+    from scopecheck.suite.refusals import Refusal
 
 
 def plan_document(suites: Sequence[Suite], items: Iterable[tuple[Suite, Item]]) -> dict[str, Any]:
     """The plan in the form of `plan --output-format json`."""
     named = len(suites) > 1
-    collected = [
-        _item(suite, item, named)
-        for suite, item in items
-        if item.refusal is None or item.refusal.invalid_scope
-    ]
+    collected = [_item(suite, item, named) for suite, item in items if _is_collected(item)]
     return {"version": 1, "items": collected}
+
+
+def _is_collected(item: Item) -> bool:
+    """Whether pytest gets the item; it may still reject the scope of a fixture there."""
+    return item.refusal is None or bool(item.refusal.invalid_scope)
 
 
 def plan_json(suites: Sequence[Suite], items: Iterable[tuple[Suite, Item]]) -> str:
@@ -129,11 +131,14 @@ def message_of(problem: Problem) -> str:
 def plan_text(suites: Sequence[Suite], items: Iterable[tuple[Suite, Item]]) -> str:
     """The plan for people: each test with its fixtures in set-up order, alike tests together."""
     lines: list[str] = []
-    groups: dict[tuple[int, Plan], list[Item]] = {}
+    groups: dict[tuple[int, Plan, Refusal | None, bool, tuple[str, ...]], list[Item]] = {}
     for suite, item in items:
+        if not _is_collected(item):
+            continue
         assert item.plan is not None
-        groups.setdefault((suites.index(suite), item.plan), []).append(item)
-    for (_, plan), members in groups.items():
+        alike = item.plan, item.refusal, is_never_set_up(item.marks), unknown_of(item)
+        groups.setdefault((suites.index(suite), *alike), []).append(item)
+    for (_, plan, *_), members in groups.items():
         lines.extend(member.nodeid for member in members)
         width = max((len(fixture.name) for fixture in plan.order), default=0)
         for fixture in plan.order:
@@ -143,10 +148,9 @@ def plan_text(suites: Sequence[Suite], items: Iterable[tuple[Suite, Item]]) -> s
             where = f"{fixture.path}:{fixture.line}" if fixture.path else f"[{fixture.plugin}]"
             flags = " autouse" if fixture.autouse else ""
             lines.append(f"    {scope:<8} {fixture.name:<{width}}  {where}{flags}")
-        for problem in plan.problems:
-            if problem.certain:
-                asked = f" (requested by {problem.stack[-1].name})" if problem.stack else ""
-                lines.append(f"    error: {message_of(problem)}{asked}")
+        for error in _errors(members[0]):
+            asked = f" (requested by {error['fixture']})" if "requests" in error else ""
+            lines.append(f"    error: {error['message']}{asked}")
         lines.extend(f"    unknown: {reason}" for reason in unknown_of(members[0]))
         lines.append("")
     return "\n".join(lines)

@@ -11,6 +11,7 @@ from scopecheck.analysis import Analysis, Summary
 from scopecheck.finding import Fault, Finding, Place
 from scopecheck.newer import is_newer_syntax
 from scopecheck.project import Project
+from scopecheck.read import TOO_DEEP
 from scopecheck.read.comments import plain_suppressions
 from scopecheck.suppress import suppress
 
@@ -119,7 +120,8 @@ def _unreadable(
         name = "syntax-error" if error.kind == "syntax" else "unreadable-file"
         if name in chosen:
             message, advice = error.message, ""
-            source = project.load.source(facts.path) if error.kind == "syntax" else None
+            parsed = error.kind == "syntax" and error.message != TOO_DEEP
+            source = project.load.source(facts.path) if parsed else None
             if source is not None and is_newer_syntax(source.text):
                 version = f"{sys.version_info[0]}.{sys.version_info[1]}"
                 message = f"is written for a Python newer than the {version} that reads it here"
@@ -177,13 +179,19 @@ class _Named:
     def __init__(self, suites: Sequence[Suite]) -> None:
         named = [entry for suite in suites for entry in suite.files.named]
         self._all = not named or any(entry.whole or entry.path in ("", ".") for entry in named)
+        self._test_files: dict[str, set[str]] = {}
+        for suite in suites:
+            for item in suite.items:
+                self._test_files.setdefault(item.nodeid, set()).add(item.path)
         self._files = frozenset(entry.path for entry in named)
         self._folders = tuple(f"{entry.path}/" for entry in named)
 
     def touched(self, finding: Finding) -> bool:
-        """Whether one of the finding's places lies in a named path."""
+        """Whether one of the finding's places, or a test that it affects, lies in a named path."""
         if self._all:
             return True
         fault = finding.fault
         paths = {fault.place.path, *(place.path for place in fault.related), *fault.searched}
+        for nodeid in fault.tests:
+            paths |= self._test_files.get(nodeid, set())
         return any(path in self._files or path.startswith(self._folders) for path in paths)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from scopecheck.pytest_files import Difference, Shadowed
     from scopecheck.suite import Suite
     from scopecheck.suite.imports import Unresolved
+    from scopecheck.suite.model import Item
     from scopecheck.suite.names import Namespace
 
 # -- SCP310 --------------------------------------------------------------------------------------
@@ -151,10 +152,32 @@ def never_collected(suite: Suite) -> Iterator[Fault]:
         space = suite.evaluator.module(path)
         if space is None or not _COLLECT_HOOKS.isdisjoint(space.bindings):
             return
+    yield from _refused_items(suite)
     yield from _refused_classes(suite)
     yield from _unmatched_files(suite)
     yield from _files_without_tests(suite)
     yield from _nested_tests(suite)
+
+
+def _refused_items(suite: Suite) -> Iterator[Fault]:
+    """What makes pytest stop at a file or class, where no other rule tells it."""
+    found: dict[tuple[str, str], list[Item]] = {}
+    for item in suite.items:
+        refusal = item.refusal
+        if refusal is not None and refusal.untold:
+            node = item.nodeid.rpartition("::")[0] if refusal.of_item else item.path
+            found.setdefault((refusal.reason, node), []).append(item)
+    for (reason, _), items in found.items():
+        cause = next((item for item in items if item.refused_here), items[0])
+        place = cause.place
+        yield Fault(
+            place,
+            f"{how_many_tests(len(items))} of `{cause.path}` cannot be collected: {reason}",
+            f"{cause.path}::{cause.nodeid.partition('::')[2]}",
+            notes=("pytest reports an error for the file and runs none of them",),
+            help="mend what it says, or the tests are never run",
+            tests=frozenset(item.nodeid for item in items),
+        )
 
 
 def _refused_classes(suite: Suite) -> Iterator[Fault]:

@@ -243,7 +243,7 @@ def _is_wide_method(fixture: Fixture) -> bool:
 
 
 def _reports(suite: Suite, item: Item) -> bool:
-    if item.skipped or item.refusal is not None:
+    if item.skipped:
         return False
     return not item.testcase or suite.version >= _TESTCASE_INSTANCE_SINCE
 
@@ -381,7 +381,7 @@ def _shared(suite: Suite) -> Iterator[_Shared]:
             if not _is_kept(keeper, answer) or edge.request in plan.unknown:
                 continue
             if live is None:
-                live = [item for item in items if not item.skipped and item.refusal is None]
+                live = [item for item in items if not item.skipped]
             for item in live:
                 key = (keeper, edge.request, _instance(keeper, item))
                 shared = found.setdefault(key, _Shared(keeper, edge.request))

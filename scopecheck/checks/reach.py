@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import Fixture, Level
 
 
+_TEMPLATE_FILES = frozenset({"cookiecutter.json", "copier.yml", "copier.yaml"})
+
+
 def has_unread(suite: Suite) -> bool:
     """Whether a file of the suite could not be read or parsed."""
     files = suite.files
@@ -63,11 +66,23 @@ def levels_of(suite: Suite, fixture: Fixture) -> tuple[Level, ...] | None:
 
 
 def has_own_run(suite: Suite, path: str) -> bool:
-    """Whether a file lies in a folder with a configuration of its own.
+    """Whether a file lies in a folder with a configuration of its own, or in a project template.
 
     Its tests are run from there, with plugins that the rest of the suite may not have.
     """
-    return any(
+    return _is_in_template(suite, path) or any(
         entry.reason == "folder" and path.startswith(f"{dirname(suite.relative(entry.path))}/")
         for entry in suite.files.config.ignored
     )
+
+
+def _is_in_template(suite: Suite, path: str) -> bool:
+    """Whether projects are made from the folder that a file lies in (cookiecutter, copier)."""
+    if "{{" in path:
+        return True
+    folder = dirname(path)
+    while folder:
+        if not _TEMPLATE_FILES.isdisjoint(suite.evaluator.modules.entries(folder)):
+            return True
+        folder = dirname(folder)
+    return False

@@ -139,8 +139,8 @@ def _mismatches(suite: Suite) -> list[_Mismatch]:
 
 
 def _is_live(item: Item) -> bool:
-    """Whether pytest sets the test up and reports what fails in it."""
-    return not item.skipped and item.refusal is None
+    """Whether pytest sets the test up, once it can be collected, and reports what fails in it."""
+    return not item.skipped
 
 
 def _is_settled(item: Item, fixture: Fixture) -> bool:

@@ -14,7 +14,7 @@ from scopecheck.source import Span
 if TYPE_CHECKING:
     from scopecheck.source import Source
 
-_TOO_DEEP = "is nested too deeply to be parsed by this Python"
+TOO_DEEP = "is nested too deeply to be parsed by this Python"
 
 
 def read(source: Source) -> FileFacts:
@@ -33,7 +33,7 @@ def read(source: Source) -> FileFacts:
         column = max(error.offset or 1, 1)
         return _failed(source.path, error.msg, line, column, text)
     except (RecursionError, MemoryError):
-        return _failed(source.path, _TOO_DEEP, 1, 1, text)
+        return _failed(source.path, TOO_DEEP, 1, 1, text)
 
 
 def _failed(path: str, message: str, line: int, column: int, text: Text) -> FileFacts:

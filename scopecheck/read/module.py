@@ -180,9 +180,9 @@ class ModuleReader:
             case ast.AugAssign():
                 if isinstance(node.target, ast.Name):
                     adds = isinstance(node.op, (ast.Add, ast.BitOr))
-                    value = Extended(self._expressions.read(node.value)) if adds else _OPAQUE
+                    more = Extended(self._expressions.read(node.value)) if adds else _OPAQUE
                     span = self._text.span(node.target)
-                    found.append(Binding(node.target.id, value, span, guard))
+                    found.append(Binding(node.target.id, more, span, guard))
             case ast.Expr(value=ast.Call() as call):
                 self._module_call(call, guard, found)
             case ast.Expr(value=ast.NamedExpr(target=target, value=value_node)):

@@ -30,11 +30,12 @@ def document(
             key: {"value": value, "origin": loaded.origins.get(key, "default")}
             for key, value in values.items()
         },
-        "suites": [_suite(project, files) for files in suites],
+        "suites": [describe(project, files) for files in suites],
     }
 
 
-def _suite(project: Project, files: SuiteFiles) -> dict[str, Any]:
+def describe(project: Project, files: SuiteFiles) -> dict[str, Any]:
+    """One suite: its configuration and why it is in force, its plugins and what is not known."""
     config = files.config
     plugins = project.plugins(files)
     inifile = None if config.inifile is None else _relative(project.root, config.inifile)
@@ -72,7 +73,7 @@ def _why(root: Path, files: SuiteFiles, inifile: str | None) -> str:
             "pytest"
         )
     header = f"has {config.header}" if config.header else "is pytest's own file"
-    return f"{inifile} {header}, and is the first such file from {folder} upwards"
+    return f"it {header}, and is the first such file from {folder} upwards"
 
 
 def _plugins(plugins: PluginSet) -> list[dict[str, str]]:
@@ -81,10 +82,12 @@ def _plugins(plugins: PluginSet) -> list[dict[str, str]]:
         if plugin.dist == "pytest":
             continue
         version = plugins.version(plugin.dist)
+        if any(entry["distribution"] == (plugin.dist or plugin.name) for entry in found):
+            continue
         found.append(
             {
                 "name": plugin.name,
-                "distribution": plugin.dist,
+                "distribution": plugin.dist or plugin.name,
                 "version": version.version if version is not None else "",
                 "origin": version.origin if version is not None else plugin.origin,
             }
@@ -111,11 +114,12 @@ def text(found: dict[str, Any]) -> str:
             lines.append(f"  {key:<{width}}  {value}{origin}")
         lines.append("")
     for suite in found["suites"]:
-        lines.extend(_suite_text(suite))
+        lines.extend(suite_lines(suite))
     return "\n".join(lines)
 
 
-def _suite_text(suite: dict[str, Any]) -> list[str]:
+def suite_lines(suite: dict[str, Any]) -> list[str]:
+    """The same for people."""
     lines = [
         f"suite {suite['suite'] or '.'}: {suite['test_files']} test files, "
         f"{suite['conftests']} conftests",

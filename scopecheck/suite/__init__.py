@@ -137,6 +137,7 @@ class Suite:
     def searched(self) -> frozenset[str]:
         """The conftests, plugin modules and configuration whose change may make a name appear."""
         paths = {fixture.home for fixture in self.fixtures if fixture.home is not None}
+        paths.difference_update(self.files.test_files)
         paths.update(self.files.conftests)
         if self.files.config.inifile is not None:
             paths.add(_relative(self.root, self.files.config.inifile))

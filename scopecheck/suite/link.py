@@ -270,7 +270,7 @@ class Linker:
             elif may_be_unbound(bindings):
                 certain = False
             if certain and isinstance(value, Raises) and not bindings[-1].guard.caught:
-                self._refuse(level, space.path, Refusal(value.reason), importing=True)
+                self._refuse(level, space.path, Refusal(value.reason, untold=True), importing=True)
             self._register(value, name, level, space.path, certain=certain, plugin=plugin)
             if _may_be_fixture(value, last):
                 level.unseen.add(name)
@@ -364,7 +364,7 @@ class Linker:
         unnamed = value.marker.name is None or value.marker.name == Literal(None)
         if (value.function.function.name if unnamed else fixture.name) == "request":
             reason = "'request' is a reserved word for fixtures"
-            self._refuse(level, home, Refusal(reason), importing=True)
+            self._refuse(level, home, Refusal(reason, untold=True), importing=True)
         if fixture.marks and self.rules.version >= (9, 0):
             reason = "Marks cannot be applied to fixtures"
             self._refuse(level, home, Refusal(reason), importing=True)
@@ -576,7 +576,7 @@ class Linker:
             if isinstance(value, Unknown):
                 value, certain = self._uncertain(space, name)
             if certain and isinstance(value, Raises):
-                self._refuse(level, home, Refusal(value.reason), importing=True)
+                self._refuse(level, home, Refusal(value.reason, untold=True), importing=True)
             owned = holder.class_.name if holder is not lineage.classes[0] else owner
             self._register(value, name, level, home, owner=owned, certain=certain)
             if _may_be_fixture(value, last):

@@ -184,7 +184,8 @@ class Item:
 
     levels: from the session inwards. requests: parameters, in order.
     skipped: a mark keeps pytest from setting it up or from reporting its failure.
-    refusal: why pytest cannot collect what it stands in, so that there is no such item.
+    refusal: why pytest cannot collect what it stands in, so that there is no such item;
+        refused_here: the item itself is the cause.
     unknown: what cannot be known of it without running code.
     """
 
@@ -205,6 +206,7 @@ class Item:
     unknown: tuple[str, ...] = ()
     plan: Plan | None = None
     refusal: Refusal | None = None
+    refused_here: bool = False
 
 
 ProblemKind = Literal["scope-mismatch", "unknown-fixture", "cycle", "invalid-scope", "called"]

@@ -272,9 +272,7 @@ class Evaluator:
         self._steps = self._steps + 1 if self._depth else 0
         return self._depth <= _MAX_DEPTH and self._steps <= _MAX_STEPS
 
-    def _guarded(
-        self, space: Namespace, key: tuple[str, int], bindings: list[Binding]
-    ) -> Value:
+    def _guarded(self, space: Namespace, key: tuple[str, int], bindings: list[Binding]) -> Value:
         """The value of a name, UNKNOWN where finding it needs the same value again."""
         space._busy.add(key)
         self._depth += 1

@@ -19,10 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a node is not collected; `invalid_scope` is the fixture whose scope pytest rejects."""
+    """Why a node is not collected; `invalid_scope` is the fixture whose scope pytest rejects.
+
+    untold: no rule but never-collected (SCP312) reports it. of_item: a test of the node is the
+    cause, not the node itself.
+    """
 
     reason: str
     invalid_scope: str = ""
+    untold: bool = False
+    of_item: bool = False
 
 
 def refuse(
@@ -50,7 +56,9 @@ def refuse(
     for item in found:
         reason = next(_parametrization_errors(item), None)
         if reason is not None:
-            broken.setdefault(item.nodeid.rpartition("::")[0], Refusal(reason))
+            item.refused_here = True
+            node = item.nodeid.rpartition("::")[0]
+            broken.setdefault(node, Refusal(reason, untold=True, of_item=True))
     if not broken:
         return
     for item in found:
