@@ -209,13 +209,13 @@ class Answer(msgspec.Struct, frozen=True):
             yield f"    {self.refused}"
 
 
-def _reason(message: str) -> str:
+def _reason(message: str, folder: Path) -> str:
     """The line of pytest's message that says most."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     marked = [line[1:].strip() for line in lines if line.startswith("E ")]
     reason = next(iter([*marked, *lines]), "")
     # Not every Python has suggestions.
-    return textwrap.shorten(reason.partition(". Did you mean")[0], 160)
+    return textwrap.shorten(_anonymous(reason.partition(". Did you mean")[0], folder), 160)
 
 
 def of_pytest(server: PytestServer, project: Project, folder: Path) -> Answer:
@@ -224,11 +224,11 @@ def of_pytest(server: PytestServer, project: Project, folder: Path) -> Answer:
     reply = server.ask((folder / options.cwd).resolve(), options.args, run=options.run)
     if reply.dump is None:
         said = [line for line in reply.output.splitlines() if re.search(r"[Ee]rror\b|ERROR", line)]
-        why = _reason((said or [reply.output])[-1]).removeprefix("INTERNALERROR> ")
-        return Answer({}, refused=_anonymous(why, folder))
+        why = _reason((said or [reply.output])[-1], folder).removeprefix("INTERNALERROR> ")
+        return Answer({}, refused=why)
     items = {item.nodeid: _item(item, folder) for item in reply.dump.items}
     uncollected = {
-        each.nodeid or ".": _anonymous(_reason(each.message), folder)
+        each.nodeid or ".": _reason(each.message, folder)
         for each in reply.dump.collect_errors
     }
     return Answer(items, uncollected)

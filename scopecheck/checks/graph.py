@@ -489,8 +489,8 @@ def imported_fixture(suite: Suite) -> Iterator[Fault]:
     for fixture in suite.users:
         if fixture.path is None or fixture.home is None or not fixture.certain:
             continue
-        # For each test, whichever import it comes by.
-        if fixture.scope is None or fixture.scope is Scope.FUNCTION:
+        # A narrower one is set up for each module, class or test, whichever import it comes by.
+        if fixture.scope is None or fixture.scope < Scope.PACKAGE:
             continue
         binding = bound_at(suite, fixture)
         if binding is not None and isinstance(binding.value, Import):
@@ -509,9 +509,7 @@ def _told_imports(suite: Suite, imports: Sequence[tuple[Fixture, Place]]) -> Ite
         if fixture.place is not None:
             related.insert(0, at(fixture.place, f"{scoped(fixture.scope)} `{name}`"))
         what = f"autouse {scoped(fixture.scope)}" if fixture.autouse else scoped(fixture.scope)
-        note = "each import is a fixture of its own, set up apart from the others"
-        if fixture.scope in (Scope.SESSION, Scope.PACKAGE):
-            note = f"it is set up {count} times for the session, once for each import"
+        note = f"it is set up {count} times for the session, once for each import"
         yield Fault(
             place,
             f"{what} `{name}` of {fixture.path} is imported into {count} files, "

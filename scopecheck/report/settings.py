@@ -77,7 +77,7 @@ def _why(root: Path, files: SuiteFiles, inifile: str | None) -> str:
 
 
 def _plugins(plugins: PluginSet) -> list[dict[str, str]]:
-    found = []
+    found: list[dict[str, str]] = []
     for plugin in (*plugins.plugins, *plugins.late):
         if plugin.dist == "pytest":
             continue
