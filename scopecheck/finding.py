@@ -79,12 +79,3 @@ class Finding(msgspec.Struct, frozen=True):
         """Path, line, column, code, and then the message: the order of every report."""
         place = self.fault.place
         return (place.path, place.span.line, place.span.column, self.code, self.fault.message)
-
-    def touches(self, path: str) -> bool:
-        """Whether the file is one of the finding's places, or was searched for an absence."""
-        fault = self.fault
-        return (
-            fault.place.path == path
-            or any(place.path == path for place in fault.related)
-            or path in fault.searched
-        )

@@ -22,9 +22,9 @@ from scopecheck.plugins import (
     stated_versions,
 )
 from scopecheck.suite import PluginSource, Suite, build
-from scopecheck.suite.link import Plugins
 from scopecheck.suite.modules import Modules
 from scopecheck.suite.names import Evaluator
+from scopecheck.suite.sources import Plugins
 from scopecheck.suite.values import MISSING, strings_of
 
 if TYPE_CHECKING:

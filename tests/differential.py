@@ -228,8 +228,7 @@ def of_pytest(server: PytestServer, project: Project, folder: Path) -> Answer:
         return Answer({}, refused=why)
     items = {item.nodeid: _item(item, folder) for item in reply.dump.items}
     uncollected = {
-        each.nodeid or ".": _reason(each.message, folder)
-        for each in reply.dump.collect_errors
+        each.nodeid or ".": _reason(each.message, folder) for each in reply.dump.collect_errors
     }
     return Answer(items, uncollected)
 

@@ -12,11 +12,12 @@ from posixpath import dirname, join
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import Import
-from scopecheck.suite.link import Linker, Plugins, PluginSource, Rules
+from scopecheck.suite.link import Linker
 from scopecheck.suite.modules import Modules
 from scopecheck.suite.names import Evaluator
 from scopecheck.suite.refusals import refuse
 from scopecheck.suite.resolve import Resolver
+from scopecheck.suite.sources import Plugins, PluginSource, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

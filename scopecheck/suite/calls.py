@@ -111,11 +111,6 @@ def builtin(name: str) -> Value:
     return External(f"builtins.{name}")
 
 
-def is_mark(value: Value) -> bool:
-    """Whether the value is a pytest mark."""
-    return isinstance(value, MarkValue)
-
-
 def attribute(owner: Value, name: str) -> Value:
     """`owner.name` for values that are no modules or classes."""
     match owner:

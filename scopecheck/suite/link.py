@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import fnmatch
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from posixpath import basename, dirname, relpath
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from scopecheck.facts import ClassRef, FunctionRef, Import
 from scopecheck.finding import Place
@@ -20,6 +20,7 @@ from scopecheck.suite.hooks import HOOK, changes_items, generated_names, registe
 from scopecheck.suite.model import SCOPES, Fixture, Item, Level, Request, Scope
 from scopecheck.suite.refusals import Refusal
 from scopecheck.suite.signatures import innermost, requests
+from scopecheck.suite.sources import PluginSource
 from scopecheck.suite.values import (
     UNKNOWN,
     ClassValue,
@@ -36,86 +37,14 @@ from scopecheck.suite.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from scopecheck.facts import Binding, BoundValue
     from scopecheck.suite.classes import Lineage
     from scopecheck.suite.model import FixtureKind
     from scopecheck.suite.names import Evaluator, Namespace
+    from scopecheck.suite.sources import KnownFixture, Plugins, Rules
     from scopecheck.suite.values import MarkValue, Value
-
-
-class KnownFixture(Protocol):
-    """A fixture of a plugin, as a table or a reader of installed plugins gives it."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def scope(self) -> str | None: ...  # noqa: D102
-    @property
-    def autouse(self) -> bool: ...  # noqa: D102
-    @property
-    def requests(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def kind(self) -> FixtureKind: ...  # noqa: D102
-    @property
-    def has_params(self) -> bool: ...  # noqa: D102
-    @property
-    def plugin(self) -> str: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class PluginSource:
-    """A plugin that pytest registers: its known fixtures, or the module to read them from.
-
-    name: that it is registered under. dist: the distribution, as users know it.
-    readable: False where nobody can say which fixtures it ships.
-    """
-
-    name: str
-    dist: str = ""
-    fixtures: tuple[KnownFixture, ...] = ()
-    path: str | None = None
-    readable: bool = True
-    module: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Plugins:
-    """The plugins of a suite, as far as they are known before its files are read.
-
-    start: registered at start-up, in order; late: after those that conftests name.
-    possible: fixtures, by name, of well-known plugins that are neither installed nor declared;
-        they answer a request that nothing else does, and their autouse ones do not run.
-    unknown: plugins whose fixtures nobody can see. ambiguous: names that two plugins ship, where
-        it is not known which is registered last.
-    named: what a name in `pytest_plugins` registers. installed: the file of an installed module.
-    known_fixtures: names that the configuration says exist. anyio: its plugin is in force.
-    """
-
-    start: tuple[PluginSource, ...] = ()
-    late: tuple[PluginSource, ...] = ()
-    possible: Mapping[str, Sequence[KnownFixture]] = field(default_factory=dict)
-    unknown: tuple[str, ...] = ()
-    ambiguous: frozenset[str] = frozenset()
-    named: Callable[[str], Sequence[PluginSource]] = lambda _: ()
-    installed: Callable[[str], str | None] | None = None
-    known_fixtures: tuple[str, ...] = ()
-    fixture_decorators: tuple[str, ...] = ()
-    anyio: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What pytest's configuration says about collection, and its version (major, minor)."""
-
-    version: tuple[int, int]
-    rootdir: str
-    python_functions: tuple[str, ...] = ("test",)
-    python_classes: tuple[str, ...] = ("Test",)
-    collect_imported_tests: bool = True
-    anyio_auto: bool = False
-    asyncio_auto: bool = False
 
 
 class Linker:
@@ -141,7 +70,6 @@ class Linker:
         self.refused: list[tuple[ClassValue, str]] = []
         # Files with a class that may inherit tests from a base that is not known.
         self.with_unseen_tests: set[str] = set()
-        self.unknown_plugins: list[str] = []
         self.plugins = plugins
         self._registered: set[str] = set()
         self.loop_factories = False
@@ -155,7 +83,6 @@ class Linker:
             return
         self._registered.update(filter(None, (source.name, source.path, source.module)))
         if not source.readable:
-            self.unknown_plugins.append(source.name)
             self._open(f"plugin {source.name!r} is not installed and not known")
         for known in source.fixtures:
             behind = _of_conftest if self.rules.version < (9, 2) else None
@@ -472,7 +399,7 @@ class Linker:
         path: str,
     ) -> None:
         last = space.bindings[name][-1].value
-        functions = self._matches(self.rules.python_functions, name)
+        functions = matches(self.rules.python_functions, name)
         attached = space.attached.get(name)
         if attached is not None and "__test__" in attached:
             functions = self.evaluator.bound(attached["__test__"], space) == Literal(True)
@@ -494,9 +421,6 @@ class Linker:
         hidden = isinstance(value, FunctionValue) and value.hidden is not None
         return isinstance(value, FixtureValue) or (hidden and self.rules.version < (8, 4))
 
-    def _matches(self, patterns: Sequence[str], name: str) -> bool:
-        return matches(patterns, name)
-
     def _collect_class(
         self,
         value: ClassValue,
@@ -508,9 +432,7 @@ class Linker:
     ) -> None:
         lineage = self.lineages.of(value)
         flag = self.lineages.is_test(lineage)
-        if not lineage.testcase and not (
-            self._matches(self.rules.python_classes, name) or flag is True
-        ):
+        if not lineage.testcase and not (matches(self.rules.python_classes, name) or flag is True):
             return
         if flag is False or self.lineages.is_abstract(lineage):
             return
@@ -538,7 +460,7 @@ class Linker:
             member = self.evaluator.lookup(space, attribute)
             if isinstance(member, ClassValue):
                 self._collect_class(member, attribute, inner, nodeid, marks, path)
-            elif self._matches(self.rules.python_functions, attribute):
+            elif matches(self.rules.python_functions, attribute):
                 function = as_function(member)
                 if function is not None and not self._is_fixture(member):
                     self._add_item(function, attribute, inner, nodeid, marks, path, lineage)
@@ -735,11 +657,6 @@ def may_be_unbound(bindings: Sequence[Binding]) -> bool:
         case "except":
             return not any(binding.guard.branch != "except" for binding in before)
     return False
-
-
-def fixtures_below(levels: Iterable[Level]) -> list[Fixture]:
-    """Every fixture registered at the levels."""
-    return [f for level in levels for found in level.fixtures.values() for f in found]
 
 
 def _of_conftest(fixture: Fixture) -> bool:

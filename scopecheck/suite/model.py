@@ -19,13 +19,11 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from scopecheck.finding import Place
-from scopecheck.source import Span
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scopecheck.facts import Function
+    from scopecheck.finding import Place
     from scopecheck.suite.refusals import Refusal
     from scopecheck.suite.values import MarkValue
 
@@ -93,7 +91,6 @@ class Fixture:
     marks: tuple[MarkValue, ...] = ()
     wrapper: str = ""
     scope_text: str | None = None
-    scope_place: Place | None = None
     pseudo: bool = False
     certain: bool = True
     assumed: bool = False
@@ -253,6 +250,3 @@ class Plan:
     edges: tuple[Edge, ...]
     problems: tuple[Problem, ...]
     unknown: tuple[str, ...] = ()
-
-
-NOWHERE = Place("", Span(1, 1, 1, 1))

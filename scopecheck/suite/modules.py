@@ -106,11 +106,6 @@ class Modules:
             return None
         return self._module_in(folder, name)
 
-    def is_first_party(self, module: str, importer: str) -> bool:
-        """Whether the module's top-level package lies in the tree."""
-        found = self.find(module.partition(".")[0], importer)
-        return found is not None
-
     def places(self, module: str, importer: str) -> list[str]:
         """Every file or folder on the search path that a top-level module may be."""
         folders = dict.fromkeys((self.base(importer), *self._roots))
@@ -132,20 +127,6 @@ class Modules:
             )
             for end in range(1, len(parts) + 1)
         )
-
-    def has_other_form(self, module: str, importer: str) -> bool:
-        """Whether a compiled or generated module of this name may exist (`.so`, `.pyx`, ...)."""
-        base = self.base(importer)
-        inner, _, name = module.replace(".", "/").rpartition("/")
-        for folder in dict.fromkeys((base, *self._roots)):
-            listing = self._listing(join(folder, inner) if inner else folder)
-            if listing and any(
-                entry.partition(".")[0] == name and not entry.endswith((".py", ".md"))
-                for entry, is_dir in listing.items()
-                if not is_dir
-            ):
-                return True
-        return False
 
     def _module_in(self, folder: str, module: str) -> str | None:
         parts = module.split(".")

@@ -6,7 +6,6 @@ a name stands for, runs nothing, and answers UNKNOWN where only running code can
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import (
@@ -19,7 +18,6 @@ from scopecheck.facts import (
     Deleted,
     Extended,
     FunctionRef,
-    Guard,
     Import,
     Items,
     Joined,
@@ -578,11 +576,6 @@ class Evaluator:
             return [calls.opaque(result) for result in results]
         return results
 
-    def with_marks(self, value: FunctionValue, marks: tuple[Value, ...]) -> FunctionValue:
-        """The function under marks given by a `pytestmark` list."""
-        found = tuple(mark for mark in marks if calls.is_mark(mark))
-        return replace(value, marks=(*value.marks, *found))  # type: ignore[arg-type]
-
 
 def _changes_signature(attributes: dict[str, Binding]) -> bool:
     """Whether a function is given parameters other than those of one that it wraps."""
@@ -647,5 +640,3 @@ _PLAIN_LIBRARIES = frozenset(
 # What these names do is known here, and their own code is no place to learn it from (their own
 # suites import them from the tree).
 _ALWAYS_EXTERNAL = frozenset({"pytest", "_pytest", "pytest_asyncio", "pluggy", "hypothesis"})
-
-__all__ = ["Evaluator", "Guard", "Namespace"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from scopecheck.suite.model import Edge, Fixture, Plan, Problem, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from scopecheck.suite.model import Item, Level, ProblemKind
 
@@ -42,11 +42,6 @@ class Resolver:
         self._edges: dict[tuple[Fixture | None, str, Fixture], Edge] = {}
         self._visible: dict[tuple[Level, ...], dict[str, tuple[Fixture, ...]]] = {}
         self._autouse: dict[tuple[Level, ...], tuple[str, ...]] = {}
-
-    @property
-    def plans(self) -> Iterable[Plan]:
-        """Every distinct plan made so far."""
-        return self._plans.values()
 
     def plan(self, item: Item) -> Plan:
         """The plan of an item."""
