@@ -95,6 +95,8 @@ def _parametrization_errors(item: Item) -> Iterator[str]:
     """What pytest says of an item's `parametrize` marks when it collects the test."""
     if item.testcase or item.plan is None or not item.parametrized.complete:
         return
+    if item.opaque or item.unknown:
+        return  # The function that pytest asks for its arguments may be another one.
     seen: set[str] = set()
     for mark in item.marks:
         if mark.name != "parametrize":
