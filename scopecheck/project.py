@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from scopecheck.plugins import (
     resolve_version,
     stated_versions,
 )
+from scopecheck.source import relative
 from scopecheck.suite import PluginSource, Suite, build
 from scopecheck.suite.modules import Modules
 from scopecheck.suite.names import Evaluator
@@ -127,7 +127,7 @@ class Project:
         environment = found.environment
 
         def source(plugin: LoadedPlugin) -> PluginSource:
-            path = None if plugin.path is None else _relative(self.root, plugin.path)
+            path = None if plugin.path is None else relative(self.root, plugin.path)
             return PluginSource(
                 plugin.name, plugin.dist, plugin.fixtures, path, plugin.readable, plugin.module
             )
@@ -138,7 +138,7 @@ class Project:
         def installed(module: str) -> str | None:
             assert environment is not None
             path = find_module(environment, module)
-            return None if path is None else _relative(self.root, path)
+            return None if path is None else relative(self.root, path)
 
         plugins = Plugins(
             start=tuple(source(plugin) for plugin in found.plugins),
@@ -162,8 +162,8 @@ class Project:
 
     def _conftest_ignores(self, path: Path) -> ConftestIgnores:
         """What a conftest says about what is collected."""
-        relative = _relative(self.root, path)
-        facts = self.load(relative)
+        name = relative(self.root, path)
+        facts = self.load(name)
         names = {binding.name for binding in facts.bindings}
         wanted = names & {"collect_ignore", "collect_ignore_glob", "pytest_ignore_collect"}
         if not wanted:
@@ -172,7 +172,7 @@ class Project:
             lambda found: self.load(found) if self.load(found).error is None else None,
             Modules(self.root, ("", "src")),
         )
-        space = evaluator.module(relative)
+        space = evaluator.module(name)
         if space is None:
             return ConftestIgnores()
         dynamic = "pytest_ignore_collect" in wanted
@@ -183,7 +183,3 @@ class Project:
             found.append(names_listed)
             dynamic |= value != MISSING and names_listed is None
         return ConftestIgnores(found[0], found[1], dynamic)
-
-
-def _relative(root: Path, path: Path) -> str:
-    return os.path.relpath(path, root).replace(os.sep, "/")

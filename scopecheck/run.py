@@ -180,7 +180,7 @@ class _Named:
         named = [entry for suite in suites for entry in suite.files.named]
         self._all = not named or any(entry.whole or entry.path in ("", ".") for entry in named)
         self._test_files: dict[str, set[str]] = {}
-        for suite in suites:
+        for suite in () if self._all else suites:
             for item in suite.items:
                 self._test_files.setdefault(item.nodeid, set()).add(item.path)
         self._files = frozenset(entry.path for entry in named)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tokenize
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,11 @@ class Source(msgspec.Struct, frozen=True):
     text: str
     encoding: str
     bom: bool
+
+
+def relative(root: Path, path: Path) -> str:
+    """A path as findings have it: relative to the root, with `/`; `.` for the root itself."""
+    return os.path.relpath(path, root).replace(os.sep, "/")
 
 
 def read_bytes(file: Path) -> bytes:

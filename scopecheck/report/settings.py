@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from scopecheck.source import relative
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ def document(
     return {
         "version": 1,
         "root": str(loaded.root),
-        "file": None if loaded.file is None else _relative(project.root, loaded.file),
+        "file": None if loaded.file is None else relative(project.root, loaded.file),
         "settings": {
             key: {"value": value, "origin": loaded.origins.get(key, "default")}
             for key, value in values.items()
@@ -38,10 +39,10 @@ def describe(project: Project, files: SuiteFiles) -> dict[str, Any]:
     """One suite: its configuration and why it is in force, its plugins and what is not known."""
     config = files.config
     plugins = project.plugins(files)
-    inifile = None if config.inifile is None else _relative(project.root, config.inifile)
+    inifile = None if config.inifile is None else relative(project.root, config.inifile)
     return {
         "suite": files.name,
-        "rootdir": _relative(project.root, config.rootdir),
+        "rootdir": relative(project.root, config.rootdir),
         "inifile": inifile,
         "why": _why(project.root, files, inifile),
         "arguments": list(config.args),
@@ -53,7 +54,7 @@ def describe(project: Project, files: SuiteFiles) -> dict[str, Any]:
         "unknown_plugins": list(plugins.unknown_sources),
         "not_in_force": [
             {
-                "path": _relative(project.root, shadowed.path),
+                "path": relative(project.root, shadowed.path),
                 "line": shadowed.line,
                 "header": shadowed.header,
                 "why": shadowed.why,
@@ -66,7 +67,7 @@ def describe(project: Project, files: SuiteFiles) -> dict[str, Any]:
 
 def _why(root: Path, files: SuiteFiles, inifile: str | None) -> str:
     config = files.config
-    folder = _relative(root, config.invocation_dir)
+    folder = relative(root, config.invocation_dir)
     if inifile is None:
         return (
             f"no file from the arguments' common ancestor (seen from {folder}) upwards configures "
@@ -146,7 +147,3 @@ def suite_lines(suite: dict[str, Any]) -> list[str]:
     lines.extend(f"  pytest would stop      {message}" for message in suite["errors"])
     lines.append("")
     return lines
-
-
-def _relative(root: Path, path: Path) -> str:
-    return os.path.relpath(path, root).replace(os.sep, "/")

@@ -12,6 +12,7 @@ from posixpath import dirname, join
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import Import
+from scopecheck.source import relative
 from scopecheck.suite.link import Linker
 from scopecheck.suite.modules import Modules
 from scopecheck.suite.names import Evaluator
@@ -278,7 +279,7 @@ def _roots(root: Path, files: SuiteFiles, rootdir: str) -> list[str]:
 
 
 def _relative(root: Path, path: Path) -> str:
-    found = os.path.relpath(path, root).replace(os.sep, "/")
+    found = relative(root, path)
     return "" if found == "." else found
 
 
