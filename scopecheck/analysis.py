@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from scopecheck.baseline import Outcome
     from scopecheck.finding import Finding
     from scopecheck.rulebook import Rule
 
@@ -32,6 +33,7 @@ class Analysis(msgspec.Struct, frozen=True):
     findings: in the order of reports (`Finding.sort_key`).
     source: a file's text by its path in findings, or None where it cannot be had.
     rules: by name; at least those of the findings.
+    baseline: what the baseline took away of all that was found; None where there is none.
     """
 
     root: Path
@@ -39,3 +41,4 @@ class Analysis(msgspec.Struct, frozen=True):
     summary: Summary
     source: Callable[[str], str | None]
     rules: Mapping[str, Rule]
+    baseline: Outcome | None = None

@@ -52,7 +52,29 @@ def _selectors(_: click.Context, __: click.Parameter, value: Sequence[str]) -> t
     return tuple(part.strip() for text in value for part in text.split(",") if part.strip())
 
 
-_FORMATS = ("full", "concise", "json", "json-lines", "github")
+class Check(click.Command):
+    """A command that remembers in what order its outputs were given, to pair them up."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:  # noqa: D102
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        rest = super().parse_args(ctx, args)
+        names = [option.name for option in order if option.name in ("formats", "files")]
+        values = {name: iter(ctx.params.pop(name)) for name in ("formats", "files")}
+        ctx.params["outputs"] = tuple((name, str(next(values[name]))) for name in names if name)
+        return rest
+
+
+_FORMATS = (
+    "full",
+    "concise",
+    "json",
+    "json-lines",
+    "sarif",
+    "github",
+    "gitlab",
+    "junit",
+    "rdjson",
+)
 _CONFIG_OPTIONS = [
     click.option("--config", type=click.Path(path_type=Path), help="Read this configuration file."),
     click.option("--isolated", is_flag=True, help="Read no configuration file."),
@@ -70,7 +92,7 @@ def config_options(command: Any) -> Any:
     return command
 
 
-@cli.command()
+@cli.command(cls=Check)
 @click.argument("paths", nargs=-1)
 @click.option("--select", multiple=True, callback=_selectors, help="Rules to check instead.")
 @click.option("--ignore", multiple=True, callback=_selectors, help="Rules to leave out.")
@@ -82,15 +104,26 @@ def config_options(command: Any) -> Any:
     "formats",
     multiple=True,
     type=click.Choice(_FORMATS),
-    help="How findings are written; may be repeated, in pairs with --output-file.",
+    help="How findings are written; may be repeated, in pairs with --output-file, the last one to "
+    "be printed.",
 )
 @click.option(
     "--output-file",
     "files",
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Where they are written (default: standard output).",
+    help="Where the format before it is written (default: standard output).",
 )
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Leave out the findings that this file knows.",
+)
+@click.option("--update-baseline", is_flag=True, help="Write what is found to the baseline.")
+@click.option(
+    "--since", metavar="REV", help="Only what the changes since this git revision touch or cause."
+)
+@click.option("--add-ignore", is_flag=True, help="Write suppressions for what is found.")
 @click.option("--statistics", is_flag=True, help="Count findings by rule.")
 @click.option("--exit-zero", is_flag=True, help="End with status 0 even if something is found.")
 @click.option("--stdin-filename", type=click.Path(path_type=Path), help="With `-`: its file.")
@@ -144,6 +177,23 @@ def config(paths: tuple[str, ...], **options: Any) -> None:
     from scopecheck import commands
 
     sys.exit(commands.config(paths, commands.ConfigOptions(**options)))
+
+
+@cli.command()
+@click.argument("what", type=click.Choice(["pytest-asyncio"]), metavar="pytest-asyncio")
+@click.argument("paths", nargs=-1)
+@click.option("--to", metavar="VERSION", default="", help="The version to move to, 1.0 or later.")
+@click.option("--diff/--write", "diff", default=True, help="Print a diff, or change the files.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto")
+@config_options
+def migrate(what: str, paths: tuple[str, ...], **options: Any) -> None:
+    """Move suites from pytest-asyncio 0.21 or 0.23 to 1.x: code, marks, configuration and pins.
+
+    The diff is for `git apply`. What has to be done by hand is listed with its places.
+    """
+    from scopecheck import commands
+
+    sys.exit(commands.migrate(what, paths, commands.MigrateOptions(**options)))
 
 
 def main() -> None:

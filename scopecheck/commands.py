@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +15,18 @@ from scopecheck.config import ConfigError, load_settings
 from scopecheck.files import DiscoveryError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from typing import TextIO
 
     from scopecheck.analysis import Analysis
+    from scopecheck.baseline import Key, Outcome
     from scopecheck.config import LoadedSettings
     from scopecheck.files import SuiteFiles
+    from scopecheck.finding import Finding
     from scopecheck.project import Project
+    from scopecheck.report.outputs import Output
+    from scopecheck.since import Changes
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,11 @@ class Options(Common):
     extend_select: tuple[str, ...] = ()
     extend_ignore: tuple[str, ...] = ()
     preview: bool = False
-    formats: tuple[str, ...] = ()
-    files: tuple[Path, ...] = ()
+    outputs: tuple[tuple[str, str], ...] = ()
+    baseline: Path | None = None
+    update_baseline: bool = False
+    since: str | None = None
+    add_ignore: bool = False
     statistics: bool = False
     exit_zero: bool = False
     stdin_filename: Path | None = None
@@ -75,6 +81,15 @@ class ConfigOptions(Common):
 
 
 @dataclass(frozen=True)
+class MigrateOptions(Common):
+    """The options of `migrate`. diff: the files stay as they are."""
+
+    to: str = ""
+    diff: bool = True
+    color: str = "auto"
+
+
+@dataclass(frozen=True)
 class _Setup:
     loaded: LoadedSettings
     project: Project
@@ -84,8 +99,16 @@ class _Setup:
 def check(arguments: Sequence[str], options: Options) -> int:
     """`scopecheck check`; the exit status."""
     from scopecheck import rulebook
+    from scopecheck.report.outputs import OutputError, pair
     from scopecheck.run import analyse
 
+    try:
+        outputs = pair(options.outputs)
+    except OutputError as error:
+        raise Refused(str(error)) from None
+    if options.add_ignore and (options.update_baseline or options.stdin_filename is not None):
+        other = "--update-baseline" if options.update_baseline else "standard input"
+        raise Refused(f"--add-ignore does not go with {other}: it writes into the files")
     stdin = _stdin(arguments, options)
     if stdin is not None:
         arguments = [str(options.stdin_filename)]
@@ -106,8 +129,18 @@ def check(arguments: Sequence[str], options: Options) -> int:
         for path in _files(project, setup.paths):
             sys.stdout.write(f"{path}\n")
         return 0
+    baseline = _baseline(setup.loaded, options)
+    known = _known(baseline, options)
+    changes = _changes(project.root, options)
     try:
-        analysis = analyse(setup.paths, root=project.root, settings=settings, project=project)
+        analysis = analyse(
+            setup.paths,
+            root=project.root,
+            settings=settings,
+            project=project,
+            known=known,
+            changes=changes,
+        )
     except (ConfigError, DiscoveryError) as error:
         raise Refused(str(error)) from None
     except rulebook.UnknownRuleError as error:
@@ -115,7 +148,11 @@ def check(arguments: Sequence[str], options: Options) -> int:
     _say(project, quiet=options.quiet)
     if options.verbose:
         _say_more(project)
-    _write(analysis, options)
+    if baseline is not None:
+        analysis = _use_baseline(baseline, known or {}, analysis, options)
+    if options.add_ignore:
+        analysis = _add_ignores(project, analysis, options)
+    _write(analysis, outputs, options)
     return FOUND if analysis.findings and not options.exit_zero else 0
 
 
@@ -255,6 +292,51 @@ def config(arguments: Sequence[str], options: ConfigOptions) -> int:
     return 0
 
 
+def migrate(what: str, arguments: Sequence[str], options: MigrateOptions) -> int:
+    """`scopecheck migrate`; the exit status."""
+    from scopecheck.fix import files
+    from scopecheck.migrate import check_version
+    from scopecheck.migrate import migrate as move
+    from scopecheck.report import migration as report
+
+    try:
+        check_version(options.to)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    setup = _setup(arguments, options)
+    try:
+        migration = move(setup.project, setup.paths, options.to)
+    except (ConfigError, DiscoveryError) as error:
+        raise Refused(str(error)) from None
+    _say(setup.project, quiet=False)
+    for name in migration.skipped:
+        sys.stderr.write(f"scopecheck: the suite {name} does not use {what}\n")
+    if options.diff:
+        prefix = _place_in_repository(setup.project.root)
+        color = _color(options.color, sys.stdout)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(report.diff(migration.changes, prefix, color=color))
+        sys.stdout.buffer.flush()
+        sys.stderr.write(report.text(migration))
+    else:
+        try:
+            files.write(setup.project.root, migration.changes)
+        except files.Refused as error:
+            raise Refused(str(error)) from None
+        sys.stdout.write(report.text(migration, written=True))
+    undone = migration.changes if options.diff else ()
+    return FOUND if undone or migration.left else 0
+
+
+def _place_in_repository(root: Path) -> str:
+    """What stands before a path below the root in the diffs of its repository, with a `/`."""
+    for folder in (root, *root.parents):
+        if (folder / ".git").exists():
+            place = os.path.relpath(root, folder).replace(os.sep, "/")
+            return "" if place == "." else f"{place}/"
+    return ""
+
+
 # -- settings and paths ------------------------------------------------------------------------
 
 
@@ -342,44 +424,157 @@ def _say_more(project: Project) -> None:
             sys.stderr.write(f"{line}\n")
 
 
+# -- what is known, and what is asked for ----------------------------------------------------------
+
+
+def _baseline(loaded: LoadedSettings, options: Options) -> Path | None:
+    """The baseline: an option is seen from the working directory, a setting from the root."""
+    if options.baseline is not None:
+        return options.baseline
+    if loaded.settings.baseline is not None:
+        return Path(os.path.relpath(loaded.root / loaded.settings.baseline))
+    if options.update_baseline:
+        raise Refused(
+            "--update-baseline needs a file: name it with --baseline FILE, or as `baseline` in the "
+            "configuration"
+        )
+    return None
+
+
+def _known(baseline: Path | None, options: Options) -> dict[Key, int] | None:
+    """The entries of the baseline; one that is yet to be made has none."""
+    if baseline is None:
+        return None
+    from scopecheck.baseline import BaselineError, read
+
+    if options.update_baseline:
+        if options.stdin_filename is not None:
+            raise Refused("--update-baseline takes what the files say, not standard input")
+        if not os.path.lexists(baseline):
+            return {}
+    try:
+        return read(baseline)
+    except BaselineError as error:
+        raise Refused(str(error)) from None
+
+
+def _use_baseline(
+    file: Path, known: dict[Key, int], analysis: Analysis, options: Options
+) -> Analysis:
+    """Says what the baseline and the suite do not have in common, or writes what they have now."""
+    from scopecheck.baseline import BaselineError, write
+    from scopecheck.report.text import counted
+
+    outcome = analysis.baseline
+    assert outcome is not None
+    if not options.update_baseline:
+        if not options.quiet:
+            sys.stderr.writelines(f"{line}\n" for line in _differences(file, outcome))
+        return analysis
+    entries = outcome.updated(analysis.findings)
+    try:
+        write(file, entries)
+    except BaselineError as error:
+        raise Refused(str(error)) from None
+    if not options.quiet:
+        more = sum(max(entries.get(key, 0) - known.get(key, 0), 0) for key in entries)
+        less = sum(max(known[key] - entries.get(key, 0), 0) for key in known)
+        sys.stderr.write(
+            f"scopecheck: {file} knows {counted(sum(entries.values()), 'finding')} now: "
+            f"{more} added, {less} dropped\n"
+        )
+    accepted = msgspec.structs.replace(outcome, known=outcome.known + len(analysis.findings))
+    return msgspec.structs.replace(_with_findings(analysis, ()), baseline=accepted)
+
+
+def _with_findings(analysis: Analysis, findings: tuple[Finding, ...]) -> Analysis:
+    """The analysis with these findings alone, and their figures."""
+    fixable = sum(1 for finding in findings if finding.fault.fixes)
+    summary = msgspec.structs.replace(analysis.summary, findings=len(findings), fixable=fixable)
+    return msgspec.structs.replace(analysis, findings=findings, summary=summary)
+
+
+_SHOWN_STALE = 20
+
+
+def _differences(file: Path, outcome: Outcome) -> Iterator[str]:
+    if outcome.moved:
+        yield (
+            f"scopecheck: {file}: {outcome.moved} moved to other files; --update-baseline follows "
+            "them"
+        )
+    stale = outcome.stale
+    if not stale:
+        return
+    yield f"scopecheck: {file}: {len(stale)} stale, which --update-baseline drops:"
+    for entry in stale[:_SHOWN_STALE]:
+        less = f" ({entry.found} of {entry.allowed} left)" if entry.found else ""
+        yield f"  {entry.key.symbol}: {entry.key.rule}{less}"
+    if len(stale) > _SHOWN_STALE:
+        yield f"  and {len(stale) - _SHOWN_STALE} more"
+
+
+def _add_ignores(project: Project, analysis: Analysis, options: Options) -> Analysis:
+    """Writes suppressions for all that is found; what is left is what they cannot silence."""
+    from scopecheck.fix import files
+    from scopecheck.report.text import counted
+    from scopecheck.silence import silence
+
+    silenced = silence(analysis.findings, project.load.source)
+    try:
+        files.write(project.root, silenced.changes)
+    except files.Refused as error:
+        raise Refused(str(error)) from None
+    if not options.quiet:
+        number = len(analysis.findings) - len(silenced.left)
+        sys.stderr.write(
+            f"scopecheck: {counted(number, 'finding')} silenced in "
+            f"{counted(len(silenced.changes), 'file')}\n"
+        )
+    return _with_findings(analysis, silenced.left)
+
+
+def _changes(root: Path, options: Options) -> Changes | None:
+    """What changed since the revision that --since names."""
+    if options.since is None:
+        return None
+    from scopecheck.since import SinceError, changes_since
+
+    try:
+        changes = changes_since(root, options.since)
+    except SinceError as error:
+        raise Refused(str(error)) from None
+    if changes.note and not options.quiet:
+        sys.stderr.write(f"scopecheck: {changes.note}\n")
+    return changes
+
+
 # -- output --------------------------------------------------------------------------------------
 
 
-def _write(analysis: Analysis, options: Options) -> None:
-    from scopecheck.report import writer
+def _write(analysis: Analysis, outputs: Sequence[Output], options: Options) -> None:
+    from scopecheck.report.outputs import OutputError, write_all
 
-    formats = options.formats or (_default_format(),)
-    if options.files and len(options.files) != len(formats):
-        raise Refused("--output-format and --output-file go in pairs: give each as often")
-    for index, name in enumerate(formats):
-        file = options.files[index] if index < len(options.files) else None
-        with _opened(file) as stream:
-            color = file is None and _color(options.color, stream)
-            writer(name)(analysis, stream, color=color)
+    try:
+        write_all(analysis, outputs, colors=options.color, statistics=options.statistics)
+    except OutputError as error:
+        raise Refused(str(error)) from None
     if not analysis.summary.tests and not analysis.findings:
         sys.stderr.write(
             "scopecheck: no tests were found; `scopecheck config` says where pytest would look\n"
         )
-    if options.statistics:
-        writer("statistics")(analysis, sys.stdout, color=_color(options.color, sys.stdout))
-
-
-def _default_format() -> str:
-    return "github" if os.environ.get("GITHUB_ACTIONS") == "true" else "full"
 
 
 def _opened(file: Path | None) -> AbstractContextManager[TextIO]:
-    if file is None:
-        return nullcontext(sys.stdout)
+    from scopecheck.report.outputs import OutputError, opened
+
     try:
-        return file.open("w", encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise Refused(f"{file} cannot be written: {error.strerror}") from None
+        return opened(file)
+    except OutputError as error:
+        raise Refused(str(error)) from None
 
 
 def _color(wanted: str, stream: TextIO) -> bool:
-    if wanted != "auto":
-        return wanted == "always"
-    if os.environ.get("NO_COLOR"):
-        return False
-    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+    from scopecheck.report.outputs import wants_color
+
+    return wants_color(wanted, stream)

@@ -16,12 +16,14 @@ from scopecheck.read.comments import plain_suppressions
 from scopecheck.suppress import suppress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from scopecheck.baseline import Key, Outcome
     from scopecheck.config import Settings
     from scopecheck.facts import FileFacts, Suppression
     from scopecheck.rulebook import Rule
+    from scopecheck.since import Changes
     from scopecheck.suite import Suite
 
 
@@ -32,6 +34,8 @@ def analyse(
     settings: Settings,
     jobs: int = 0,
     project: Project | None = None,
+    known: Mapping[Key, int] | None = None,
+    changes: Changes | None = None,
 ) -> Analysis:
     """The findings of the suites that the paths belong to, those that touch the paths.
 
@@ -41,6 +45,8 @@ def analyse(
         settings: the configuration in force.
         jobs: processes to read with, 0 for one a core.
         project: one with files already read, or provided from elsewhere than the disk.
+        known: the entries of a baseline, whose findings are left out.
+        changes: leave out what these did not touch or cause.
     """
     start = time.perf_counter()
     project = project or Project(root, settings, jobs)
@@ -53,21 +59,40 @@ def analyse(
     found.update(dict.fromkeys(_unreadable(project, files, chosen, settings)))
     ignores = _PerFileIgnores(settings)
     kept = [f for f in found if f.name not in ignores.of(f.fault.place.path)]
+    complete = all(facts.error is None for facts in files)
+
+    def in_force(path: str) -> frozenset[str]:
+        return chosen - ignores.of(path)
+
+    def text(path: str) -> str | None:
+        source = project.load.source(path)
+        return None if source is None else source.text
+
     outcome = suppress(
         kept,
         {**_silenced_settings(project, kept), **{f.path: f.suppressions for f in files}},
-        lambda path: chosen - ignores.of(path),
-        complete=all(facts.error is None for facts in files),
+        in_force,
+        complete=complete,
     )
     engine = [
         _finding(rulebook.rules()[name], fault, settings)
         for name, faults in outcome.faults.items()
         for fault in faults
     ]
+    findings = sorted((*outcome.kept, *engine), key=lambda f: f.sort_key)
+    baseline: Outcome | None = None
+    if known is not None:
+        from scopecheck.baseline import Scope, apply
+
+        whole = not paths or any(path == root for path in paths)
+        read = {facts.path for facts in files}
+        scope = Scope(in_force, lambda path: whole or path in read, text, complete)
+        baseline = apply(known, findings, scope)
+        findings = list(baseline.kept)
     named = _Named(suites)
-    findings = sorted(
-        (f for f in (*outcome.kept, *engine) if named.touched(f)), key=lambda f: f.sort_key
-    )
+    findings = [finding for finding in findings if named.touched(finding)]
+    if changes is not None:
+        findings = _due(findings, changes, project, suites)
     summary = Summary(
         files=len(files),
         tests=len({(s.files.name, item.nodeid) for s in suites for item in s.items}),
@@ -76,12 +101,7 @@ def analyse(
         fixable=sum(1 for finding in findings if finding.fault.fixes),
         elapsed_s=round(time.perf_counter() - start, 3),
     )
-
-    def text(path: str) -> str | None:
-        source = project.load.source(path)
-        return None if source is None else source.text
-
-    return Analysis(root, tuple(findings), summary, text, rulebook.rules())
+    return Analysis(root, tuple(findings), summary, text, rulebook.rules(), baseline)
 
 
 def _checked(suite: Suite, chosen: frozenset[str], settings: Settings) -> Iterator[Finding]:
@@ -171,6 +191,36 @@ class _PerFileIgnores:
             )
             self._memo[path] = found
         return found
+
+
+def _due(
+    findings: Sequence[Finding], changes: Changes, project: Project, suites: Sequence[Suite]
+) -> list[Finding]:
+    """The findings that the changes touched or caused."""
+    from scopecheck.since import Lines, is_due
+
+    tests: dict[str, list[Lines]] = {}
+    for suite in suites:
+        for item in suite.items:
+            function = item.function
+            if function is not None and changes.any_in(item.place.path):
+                lines = Lines(item.place.path, function.first_line, function.end_line)
+                tests.setdefault(item.nodeid, []).append(lines)
+
+    def extent(place: Place) -> tuple[int, int]:
+        line = place.span.line
+        around = [
+            (function.first_line, function.end_line)
+            for function in project.load(place.path).functions
+            if function.first_line <= line <= function.end_line
+        ]
+        return max(around, default=(line, place.span.end_line))
+
+    return [
+        finding
+        for finding in findings
+        if is_due(finding, changes, extent, lambda nodeid: tests.get(nodeid, ()))
+    ]
 
 
 class _Named:

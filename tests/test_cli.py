@@ -167,9 +167,26 @@ def test_show_files(project: Path) -> None:
     assert result.stdout.split() == ["tests/conftest.py", "tests/test_a.py", "tests/test_b.py"]
 
 
-def test_github_is_the_default_inside_actions(project: Path) -> None:
-    result = scopecheck(cwd=project, env={"GITHUB_ACTIONS": "true"})
-    assert result.stdout.startswith("::error ")
+def test_github_is_the_default_inside_actions(project: Path, tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    actions = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    result = scopecheck(cwd=project, env=actions)
+    group, error, *_ = result.stdout.splitlines()
+    assert group == "::group::tests/conftest.py: 1 finding"
+    assert error.startswith("::error file=tests/conftest.py,line=7,")
+    assert summary.read_text().startswith("before\n### scopecheck\n\nFound 1 error in ")
+    actions["GITHUB_STEP_SUMMARY"] = str(tmp_path)
+    result = scopecheck(cwd=project, env=actions)
+    assert result.returncode == 1
+    assert "the step's summary cannot be written" in result.stderr
+
+
+def test_another_format_leaves_the_summary_alone(project: Path, tmp_path: Path) -> None:
+    actions = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    result = scopecheck("--output-format", "concise", cwd=project, env=actions)
+    assert "::" not in result.stdout
+    assert not (tmp_path / "summary.md").exists()
 
 
 def test_color_only_where_asked(project: Path) -> None:
@@ -250,5 +267,16 @@ def test_what_starting_up_does_not_load(project: Path, arguments: list[str]) -> 
         check=False,
     )
     assert result.returncode == 0
-    loaded = {name.partition(".")[0] for name in result.stderr.split()}
-    assert not loaded & {"libcst", "rich", "pathspec", "multiprocessing", "concurrent", "asyncio"}
+    names = set(result.stderr.split())
+    assert not names & {"scopecheck.baseline", "scopecheck.since", "scopecheck.report.sarif"}
+    loaded = {name.partition(".")[0] for name in names}
+    assert not loaded & {
+        "subprocess",
+        "json",
+        "libcst",
+        "rich",
+        "pathspec",
+        "multiprocessing",
+        "concurrent",
+        "asyncio",
+    }

@@ -6,130 +6,24 @@ import io
 import json
 import subprocess
 import sys
-from pathlib import Path
 from textwrap import dedent
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from sample_findings import FILES, MISMATCH, UNUSED, found, place, written
 
 from scopecheck import report
 from scopecheck.analysis import Analysis, Summary
-from scopecheck.finding import Edit, Fault, Finding, Fix, Place
+from scopecheck.finding import Fault, Finding, Place
 from scopecheck.report.frames import Cells
 from scopecheck.report.full import Report
 from scopecheck.source import Span
 
-FILES = {
-    "tests/conftest.py": """\
-import pytest
-
-
-@pytest.fixture
-def settings(tmp_path):
-    return {}
-
-
-@pytest.fixture(
-    scope="session",
-)
-def engine(settings):
-    return connect(settings)
-""",
-    "tests/test_users.py": """\
-def test_get(engine):
-    assert engine
-
-
-def test_all(engine):
-    assert frobnicate(
-        engine,
-        1,
-    )
-""",
-    "tests/wide.py": """\
-class TestNames:
-\t@pytest.fixture
-\tdef 設定名(self, 引数, other):  # 😀
-\t\treturn 引数
-""",
-}
-
-
-def place(path: str, text: str, message: str = "", nth: int = 1) -> Place:
-    """Where the text stands for the nth time in one of `FILES`."""
-    start = -1
-    for _ in range(nth):
-        start = FILES[path].index(text, start + 1)
-    before, through = FILES[path][:start], FILES[path][: start + len(text)]
-    return Place(
-        path,
-        Span(
-            before.count("\n") + 1,
-            start - before.rfind("\n"),
-            through.count("\n") + 1,
-            len(through) - through.rfind("\n"),
-        ),
-        message,
-    )
-
-
-def found(
-    fault: Fault,
-    code: str = "SCP101",
-    name: str = "scope-mismatch",
-    severity: Literal["error", "warning"] = "error",
-) -> Finding:
-    return Finding(code, name, severity, "proved" if severity == "error" else "likely", fault)
-
-
-MISMATCH = found(
-    Fault(
-        place("tests/conftest.py", "engine"),
-        "session fixture `engine` requests function fixture `settings`",
-        "tests/conftest.py::engine",
-        related=(
-            place("tests/conftest.py", "settings", "requested here", 2),
-            place("tests/conftest.py", "settings", "set up for each test"),
-            place("tests/test_users.py", "engine", "the first test that needs it"),
-        ),
-        notes=("pytest raises ScopeMismatch when the first test that needs `engine` is set up",),
-        help='give `settings` the scope "session"',
-        tests=frozenset(f"tests/test_users.py::test_{number}" for number in range(5)),
-        fixes=(
-            Fix(
-                "Make it wider",
-                "unsafe",
-                (Edit("tests/conftest.py", Span(4, 1, 4, 16), '@pytest.fixture(scope="session")'),),
-            ),
-        ),
-    )
-)
-UNUSED = found(
-    Fault(
-        place("tests/conftest.py", "settings"),
-        "nothing requests 100% of `settings`",
-        "tests/conftest.py::settings",
-        tests=frozenset({"tests/test_users.py::test_get"}),
-    ),
-    "SCP303",
-    "unused-fixture",
-    "warning",
-)
-
-
-def analysis(*findings: Finding, elapsed: float = 0.314) -> Analysis:
-    fixable = sum(bool(finding.fault.fixes) for finding in findings)
-    summary = Summary(120, 904, 77, len(findings), fixable, elapsed)
-    return Analysis(Path.cwd(), findings, summary, FILES.get, {})
-
-
-def written(name: str, *findings: Finding, color: bool = False) -> str:
-    stream = io.StringIO()
-    report.writer(name)(analysis(*findings), stream, color=color)
-    return stream.getvalue()
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def full(finding: Finding, width: int = 100, source: str | None = None) -> str:
@@ -361,40 +255,6 @@ def test_statistics() -> None:
          1  SCP101  [*] scope-mismatch
         Found 1 error, 12 warnings in 120 files (904 tests, 77 fixtures) in 0.31 s
         """
-    )
-
-
-def test_github(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
-    first, second = written("github", MISMATCH, UNUSED).splitlines()
-    assert first == (
-        "::error file=tests/conftest.py,line=12,endLine=12,col=5,endColumn=11,"
-        "title=SCP101 scope-mismatch::"
-        "tests/conftest.py:12:5: session fixture `engine` requests function fixture `settings`"
-        "%0Atests/conftest.py:12:12: requested here"
-        "%0Atests/conftest.py:5:5: set up for each test"
-        "%0Atests/test_users.py:1:14: the first test that needs it"
-        "%0Anote: pytest raises ScopeMismatch when the first test that needs `engine` is set up"
-        '%0Ahelp: give `settings` the scope "session"'
-        "%0Aaffects: 5 tests"
-    )
-    assert second.endswith(
-        "::tests/conftest.py:5:5: nothing requests 100%25 of `settings`%0Aaffects: 1 test"
-    )
-
-
-def test_github_from_the_top_of_the_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GITHUB_WORKSPACE", str(Path.cwd().parent))
-    assert f"::error file={Path.cwd().name}/tests/conftest.py," in written("github", MISMATCH)
-
-
-def test_github_escapes() -> None:
-    from scopecheck.report.github import command
-
-    fault = Fault(Place("a,b:c%.py", Span(1, 2, 3, 4)), "one\r\ntwo: 5%, six", "x")
-    assert command(found(fault), "a,b:c%.py") == (
-        "::error file=a%2Cb%3Ac%25.py,line=1,endLine=3,title=SCP101 scope-mismatch"
-        "::a,b:c%25.py:1:2: one%0D%0Atwo: 5%25, six"
     )
 
 

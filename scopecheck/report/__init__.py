@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Protocol, TextIO, cast
 if TYPE_CHECKING:
     from scopecheck.analysis import Analysis
 
-FORMATS = ("full", "concise", "json", "json-lines", "github")
+FORMATS = (
+    "full",
+    "concise",
+    "json",
+    "json-lines",
+    "sarif",
+    "github",
+    "gitlab",
+    "junit",
+    "rdjson",
+)
 """The names that `--output-format` takes; each is a module of this package, with `_` for `-`."""
 
 
@@ -24,12 +34,12 @@ class Writer(Protocol):
 
 
 def writer(name: str) -> Writer:
-    """The report of that format (or of `statistics`).
+    """The report of that format (or of `statistics`, or the `step-summary`).
 
     Raises:
         KeyError: there is no such format.
     """
-    if name not in FORMATS and name != "statistics":
+    if name not in FORMATS and name not in ("statistics", "step-summary"):
         raise KeyError(name)
     module = import_module(f"{__name__}.{name.replace('-', '_')}")
     return cast("Writer", module.write)

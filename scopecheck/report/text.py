@@ -84,14 +84,16 @@ def summary_line(analysis: Analysis, paint: Painter) -> str:
     size = f"{counted(figures.tests, 'test')}, {counted(figures.fixtures, 'fixture')}"
     files = counted(figures.files, "file")
     elapsed = f"{figures.elapsed_s:.2f} s"
+    known = analysis.baseline.known if analysis.baseline is not None else 0
+    more = f"; the baseline knows {counted(known, 'finding')}" if known else ""
     if not analysis.findings:
-        return f"{paint('good', 'All checks passed')}: {size} in {files} ({elapsed})"
+        return f"{paint('good', 'All checks passed')}: {size} in {files} ({elapsed}){more}"
     found = ", ".join(
         paint(severity, counted(number, severity))
         for severity in ("error", "warning")
         if (number := _number(analysis.findings, severity))
     )
-    return f"Found {found} in {files} ({size}) in {elapsed}"
+    return f"Found {found} in {files} ({size}) in {elapsed}{more}"
 
 
 def _number(findings: tuple[Finding, ...], severity: str) -> int:

@@ -1,0 +1,55 @@
+"""Turns paths relative to the project's root into paths as the readers of a report need them.
+
+A report that a server reads is about a repository, whose top need not be the project's root; one
+that a program reads where it runs is about the working directory.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from scopecheck.finding import Finding
+
+
+@cache
+def repository_top(root: Path) -> Path:
+    """The folder of the repository that the root lies in; the root itself where there is none."""
+    for folder in (root, *root.parents):
+        if any((folder / name).exists() for name in (".git", ".hg", ".jj")):
+            return folder
+    return root
+
+
+def seen_from(folder: Path, root: Path, path: str) -> str:
+    """A path relative to the root, as seen from another folder; with `/`."""
+    if folder == root:
+        return path
+    file = root / path
+    try:
+        return Path(os.path.relpath(file, folder)).as_posix()
+    except ValueError:  # another drive
+        return file.as_posix()
+
+
+def seen_from_repository(root: Path, path: str) -> str:
+    """A path relative to the root, as seen from the top of its repository."""
+    return seen_from(repository_top(root), root, path)
+
+
+def places_seen_from(folder: Path, root: Path, finding: Finding) -> Finding:
+    """The finding with its places seen from a folder; its fixes and its symbol stay as they are."""
+    if folder == root:
+        return finding
+    fault = finding.fault
+    place, *related = (
+        msgspec.structs.replace(place, path=seen_from(folder, root, place.path))
+        for place in (fault.place, *fault.related)
+    )
+    fault = msgspec.structs.replace(fault, place=place, related=tuple(related))
+    return msgspec.structs.replace(finding, fault=fault)
