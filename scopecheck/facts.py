@@ -18,7 +18,7 @@ import msgspec
 
 from scopecheck.source import Span
 
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 
 
 class Name(msgspec.Struct, frozen=True, array_like=True, tag="n", gc=False):
@@ -102,7 +102,31 @@ class ClassRef(msgspec.Struct, frozen=True, array_like=True, tag="k", gc=False):
 
 
 class Opaque(msgspec.Struct, frozen=True, array_like=True, tag="o", gc=False):
-    """A value whose form says nothing that matters here, or that only running code can tell."""
+    """A value whose form says nothing that matters here, or that only running code can tell.
+
+    data: its form says that it is mere data: an f-string, a comparison, an arithmetic result.
+    """
+
+    data: bool = False
+
+
+class Awaited(msgspec.Struct, frozen=True, array_like=True, tag="w"):
+    """`await value`."""
+
+    value: Expression
+
+
+class Entered(msgspec.Struct, frozen=True, array_like=True, tag="y"):
+    """What `with value as name` binds; is_async: of `async with`."""
+
+    value: Expression
+    is_async: bool = False
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True, tag="p"):
+    """One of the values that a call's result is unpacked into, as in `reader, writer = ...`."""
+
+    value: Expression
 
 
 Expression: TypeAlias = (
@@ -118,6 +142,9 @@ Expression: TypeAlias = (
     | FunctionRef
     | ClassRef
     | Opaque
+    | Awaited
+    | Entered
+    | Part
 )
 
 
@@ -215,6 +242,18 @@ class CallFact(msgspec.Struct, frozen=True, array_like=True):
     under: Literal["", "condition", "caught"] = ""
 
 
+class LoopCall(msgspec.Struct, frozen=True, array_like=True):
+    """A call that may run an event loop until something is done, on the thread of the caller.
+
+    call: `asyncio.run(...)`, `loop.run_until_complete(...)`, `runner.run(...)`, or a call of a
+        function of this file that does so.
+    receiver: what a method is called on, as far as the body shows where it comes from.
+    """
+
+    call: Call
+    receiver: Expression | None = None
+
+
 class YieldFacts(msgspec.Struct, frozen=True, array_like=True):
     """The yields of a function and what was proved of its paths.
 
@@ -235,6 +274,8 @@ class Body(msgspec.Struct, frozen=True, array_like=True):
     self_stores: attributes assigned on the first parameter, with their places.
     nested_tests: functions named like tests defined inside, that nothing in the body names again.
     inner_parameters: parameters of the functions defined inside.
+    loop_calls: calls that may run an event loop, where nothing excuses them: not in functions that
+        are handed on, not under conditions, not where an exception is expected.
     """
 
     calls: tuple[CallFact, ...] = ()
@@ -243,9 +284,104 @@ class Body(msgspec.Struct, frozen=True, array_like=True):
     self_stores: tuple[tuple[str, Span], ...] = ()
     nested_tests: tuple[tuple[str, Span], ...] = ()
     inner_parameters: tuple[str, ...] = ()
+    loop_calls: tuple[LoopCall, ...] = ()
 
 
 EMPTY_BODY = Body()
+
+
+class Handout(msgspec.Struct, frozen=True, array_like=True):
+    """What a function gives to its caller: the values it yields, or else returns.
+
+    values: each with the place of its statement; a bare `yield` or `return` gives None.
+    annotation: what it says that it gives, of `Iterator[Client]` the `Client`.
+    """
+
+    values: tuple[tuple[Expression, Span], ...]
+    annotation: Expression | None = None
+
+
+ITEM = "<item>"
+"""Names, in what is said of a hook, the test that its statements are run for."""
+
+
+class Condition(msgspec.Struct, frozen=True, array_like=True):
+    """What must hold of a test for a statement of a hook to be run for it.
+
+    relation: between left and right; empty where `left` must be true, `or` where all conditions of
+        one of `either` must hold.
+    holds: False where the opposite must.
+    since: how many of its marks the function has put on the test by the time that it asks.
+    """
+
+    left: Expression
+    relation: Literal["", "is", "==", "in", "or"] = ""
+    right: Expression | None = None
+    holds: bool = True
+    either: tuple[tuple[Condition, ...], ...] = ()
+    since: int = 0
+
+
+class MarkAddition(msgspec.Struct, frozen=True, array_like=True):
+    """A mark that a function puts on tests: `item.add_marker(mark, append=False)`.
+
+    early: it is put on the function before pytest makes a test of it.
+    late: after the `yield` of a hook that wraps the others.
+    """
+
+    mark: Expression
+    span: Span
+    append: Expression | None = None
+    conditions: tuple[Condition, ...] = ()
+    early: bool = False
+    late: bool = False
+
+
+class HookFacts(msgspec.Struct, frozen=True, array_like=True):
+    """What a hook, or a function that hooks may call, does to tests and asks about them.
+
+    additions: marks that it puts on tests, apart from those that are visibly not about async, of
+        which `others` has the names.
+    unread: the first place where it may change a test's marks in another way.
+    names_async: it names one of the marks `asyncio`, `anyio` and `trio`.
+    speaks_async: it may run coroutines, by the names in it.
+    answer: when it is true of its first parameter; None where it answers nothing.
+    """
+
+    additions: tuple[MarkAddition, ...] = ()
+    unread: Span | None = None
+    names_async: bool = False
+    speaks_async: bool = False
+    answer: tuple[Condition, ...] | None = None
+    others: tuple[str, ...] = ()
+
+
+FlawKind: TypeAlias = Literal[
+    "constant",
+    "tuple",
+    "generator",
+    "or",
+    "length",
+    "uncalled",
+    "comparison",
+    "swallowed",
+    "raised",
+    "unreachable",
+]
+
+
+class Flaw(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An assertion in a test that its form alone shows to be worth nothing.
+
+    words: the expression that is asserted, where it is short.
+    cause: what makes it so: the handler that catches its failure, the statement that ends the
+        block before it, the `raises` that the exception leaves.
+    """
+
+    kind: FlawKind
+    span: Span
+    words: str = ""
+    cause: Span | None = None
 
 
 class Function(msgspec.Struct, frozen=True, array_like=True):
@@ -255,6 +391,9 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     bindings, returns: what a fixture factory or decorator binds and hands back; kept for functions
         that are not tests themselves.
     body: None where no word in the text of the body matters to any rule.
+    handout: kept for what looks like a fixture.
+    hook: kept for hooks that matter to async tests, and for what may help them.
+    flaws: of a function named like a test.
     """
 
     name: str
@@ -270,6 +409,9 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     bindings: tuple[Binding, ...] = ()
     returns: tuple[Expression, ...] = ()
     body: Body | None = None
+    handout: Handout | None = None
+    hook: HookFacts | None = None
+    flaws: tuple[Flaw, ...] = ()
 
 
 class Class(msgspec.Struct, frozen=True, array_like=True):

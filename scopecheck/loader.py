@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scopecheck.facts import FileFacts, ReadError
-from scopecheck.read import read
+from scopecheck.read import read, read_function
 from scopecheck.source import WHOLE_FILE, Source, SourceError, Span, decode, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from scopecheck.facts import Function
 
 # Starting workers costs about as much as reading this many bytes (measured on two cores).
 _PARALLEL_BYTES = 1_500_000
@@ -81,6 +83,13 @@ class Loader:
             return decode(path, read_bytes(self.root / path))
         except SourceError:
             return None
+
+    def function(
+        self, path: str, function: Function, loop_names: frozenset[str] = frozenset()
+    ) -> FileFacts | None:
+        """The facts of one function with all that its body does; None where it cannot be read."""
+        source = self.source(path)
+        return None if source is None else read_function(source, function, loop_names)
 
     def provide(self, path: str, source: Source) -> None:
         """Use this text for a file in place of what is on disk."""

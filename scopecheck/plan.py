@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from scopecheck.suite.marks import is_never_set_up
 
@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from scopecheck.suite import Suite
-    from scopecheck.suite.model import Fixture, Item, Plan, Problem
+    from scopecheck.suite.loops import Loop, LoopProblem
+    from scopecheck.suite.model import Fixture, Item, Plan, Problem, Scope
     from scopecheck.suite.refusals import Refusal
+
+    _Alike: TypeAlias = tuple[int, Plan, Refusal | None, bool, tuple[str, ...], Loop | None]
 
 
 def plan_document(suites: Sequence[Suite], items: Iterable[tuple[Suite, Item]]) -> dict[str, Any]:
@@ -41,9 +44,11 @@ def _item(suite: Suite, item: Item, named: bool) -> dict[str, Any]:
         "path": item.path,
         "line": item.line,
         "async": item.is_async,
-        "loop": _loop(item),
-        "fixtures": [_fixture(fixture) for fixture in item.plan.order if not fixture.pseudo],
-        "errors": _errors(item),
+        "loop": loop_word(suite, suite.loops.test(item), item),
+        "fixtures": [
+            _fixture(suite, fixture, item) for fixture in item.plan.order if not fixture.pseudo
+        ],
+        "errors": _errors(suite, item),
     }
     if named:
         found["suite"] = suite.files.name
@@ -70,7 +75,7 @@ def unknown_of(item: Item) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def _fixture(fixture: Fixture) -> dict[str, Any]:
+def _fixture(suite: Suite, fixture: Fixture, item: Item) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": fixture.name,
         "scope": fixture.scope.word if fixture.scope is not None else "unknown",
@@ -82,23 +87,55 @@ def _fixture(fixture: Fixture) -> dict[str, Any]:
         found["line"] = fixture.line
     found["autouse"] = bool(fixture.autouse)
     found["async"] = fixture.is_async
-    found["loop"] = _loop(fixture)
+    loop = suite.loops.fixture(fixture, item)
+    found["loop"] = loop_word(suite, loop, item) if fixture.is_async else None
     return found
 
 
-def _loop(code: Item | Fixture) -> str | None:
-    """Event loops are not modelled yet: of what is async it is said that it is not known."""
-    return "unknown" if code.is_async else None
+def loop_word(suite: Suite, loop: Loop | None, item: Item) -> str | None:
+    """The loop scope under pytest-asyncio, else who runs the code; None for what is not async."""
+    if loop is None:
+        return None
+    if loop.runner == "other":
+        return "unknown"
+    if loop.runner != "asyncio":
+        return loop.runner
+    scope = suite.loops.shown_scope(loop, item)
+    return "unknown" if scope is None else scope.word
 
 
-def _errors(item: Item) -> list[dict[str, Any]]:
+def _errors(suite: Suite, item: Item) -> list[dict[str, Any]]:
     assert item.plan is not None
     if item.refusal is not None:
         name, reason = item.refusal.invalid_scope, item.refusal.reason
         return [{"kind": "invalid-scope", "fixture": name, "message": reason}]
     if is_never_set_up(item.marks):
         return []
-    return [_error(problem) for problem in item.plan.problems if problem.certain]
+    own = [_error(problem) for problem in item.plan.problems if problem.certain]
+    return own + [_loop_error(problem) for problem in _mismatches(suite, item)]
+
+
+def _mismatches(suite: Suite, item: Item) -> list[LoopProblem]:
+    """What pytest would raise since a fixture outlives the hidden one that it runs on."""
+    return [
+        problem
+        for problem in suite.loops.problems(item)
+        if problem.kind == "scope-mismatch" and problem.certain
+    ]
+
+
+def _loop_error(problem: LoopProblem) -> dict[str, Any]:
+    fixture = problem.fixture
+    assert fixture is not None
+    assert fixture.scope is not None
+    assert problem.requested_scope is not None
+    message = _mismatch(problem.requested_scope, problem.name, fixture.scope)
+    return {
+        "kind": "scope-mismatch",
+        "fixture": fixture.name,
+        "requests": problem.name,
+        "message": message,
+    }
 
 
 def _error(problem: Problem) -> dict[str, Any]:
@@ -116,11 +153,7 @@ def message_of(problem: Problem) -> str:
         case "scope-mismatch":
             assert problem.requested_scope is not None
             assert problem.requesting_scope is not None
-            return (
-                f"ScopeMismatch: You tried to access the {problem.requested_scope.word} scoped "
-                f"fixture {problem.name} with a {problem.requesting_scope.word} scoped request "
-                "object."
-            )
+            return _mismatch(problem.requested_scope, problem.name, problem.requesting_scope)
         case "cycle":
             return f"recursive dependency involving fixture '{problem.name}' detected"
         case "unknown-fixture":
@@ -128,18 +161,29 @@ def message_of(problem: Problem) -> str:
     return f"{problem.kind}: {problem.name}"
 
 
+def _mismatch(requested: Scope, name: str, requesting: Scope) -> str:
+    return (
+        f"ScopeMismatch: You tried to access the {requested.word} scoped fixture {name} with a "
+        f"{requesting.word} scoped request object."
+    )
+
+
 def plan_text(suites: Sequence[Suite], items: Iterable[tuple[Suite, Item]]) -> str:
     """The plan for people: each test with its fixtures in set-up order, alike tests together."""
     lines: list[str] = []
-    groups: dict[tuple[int, Plan, Refusal | None, bool, tuple[str, ...]], list[Item]] = {}
+    groups: dict[_Alike, list[Item]] = {}
     for suite, item in items:
         if not _is_collected(item):
             continue
         assert item.plan is not None
-        alike = item.plan, item.refusal, is_never_set_up(item.marks), unknown_of(item)
+        loop = suite.loops.test(item)
+        alike = item.plan, item.refusal, is_never_set_up(item.marks), unknown_of(item), loop
         groups.setdefault((suites.index(suite), *alike), []).append(item)
-    for (_, plan, *_), members in groups.items():
-        lines.extend(member.nodeid for member in members)
+    for (index, plan, _, _, _, loop), members in groups.items():
+        suite, first = suites[index], members[0]
+        on = loop_word(suite, loop, first)
+        suffix = "" if on is None else f"  (async, {_on(loop, on)})"
+        lines.extend(f"{member.nodeid}{suffix}" for member in members)
         width = max((len(fixture.name) for fixture in plan.order), default=0)
         for fixture in plan.order:
             if fixture.pseudo:
@@ -147,10 +191,24 @@ def plan_text(suites: Sequence[Suite], items: Iterable[tuple[Suite, Item]]) -> s
             scope = fixture.scope.word if fixture.scope is not None else "unknown"
             where = f"{fixture.path}:{fixture.line}" if fixture.path else f"[{fixture.plugin}]"
             flags = " autouse" if fixture.autouse else ""
+            found = suite.loops.fixture(fixture, first) if fixture.is_async else None
+            word = loop_word(suite, found, first)
+            flags += "" if word is None else f" async, {_on(found, word)}"
             lines.append(f"    {scope:<8} {fixture.name:<{width}}  {where}{flags}")
-        for error in _errors(members[0]):
+        for error in _errors(suite, first):
             asked = f" (requested by {error['fixture']})" if "requests" in error else ""
             lines.append(f"    error: {error['message']}{asked}")
-        lines.extend(f"    unknown: {reason}" for reason in unknown_of(members[0]))
+        lines.extend(f"    unknown: {reason}" for reason in unknown_of(first))
         lines.append("")
     return "\n".join(lines)
+
+
+def _on(loop: Loop | None, word: str) -> str:
+    """Where async code runs, in words."""
+    if word == "none":
+        return "run by nothing"
+    if word == "unknown":
+        return (
+            f"loop unknown: {loop.reason}" if loop is not None and loop.reason else "loop unknown"
+        )
+    return f"{word} loop" if loop is not None and loop.runner == "asyncio" else f"run by {word}"

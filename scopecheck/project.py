@@ -9,22 +9,26 @@ from scopecheck.config import ConfigError
 from scopecheck.files import ConftestIgnores, collect_as_pytest, discover
 from scopecheck.loader import Loader
 from scopecheck.plugins import (
+    RUN_NOTHING,
+    RUNNERS,
     Environment,
     FolderCache,
     LoadedPlugin,
     PluginSet,
+    Said,
     find_environment,
     find_module,
     named_plugins,
     plugins_in_force,
     resolve_version,
+    said_of_async,
     stated_versions,
 )
 from scopecheck.source import relative
 from scopecheck.suite import PluginSource, Suite, build
 from scopecheck.suite.modules import Modules
 from scopecheck.suite.names import Evaluator
-from scopecheck.suite.sources import Plugins
+from scopecheck.suite.sources import AsyncPlugins, Plugins
 from scopecheck.suite.values import MISSING, strings_of
 
 if TYPE_CHECKING:
@@ -157,8 +161,38 @@ class Project:
                 for known in self.settings.fixture_decorators
             ),
             anyio=found.in_force("anyio"),
+            run_async=self._run_async(files, found),
         )
         return build(self.root, files, self.load, found.pytest.number[:2], plugins)
+
+    def _run_async(self, files: SuiteFiles, found: PluginSet) -> AsyncPlugins:
+        """What the plugins in force say about running async fixtures and tests."""
+        loaded: bool | None = found.in_force("pytest-asyncio")
+        if not loaded and (found.knowledge in ("pins", "nothing") or found.unknown_sources):
+            loaded = None
+        order = [plugin.dist for plugin in found.plugins]
+        outside: bool | None = None
+        if found.environment is not None and {"anyio", "pytest-asyncio"} <= set(order):
+            outside = order.index("anyio") > order.index("pytest-asyncio")
+        runners = frozenset(
+            dist
+            for dist, until in RUNNERS.items()
+            if not (until and (version := found.version(dist)) and version.at_least(*until))
+        )
+        # Who states pytest's version in the settings has stated its plugins' there too.
+        told = found.knowledge != "nothing" or "pytest" in self.settings.plugins
+        return AsyncPlugins(
+            asyncio=found.version("pytest-asyncio"),
+            asyncio_loaded=loaded,
+            anyio=found.in_force("anyio"),
+            trio=found.in_force("pytest-trio"),
+            anyio_outside=outside,
+            runners=runners,
+            complete=told and RUN_NOTHING.issuperset(found.unknown_sources),
+            installed=found.knowledge in ("environment", "lock"),
+            pytest=found.pytest,
+            said=lambda: _beyond(found, said_of_async(self.root, files.config.rootdir)),
+        )
 
     def _conftest_ignores(self, path: Path) -> ConftestIgnores:
         """What a conftest says about what is collected."""
@@ -183,3 +217,22 @@ class Project:
             found.append(names_listed)
             dynamic |= value != MISSING and names_listed is None
         return ConftestIgnores(found[0], found[1], dynamic)
+
+
+def _beyond(found: PluginSet, said: Said) -> Said:
+    """What scripts say of plugins, those left out that are in force or known to run nothing."""
+    return Said(
+        said.auto,
+        said.tables,
+        tuple((dist, where) for dist, where in said.runners if not found.in_force(dist)),
+        tuple((name, where) for name, where in said.loaded if not _is_known(found, name)),
+    )
+
+
+def _is_known(found: PluginSet, name: str) -> bool:
+    """Whether a plugin that `-p` names is in force, or in the bundled table and runs no tests."""
+    loaded = (*found.plugins, *found.late)
+    if any(name in (plugin.name, plugin.module) for plugin in loaded):
+        return True
+    made = named_plugins(name, found, option=True)
+    return all(plugin.readable and plugin.dist and plugin.dist not in RUNNERS for plugin in made)

@@ -22,6 +22,8 @@ FAULTS = {
     ("api/conftest.py", 38, "duplicate-fixture"),
     ("api/test_runs.py", 17, "scope-mismatch"),
     ("conftest.py", 38, "unused-fixture"),
+    ("conftest.py", 56, "loop-scope-too-narrow"),
+    ("conftest.py", 62, "wide-async-fixture-loop"),
     ("e2e/conftest.py", 11, "override-narrows-scope"),
     ("e2e/conftest.py", 17, "scope-mismatch"),
     ("e2e/test_conversation.py", 13, "imported-fixture"),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from scopecheck import rulebook, testing
 from scopecheck.rulebook import Example, ExampleFile, Expected, PageError, Proof
-from scopecheck.testing import oracle
+from scopecheck.testing import environments, oracle
+
+if TYPE_CHECKING:
+    from scopecheck.testing.environments import Environment
 
 FURTHER = Path(__file__).with_name("suites")
 """Pages of the same names and form, for what a user need not read."""
@@ -154,6 +158,31 @@ def test_firing_section_of_a_proved_rule_needs_a_proof(tmp_path: Path) -> None:
 def test_version_that_no_interpreter_has(tmp_path: Path) -> None:
     with pytest.raises(oracle.Unavailable, match=r"no interpreter has pytest 0\.1"):
         oracle.run(tmp_path, (), {"pytest": "0.1"})
+
+
+SHOWS_VERSIONS = """
+import pytest, pytest_asyncio
+def test_a():
+    assert 0, f"pytest {pytest.__version__}! pytest-asyncio {pytest_asyncio.__version__}!"
+"""
+
+
+@pytest.mark.parametrize("environment", environments.built(), ids=lambda each: each.name)
+def test_version_of_an_environment(environment: Environment, tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text(SHOWS_VERSIONS, encoding="utf-8")
+    versions = {"pytest-asyncio": environment.versions["pytest-asyncio"]}
+    output = oracle.run(tmp_path, (), versions).output
+    assert f"pytest-asyncio {versions['pytest-asyncio']}!" in output
+    assert f"pytest {oracle.pytest_version(versions)}!" in output
+
+
+def test_version_of_an_environment_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(environments.FOLDER, str(tmp_path / "nothing"))
+    assert oracle.pytest_version({"pytest_asyncio": "0.23"}) == "8.3.5"
+    with pytest.raises(oracle.Unavailable, match=r"no interpreter has pytest-asyncio 0\.23 \("):
+        oracle.run(tmp_path, (), {"pytest_asyncio": "0.23"})
 
 
 def test_plugins_are_loaded_only_where_they_are_named(tmp_path: Path) -> None:

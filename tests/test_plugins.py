@@ -412,6 +412,11 @@ version = "9.0.3"
             "dependencies:\n  - python=3.12\n  - pytest=8.3\n",
             ("pin", "==8.3.*", "environment.yml:3"),
         ),
+        (
+            "conda/environment-test-3.12.yml",
+            "dependencies:\n  - pytest ==8.3.5\n",
+            ("pin", "==8.3.5", "conda/environment-test-3.12.yml:2"),
+        ),
     ],
 )
 def test_every_place_that_states_a_version(

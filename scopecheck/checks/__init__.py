@@ -18,7 +18,15 @@ Check: TypeAlias = Callable[[Suite], Iterable[Fault]]
 FAMILIES: dict[str, tuple[str, ...]] = {
     "0": (),
     "1": ("scope", "lifetimes"),
-    "2": ("loops",),
+    "2": (
+        "loops",
+        "handling",
+        "event_loop",
+        "loop_spellings",
+        "anyio_backend",
+        "nested_loops",
+        "loop_objects",
+    ),
     "3": ("graph", "unused", "definitions", "collection"),
     "4": ("isolation",),
     "5": ("events",),

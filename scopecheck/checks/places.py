@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from scopecheck.facts import Call, Import, Items, Joined, Name
+from scopecheck.facts import Call, Extended, Import, Items, Joined, Name
 from scopecheck.finding import Place
 from scopecheck.suite.values import ClassValue, MarkValue
 
@@ -20,15 +20,31 @@ if TYPE_CHECKING:
 _MAX_HOPS = 8
 
 
-def mark_place(suite: Suite, item: Item, wanted: Callable[[MarkValue], bool]) -> Place | None:
-    """Where the mark of a test stands: on itself, else on its class, else in its module.
+class FoundMark(NamedTuple):
+    """Where a mark stands: the expression that makes it, and `path::Class::function` round it."""
 
-    None for a mark that stands elsewhere (on a base class, or put on by a hook).
+    place: Place
+    symbol: str
+    expression: Expression
+    space: Namespace
+
+
+def mark_place(suite: Suite, item: Item, wanted: Callable[[MarkValue], bool]) -> Place | None:
+    """Where the mark of a test stands; None for one that stands elsewhere (put on by a hook)."""
+    found = find_mark(suite, item, wanted)
+    return None if found is None else found.place
+
+
+def find_mark(suite: Suite, item: Item, wanted: Callable[[MarkValue], bool]) -> FoundMark | None:
+    """The mark of a test: on itself, else on its class or a base of it, else in its module.
+
+    None for a mark that stands elsewhere (put on by a hook).
     """
-    for path, space, expression, span in _marks(suite, item):
-        found = suite.evaluator.evaluate(expression, space)
+    for mark in _marks(suite, item):
+        found = suite.evaluator.evaluate(mark.expression, mark.space)
         if isinstance(found, MarkValue) and wanted(found):
-            return Place(path, first_line(span))
+            path, span = mark.place.path, first_line(mark.place.span)
+            return mark._replace(place=Place(path, span))
     return None
 
 
@@ -40,30 +56,44 @@ def first_line(span: Span) -> Span:
     return type(span)(span.line, span.column, span.line, end)
 
 
-def _marks(suite: Suite, item: Item) -> Iterator[tuple[str, Namespace, Expression, Span]]:
+def _marks(suite: Suite, item: Item) -> Iterator[FoundMark]:
     """The expressions that may be a mark of the test, nearest first."""
     evaluator = suite.evaluator
-    own = evaluator.module(item.place.path)
+    path = item.place.path
+    own = evaluator.module(path)
     if own is not None and item.function is not None:
+        symbol = "::".join([path, *item.nodeid.split("::")[1:-1], item.function.name])
         for decorator in item.function.decorators:
-            yield item.place.path, own, decorator.expression, decorator.span
-    space = evaluator.module(item.path)
-    if space is None:
+            yield FoundMark(Place(path, decorator.span), symbol, decorator.expression, own)
+    module = evaluator.module(item.path)
+    if module is None:
         return
-    spaces = [space]
+    space = module
+    classes: list[ClassValue] = []
     for part in item.nodeid.split("::")[1:-1]:
-        value = evaluator.lookup(spaces[-1], part)
-        if not isinstance(value, ClassValue) or value.module != item.path:
+        value = evaluator.lookup(space, part)
+        if not isinstance(value, ClassValue):
             break
-        for decorator in value.class_.decorators:
-            yield item.path, spaces[-1], decorator.expression, decorator.span
-        spaces.append(evaluator.class_space(value))
-    for each in reversed(spaces):
-        for binding in each.bindings.get("pytestmark", ()):
-            if isinstance(binding.value, (Call, Items, Joined, Name)):
-                for expression in _parts(binding.value):
-                    span = expression.span if isinstance(expression, Call) else binding.span
-                    yield item.path, each, expression, span
+        classes.append(value)
+        space = evaluator.class_space(value)
+    for value in reversed(classes):
+        for holder in suite.linker.lineages.of(value).classes:
+            symbol = f"{holder.module}::{holder.class_.name}"
+            for decorator in holder.class_.decorators:
+                place = Place(holder.module, decorator.span)
+                yield FoundMark(place, symbol, decorator.expression, holder.env)
+            yield from _assigned(evaluator.class_space(holder), symbol)
+    yield from _assigned(module, item.path)
+
+
+def _assigned(space: Namespace, symbol: str) -> Iterator[FoundMark]:
+    """The marks of `pytestmark` in a module or class."""
+    for binding in space.bindings.get("pytestmark", ()):
+        value = binding.value.value if isinstance(binding.value, Extended) else binding.value
+        if isinstance(value, (Call, Items, Joined, Name)):
+            for expression in _parts(value):
+                span = expression.span if isinstance(expression, Call) else binding.span
+                yield FoundMark(Place(space.path, span), symbol, expression, space)
 
 
 def _parts(expression: Expression) -> Iterator[Expression]:

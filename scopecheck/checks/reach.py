@@ -70,13 +70,13 @@ def has_own_run(suite: Suite, path: str) -> bool:
 
     Its tests are run from there, with plugins that the rest of the suite may not have.
     """
-    return _is_in_template(suite, path) or any(
+    return is_in_template(suite, path) or any(
         entry.reason == "folder" and path.startswith(f"{dirname(suite.relative(entry.path))}/")
         for entry in suite.files.config.ignored
     )
 
 
-def _is_in_template(suite: Suite, path: str) -> bool:
+def is_in_template(suite: Suite, path: str) -> bool:
     """Whether projects are made from the folder that a file lies in (cookiecutter, copier)."""
     if "{{" in path:
         return True

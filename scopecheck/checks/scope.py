@@ -124,7 +124,7 @@ def _mismatches(suite: Suite) -> list[_Mismatch]:
             requested = problem.requested
             if problem.kind != "scope-mismatch" or not problem.certain or requested is None:
                 continue
-            if requested.path is None and requested.name in _LOOP_FIXTURES:
+            if _is_about_loops(requested):
                 continue
             if not (_is_settled(first, requested) and _is_settled(first, problem.stack[-1])):
                 continue
@@ -136,6 +136,13 @@ def _mismatches(suite: Suite) -> list[_Mismatch]:
                 mismatch.problem, mismatch.first = problem, first
             mismatch.items.extend(live)
     return list(found.values())
+
+
+def _is_about_loops(requested: Fixture) -> bool:
+    """Whether a mismatch is told by the rules about event loops."""
+    if requested.name == "anyio_backend":
+        return True
+    return requested.path is None and requested.name in _LOOP_FIXTURES
 
 
 def _is_live(item: Item) -> bool:

@@ -9,6 +9,7 @@ from scopecheck.finding import Place
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from scopecheck.suite.loops import Loops
     from scopecheck.suite.model import Fixture, Item, Scope
 
 
@@ -62,3 +63,11 @@ def request_place(asker: Fixture, name: str) -> Place | None:
 def first_test(items: Iterable[Item]) -> Item:
     """The test to show for all: the first by path and line."""
     return min(items, key=lambda item: (item.place.path, item.line, item.nodeid))
+
+
+def taken_version(loops: Loops) -> str | None:
+    """Which version of pytest-asyncio was taken and why, where it is not certain."""
+    version = loops.version
+    if version is None or version.certainty == "exact":
+        return None
+    return f"taken as pytest-asyncio {version.version} ({version.origin})"

@@ -22,10 +22,13 @@ from scopecheck.plugins.loading import (
     plugins_in_force,
 )
 from scopecheck.plugins.resolved import Resolved, resolve_version
+from scopecheck.plugins.runners import RUN_NOTHING, RUNNERS, Said, said_of_async
 from scopecheck.plugins.stated import FolderCache, Stated, stated_versions
 from scopecheck.plugins.table import PluginFixture, bundled_fixtures, bundled_plugins
 
 __all__ = [
+    "RUNNERS",
+    "RUN_NOTHING",
     "EntryPoint",
     "Environment",
     "FolderCache",
@@ -33,6 +36,7 @@ __all__ = [
     "PluginFixture",
     "PluginSet",
     "Resolved",
+    "Said",
     "Stated",
     "Statement",
     "bundled_fixtures",
@@ -44,5 +48,6 @@ __all__ = [
     "normalise",
     "plugins_in_force",
     "resolve_version",
+    "said_of_async",
     "stated_versions",
 ]

@@ -36,6 +36,8 @@ _CONDA = re.compile(r"\s*-\s+['\"]?([A-Za-z0-9][\w.-]*)\s*([=<>!~][^#'\"]*)?['\"
 _REQUIREMENT_FILES = ("*requirements*.txt", "*requirements*.in", "*constraints*.txt")
 _REQUIREMENT_FOLDERS: tuple[str, ...] = ("requirements", "requirements.d", "requirements/tests")
 _REQUIREMENT_FOLDERS += ("tests", "test", "deps", "ci")
+_CONDA_FILES = ("*environment*.yml", "*environment*.yaml")
+_CONDA_FOLDERS = ("conda", "ci")
 _MOST_FILES = 60
 
 
@@ -90,8 +92,6 @@ class _Reader:
             "tox.ini": self.tox_ini,
             "setup.py": self.setup_py,
             "noxfile.py": self.noxfile,
-            "environment.yml": self.conda,
-            "environment.yaml": self.conda,
         }
         for name in self.names:
             read = locks.get(name)
@@ -102,6 +102,8 @@ class _Reader:
         for name, read in pins.items():
             if name in self.names:
                 yield from self.read(self.folder / name, read)
+        for path in self.conda_files():
+            yield from self.read(path, self.conda)
         for path in self.requirement_files():
             yield from self.requirements_file(path, "constraints" in path.name)
 
@@ -333,6 +335,13 @@ class _Reader:
             statement = self.requirement(requirement, self.origin(path, line))
             if statement:
                 yield statement
+
+    def conda_files(self) -> list[Path]:
+        found: list[Path] = []
+        for folder in (self.folder, *(self.folder / name for name in _CONDA_FOLDERS)):
+            for pattern in _CONDA_FILES:
+                found.extend(p for p in sorted(folder.glob(pattern)) if p.is_file())
+        return found[:_MOST_FILES]
 
     def conda(self, path: Path, text: str) -> Iterator[Statement]:
         for number, line in enumerate(text.splitlines(), 1):

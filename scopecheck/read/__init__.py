@@ -12,6 +12,7 @@ from scopecheck.read.text import Text
 from scopecheck.source import Span
 
 if TYPE_CHECKING:
+    from scopecheck.facts import Function
     from scopecheck.source import Source
 
 TOO_DEEP = "is nested too deeply to be parsed by this Python"
@@ -34,6 +35,37 @@ def read(source: Source) -> FileFacts:
         return _failed(source.path, error.msg, line, column, text)
     except (RecursionError, MemoryError):
         return _failed(source.path, TOO_DEEP, 1, 1, text)
+
+
+def read_function(
+    source: Source, function: Function, loop_names: frozenset[str] = frozenset()
+) -> FileFacts | None:
+    """The facts of one function alone, with all that its body does; it is the first of them.
+
+    Args:
+        source: the file that it stands in.
+        function: as it was read with its file.
+        loop_names: functions that may run an event loop.
+
+    Returns:
+        None where the text has no such function any more.
+    """
+    text = Text(source.text)
+    if not 0 < function.first_line <= function.end_line <= text.line_count:
+        return None
+    lines = [text.line(number) for number in range(function.first_line, function.end_line + 1)]
+    # Places stay what they are: line ends stand for what comes before.
+    before = "\n" * (function.first_line - 1)
+    if lines[0][0] in " \t":
+        before = f"{before[:-1]}if 1:\n"
+    own = Text(before + "".join(lines))
+    try:
+        tree = ast.parse(own.text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    facts = ModuleReader(source.path, own, whole=True, loop_names=loop_names).read(tree)
+    found = facts.functions[0] if facts.functions else None
+    return facts if found is not None and found.span == function.span else None
 
 
 def _failed(path: str, message: str, line: int, column: int, text: Text) -> FileFacts:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.facts import Body, CallFact
 from scopecheck.read.expressions import dotted
+from scopecheck.read.loop_calls import loop_calls
 from scopecheck.read.yields import yield_facts
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def read_body(
     expressions: ExpressionReader,
     called: frozenset[str] | None,
     yields: bool,
+    loop_names: frozenset[str] | None = None,
 ) -> Body:
     """What a function's statements do.
 
@@ -50,6 +52,7 @@ def read_body(
         expressions: reads the calls that are kept.
         called: names whose calls are kept; None for every call.
         yields: whether the word yield occurs in the body.
+        loop_names: functions that may run an event loop; None where the body calls none.
     """
     calls: list[CallFact] = []
     bound: dict[str, None] = {}
@@ -106,6 +109,7 @@ def read_body(
         if loaded & _ALL_NAMES
         else tuple((name, span) for name, span in tests if name not in loaded),
         tuple(inner),
+        () if loop_names is None else loop_calls(function, expressions, loop_names),
     )
 
 

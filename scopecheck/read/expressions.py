@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.facts import (
     Attribute,
+    Awaited,
     Call,
     Choice,
     Const,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from scopecheck.read.text import Text
 
 _OPAQUE = Opaque()
+_DATA = Opaque(data=True)
 _MAX_DEPTH = 8
 _MAX_ITEMS = 2_000
 _MAX_STRING = 400
@@ -81,10 +83,16 @@ class ExpressionReader:
                 return Choice(self.read(node.body, depth + 1), self.read(node.orelse, depth + 1))
             case ast.Lambda():
                 return self._add_lambda(node)
-            case ast.NamedExpr() | ast.Await():
+            case ast.NamedExpr():
                 return self.read(node.value, depth + 1)
+            case ast.Await():
+                return Awaited(self.read(node.value, depth + 1))
             case ast.UnaryOp(op=ast.Not(), operand=ast.Constant(value=bool(value))):
                 return Const(not value)
+            case ast.JoinedStr(values=[ast.Constant() as start, _, *_]):
+                return Joined(self._constant(start), _DATA)
+            case ast.JoinedStr() | ast.BinOp() | ast.UnaryOp() | ast.Compare():
+                return _DATA
         return _OPAQUE
 
     def call(self, node: ast.Call) -> Call:
@@ -99,7 +107,7 @@ class ExpressionReader:
             return Const(value)
         if isinstance(value, str) and len(value) <= _MAX_STRING and _is_text(value):
             return Const(value)
-        return _OPAQUE
+        return _DATA
 
     def _items(self, nodes: list[ast.expr], depth: int) -> Items:
         kept = nodes[:_MAX_ITEMS]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.facts import (
     ALWAYS,
+    Awaited,
     Binding,
     Call,
     CallFact,
@@ -15,8 +16,10 @@ from scopecheck.facts import (
     ClassRef,
     Decorator,
     Deleted,
+    Entered,
     Extended,
     FileFacts,
+    Flaw,
     Function,
     FunctionRef,
     Guard,
@@ -25,12 +28,18 @@ from scopecheck.facts import (
     Name,
     Opaque,
     Parameter,
+    Part,
     Redefinition,
 )
+from scopecheck.read.assertions import ASSERTION_WORDS, read_flaws
 from scopecheck.read.bodies import read_body
 from scopecheck.read.comments import suppressions
 from scopecheck.read.conditions import truth
 from scopecheck.read.expressions import ExpressionReader, dotted
+from scopecheck.read.handouts import read_handout
+from scopecheck.read.hook_words import HELPER_WORDS
+from scopecheck.read.hooks import read_hook
+from scopecheck.read.loop_calls import LOOP_WORDS
 from scopecheck.read.redefined import redefinitions
 from scopecheck.read.text import any_within
 
@@ -63,17 +72,34 @@ _DYNAMIC = (
 )
 _PATH_CHANGES = ("sys.path", "from sys import", "addsitedir", "syspath_prepend", "syspathinsert")
 _IMPORT_WORDS = re.compile(r"[ \t]+(?:from|import)[ \t]")
+# A helper that runs a loop is followed through so many calls in its own file.
+_HELPER_CALLS = 2
 _GLOBAL = re.compile(r"^[ \t]+global[ \t]+([\w \t,]*\w)", re.MULTILINE)
 _OPAQUE = Opaque()
 _NEVER = Guard(never=True)
 
 
 class ModuleReader:
-    """Reads one module; an instance serves one file."""
+    """Reads one module; an instance serves one file.
 
-    def __init__(self, path: str, text: Text) -> None:
+    Args:
+        path: of the file.
+        text: of the file.
+        whole: keep everything that functions do, whatever it is.
+        loop_names: further functions that may run an event loop.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        text: Text,
+        *,
+        whole: bool = False,
+        loop_names: frozenset[str] = frozenset(),
+    ) -> None:
         self._path = path
         self._text = text
+        self._whole = whole
         self._functions: list[Function | None] = []
         self._classes: list[Class | None] = []
         self._module_calls: list[CallFact] = []
@@ -87,10 +113,15 @@ class ModuleReader:
         )
         self._call_lines: list[int] = []
         self._callable_fixtures: frozenset[str] = frozenset()
+        self._loop_lines: list[int] = []
+        self._loop_names = loop_names
+        self._assertion_lines = text.lines_with(ASSERTION_WORDS)
+        self._hook_lines = text.lines_with(HELPER_WORDS)
 
     def read(self, tree: ast.Module) -> FileFacts:
         """The module's facts."""
         self._find_fixture_calls(tree)
+        self._find_loop_calls(tree)
         bindings = self._bind_all(tree.body, ALWAYS, owner=-1)
         self._redefined.extend(redefinitions(tree.body, self._text))
         text = self._text.text
@@ -144,6 +175,36 @@ class ModuleReader:
         if names:
             self._call_lines = self._text.lines_calling(names)
             self._callable_fixtures = frozenset(names)
+
+    # What may run an event loop: asyncio's own functions, and the functions here that call them.
+    def _find_loop_calls(self, tree: ast.Module) -> None:
+        text = self._text
+        if not (self._loop_names or "asyncio" in text.text or "run_until_comp" in text.text):
+            return
+        names = self._loop_names | {
+            alias.asname or alias.name
+            for statement in tree.body
+            if isinstance(statement, ast.ImportFrom) and statement.module == "asyncio"
+            for alias in statement.names
+            if alias.name in ("run", "Runner")
+        }
+        lines = sorted([*text.lines_with(LOOP_WORDS), *text.lines_calling(names)])
+        if not lines:
+            return
+        definitions = list(_definitions(tree.body))
+        for _ in range(_HELPER_CALLS):
+            helpers = {
+                node.name
+                for node in definitions
+                if isinstance(node, ast.FunctionDef)
+                and any_within(lines, node.lineno, node.end_lineno or node.lineno)
+            }
+            if helpers <= names:
+                break
+            names |= helpers
+            lines = sorted({*lines, *text.lines_calling(helpers)})
+        self._loop_lines = lines
+        self._loop_names = frozenset(names)
 
     # -- statements ------------------------------------------------------------------------
 
@@ -199,7 +260,9 @@ class ModuleReader:
             case ast.With() | ast.AsyncWith():
                 for item in node.items:
                     if item.optional_vars is not None:
-                        self._assign(item.optional_vars, _OPAQUE, guard, found)
+                        context = self._expressions.read(item.context_expr)
+                        entered = Entered(context, isinstance(node, ast.AsyncWith))
+                        self._assign(item.optional_vars, entered, guard, found)
                 caught = guard.caught or any(_suppresses(item) for item in node.items)
                 self._statements(node.body, Guard(guard.branch, guard.never, caught), owner, found)
             case ast.For() | ast.AsyncFor():
@@ -265,8 +328,9 @@ class ModuleReader:
             case ast.Tuple() | ast.List():
                 values = value.items if isinstance(value, Items) and not value.rest else ()
                 paired = len(values) == len(target.elts)
+                part = Part(value) if isinstance(value, (Call, Awaited, Entered)) else _OPAQUE
                 for index, inner in enumerate(target.elts):
-                    self._assign(inner, values[index] if paired else _OPAQUE, guard, found)
+                    self._assign(inner, values[index] if paired else part, guard, found)
             case ast.Starred():
                 self._assign(target.value, _OPAQUE, guard, found)
             case ast.Subscript(value=ast.Call(func=ast.Name(id="globals" | "vars" | "locals"))):
@@ -318,7 +382,11 @@ class ModuleReader:
                 value = Import(node.module or "", alias.name, node.level)
                 found.append(Binding(alias.asname or alias.name, value, span, guard))
             elif alias.asname:
-                found.append(Binding(alias.asname, Import(alias.name, None), span, guard))
+                parent, _, last = alias.name.rpartition(".")
+                # `import a.b as a` is no `import a.b`, which binds `a` too.
+                same = alias.name.startswith(f"{alias.asname}.")
+                named = Import(parent, last) if same else Import(alias.name, None)
+                found.append(Binding(alias.asname, named, span, guard))
             else:
                 # `import a.b` binds `a`; the module loaded is kept in the value.
                 name = alias.name.partition(".")[0]
@@ -360,32 +428,49 @@ class ModuleReader:
         worded = any_within(self._word_lines, body_line, end)
         body = None
         generator = False
+        loops = bool(self._loop_lines) and any_within(self._loop_lines, body_line, end)
         if (
             worded
+            or loops
+            or self._whole
             or fixture
             or node.name.startswith("pytest_")
             or (self._call_lines and any_within(self._call_lines, body_line, end))
         ):
             hook = node.name.startswith("pytest_")
-            interesting = None if hook else self._callable_fixtures
+            interesting = None if hook or self._whole else self._callable_fixtures
             yields = any_within(self._yield_lines, body_line, end)
-            body = read_body(node, self._text, self._expressions, interesting, yields)
+            names = self._loop_names if loops else None
+            body = read_body(node, self._text, self._expressions, interesting, yields, names)
             generator = body.yields is not None
         is_test = node.name.startswith("test") and not fixture
+        hook_facts = None
+        if node.name.startswith("pytest_") or any_within(self._hook_lines, body_line, end):
+            hook_facts = read_hook(node, self._text, self._expressions)
+        flaws: tuple[Flaw, ...] = ()
+        if is_test and any_within(self._assertion_lines, body_line, end):
+            flaws = read_flaws(node, self._text)
         bindings: tuple[Binding, ...] = ()
         returns: tuple[Expression, ...] = ()
-        if not is_test and (
+        handout = None
+        handed = fixture or self._whole
+        kept = not is_test and (
             worded
+            or hook_facts is not None
             or any(isinstance(s, _FUNCTIONS) for s in node.body)
             or any(arg.arg == "fixture_name" for arg in (*node.args.args, *node.args.kwonlyargs))
-        ):
+        )
+        if kept or handed:
             calls = len(self._module_calls)
             stops = self._stops_at, self._always_stops
             bindings = self._bind_all(node.body, ALWAYS, owner=-1)
             # What these statements do is not done when the module is imported.
             del self._module_calls[calls:]
             self._stops_at, self._always_stops = stops
-            returns = tuple(self._expressions.read(value) for value in _returned(node.body))
+            if kept:
+                returns = tuple(self._expressions.read(value) for value in _returned(node.body))
+            if handed and body is not None:
+                handout = read_handout(node, self._text, self._expressions, body.yields)
         self._functions[index] = Function(
             node.name,
             self._text.name_span(node),
@@ -400,6 +485,9 @@ class ModuleReader:
             bindings,
             returns,
             body,
+            handout,
+            hook_facts,
+            flaws,
         )
         return FunctionRef(index)
 

@@ -53,6 +53,11 @@ class Text:
         """The number of the line in which this character stands."""
         return bisect_right(self._starts, offset)
 
+    def offset(self, line: int, column: int) -> int:
+        """Where in the text this line and column are; the line after the last one is its end."""
+        starts = self._starts
+        return len(self.text) if line > len(starts) else starts[line - 1] + column - 1
+
     def column(self, line: int, byte_offset: int) -> int:
         """The column (from 1, in characters) of a UTF-8 byte offset in a line."""
         if self.ascii:

@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING
 
 from scopecheck.facts import Import
 from scopecheck.source import relative
+from scopecheck.suite.handed import Handouts
 from scopecheck.suite.link import Linker
+from scopecheck.suite.loops import Loops
+from scopecheck.suite.loops.doubts import Doubts
+from scopecheck.suite.loops.hooks import async_hooks
 from scopecheck.suite.modules import Modules
 from scopecheck.suite.names import Evaluator
+from scopecheck.suite.opened import is_held_open
 from scopecheck.suite.refusals import refuse
 from scopecheck.suite.resolve import Resolver
 from scopecheck.suite.sources import Plugins, PluginSource, Rules
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from scopecheck.facts import FileFacts
+    from scopecheck.facts import FileFacts, Function, LoopCall
     from scopecheck.files import SuiteFiles
     from scopecheck.loader import Loader
     from scopecheck.suite.model import Fixture, Item, Plan
@@ -70,6 +75,65 @@ class Suite:
         """The text of a file that was read; empty where it cannot be had any more."""
         source = self._load.source(path)
         return "" if source is None else source.text
+
+    @cached_property
+    def loops(self) -> Loops:
+        """Which event loop each async fixture and test runs on."""
+        config, known = self.files.config, self.linker.plugins.run_async
+        hooks = async_hooks(self.linker)
+        return Loops(
+            config,
+            None if config.inifile is None else self.relative(config.inifile),
+            known,
+            hooks,
+            Doubts(config, known, hooks, self.linker),
+            self.items,
+            self.fixtures,
+            self.resolver,
+            self._in_package,
+        )
+
+    def _in_package(self, path: str) -> bool:
+        """Whether a folder between the rootdir and the file, both included, is a package."""
+        top = self.linker.rules.rootdir
+        folder = dirname(path)
+        while folder not in (top, ""):
+            if "__init__.py" in self.evaluator.modules.entries(folder):
+                return True
+            folder = dirname(folder)
+        return "__init__.py" in self.evaluator.modules.entries(folder)
+
+    @cached_property
+    def handouts(self) -> Handouts:
+        """What fixtures hand out, as far as event loops are concerned."""
+        return Handouts(self.evaluator, self._load.function, self.answers)
+
+    def loop_calls(
+        self, path: str, function: Function, names: frozenset[str]
+    ) -> tuple[LoopCall, ...]:
+        """The calls in a function that may run an event loop, those of these names included."""
+        facts = self._load.function(path, function, names)
+        body = None if facts is None else facts.functions[0].body
+        return () if body is None else body.loop_calls
+
+    def is_held_open(self, fixture: Fixture) -> bool:
+        """Whether an async fixture opens what it hands out and closes it again."""
+        if fixture.function is None or fixture.path is None:
+            return False
+        return is_held_open(fixture.function, fixture.path, self._load.function)
+
+    def answers(self, fixture: Fixture, name: str) -> Iterable[Fixture]:
+        """The definitions that a fixture's request of a name gets in some test."""
+        return self._answers.get((fixture, name), ())
+
+    @cached_property
+    def _answers(self) -> Mapping[tuple[Fixture, str], set[Fixture]]:
+        found: dict[tuple[Fixture, str], set[Fixture]] = {}
+        for plan in self.items_of:
+            for edge in plan.edges:
+                if edge.asker is not None:
+                    found.setdefault((edge.asker, edge.request), set()).add(edge.answer)
+        return found
 
     @cached_property
     def own_files(self) -> frozenset[str]:

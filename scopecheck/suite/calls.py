@@ -92,6 +92,15 @@ _KEEPS_FUNCTION = frozenset(
         "typing_extensions.deprecated",
     }
 )
+# Of those the ones after which nothing tells that the function was a coroutine function.
+_MAKES_PLAIN = frozenset(
+    {
+        "contextlib.contextmanager",
+        "contextlib.asynccontextmanager",
+        "functools.lru_cache",
+        "functools.cache",
+    }
+)
 _PATCHERS = {
     "unittest.mock.patch": 1,
     "unittest.mock.patch.object": 2,
@@ -161,7 +170,7 @@ def apply(evaluator: Evaluator, func: Value, args: tuple[Value, ...], keywords: 
         case Result():
             # An object made by a library, used as a decorator or called.
             if decorated is not None and _is_code(decorated):
-                return (_kept(func.name) and decorated) or opaque(decorated)
+                return _decorated(func.name.removesuffix("()"), decorated)
             return Result(f"{func.name}()")
         case ClassValue():
             if args and isinstance(args[0], (FunctionValue, FixtureValue)):
@@ -189,8 +198,11 @@ def _is_code(value: Value) -> bool:
     return isinstance(value, (FunctionValue, FixtureValue, ClassValue))
 
 
-def _kept(name: str) -> bool:
-    return name.removesuffix("()") in _KEEPS_FUNCTION
+def _decorated(name: str, value: Value) -> Value:
+    """A function, fixture or class under a library's decorator."""
+    if name in _MAKES_PLAIN and isinstance(value, FunctionValue):
+        return replace(value, plain=True)
+    return value if name in _KEEPS_FUNCTION else opaque(value)
 
 
 def _merge(first: Keywords, second: Keywords) -> Keywords:
@@ -278,8 +290,9 @@ def _called(
     """A call of a function that was read: a wrapper, a factory of fixtures, or a decorator."""
     code = next((arg for arg in args if _is_code(arg)), None)
     spelled = {func.function.name, f"{evaluator.modules.name_of(func.module)}.{func.function.name}"}
-    if evaluator.fixture_decorators & spelled:
-        return _fixture_call("pytest.fixture", args, keywords)
+    configured = evaluator.fixture_decorators & spelled
+    if configured:
+        return _fixture_call(min(configured), args, keywords)
     if not func.function.returns:
         return opaque(code) if code is not None else UNKNOWN
     results = evaluator.call_function(func, args, keywords)
@@ -337,7 +350,7 @@ def _external_call(
                 return args[0]
             return Sequence(()) if not args else UNKNOWN
     if len(args) == 1 and not keywords and _is_code(args[0]):
-        return args[0] if name in _KEEPS_FUNCTION else opaque(args[0])
+        return _decorated(name, args[0])
     if name == "pytest.param":
         marks = marks_in(dict(keywords).get("marks", UNKNOWN))
         used = any(mark.name == "usefixtures" for mark in marks)
@@ -367,9 +380,10 @@ def _fixture_call(name: str, args: tuple[Value, ...], keywords: Keywords) -> Val
     func = options.pop("fixture_function", None)
     if func is None and args:
         func = args[0]
-    spelling = "pytest.fixture" if name not in FIXTURE_DECORATORS else name
+    if name in ("pytest.fixture", "pytest.yield_fixture") and "loop_scope" in options:
+        return Raises("fixture() got an unexpected keyword argument 'loop_scope'")
     marker = FixtureMarker(
-        spelling,
+        name,
         scope=options.get("scope", hidden),
         name=options.get("name", hidden),
         autouse=options.get("autouse", hidden),

@@ -24,6 +24,22 @@ _PLAIN_BASES = frozenset(
         "abc.ABC",
     }
 )
+# Under these a coroutine function is called, and what it returns is dropped.
+_PLAIN_TESTCASES = frozenset({"unittest.TestCase", "unittest.case.TestCase"})
+# Methods by which a TestCase may have its own way to run a test, or may put another in its place.
+_RUNNING = frozenset(
+    {
+        "__call__",
+        "__getattr__",
+        "__getattribute__",
+        "__init__",
+        "__new__",
+        "_callTestMethod",
+        "debug",
+        "execute_example",
+        "run",
+    }
+)
 # Bases whose own constructor makes pytest refuse the class.
 _CONSTRUCTED_TOPS = frozenset({"builtins", "enum", "pydantic", "typing", "collections", "ctypes"})
 _CONSTRUCTING_DECORATORS = frozenset(
@@ -49,13 +65,14 @@ class Lineage:
 
     classes: the classes that were read, the class itself first.
     testcase: it is a `unittest.TestCase`.
+    runs_async: it is of a kind that awaits async tests itself, or may.
     opaque: a base is not known, and may hold tests, fixtures or a constructor.
     constructed: a base outside the files read, or a decorator, gives it a constructor.
     """
 
     classes: tuple[ClassValue, ...]
     testcase: bool = False
-    isolated_async: bool = False
+    runs_async: bool = False
     opaque: bool = False
     constructed: bool = False
 
@@ -76,9 +93,10 @@ class Lineages:
         return found
 
     def _make(self, value: ClassValue) -> Lineage:
-        testcase = isolated = opaque = constructed = False
+        testcase = opaque = constructed = False
         parents: list[list[ClassValue]] = []
         space = self._evaluator.class_space(value)
+        runs_async = "__init_subclass__" in space.bindings
         outer = space.parent if space.parent is not None else space
         for base in value.class_.bases:
             found = self._evaluator.evaluate_at(base, outer, value.class_.span)
@@ -87,7 +105,7 @@ class Lineages:
                     lineage = self.of(found)
                     parents.append(list(lineage.classes))
                     testcase |= lineage.testcase
-                    isolated |= lineage.isolated_async
+                    runs_async |= lineage.runs_async
                     opaque |= lineage.opaque
                     constructed |= lineage.constructed
                 case External(name=name) if name in _PLAIN_BASES:
@@ -96,7 +114,7 @@ class Lineages:
                     last = name.rpartition(".")[2]
                     if last.endswith(("TestCase", "TestCase()")):
                         testcase = True
-                        isolated |= last.startswith("Isolated")
+                        runs_async |= name not in _PLAIN_TESTCASES
                     elif isinstance(found, External) and name.split(".")[0] in _CONSTRUCTED_TOPS:
                         constructed = True
                     else:
@@ -112,7 +130,11 @@ class Lineages:
             if not (isinstance(metaclass, External) and metaclass.name == "abc.ABCMeta"):
                 opaque = True
         order = parents[0] if len(parents) == 1 else _merge([*parents, [mro[0] for mro in parents]])
-        return Lineage((value, *order), testcase, isolated, opaque, constructed)
+        classes = (value, *order)
+        if testcase:
+            spaces = map(self._evaluator.class_space, classes)
+            runs_async |= any(not _RUNNING.isdisjoint(space.bindings) for space in spaces)
+        return Lineage(classes, testcase, runs_async, opaque, constructed)
 
     def attribute(self, lineage: Lineage, name: str) -> Value:
         """What an attribute of the class stands for; MISSING when no class read has it."""

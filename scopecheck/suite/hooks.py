@@ -19,7 +19,8 @@ from scopecheck.suite.values import (
 )
 
 if TYPE_CHECKING:
-    from scopecheck.facts import Call, Expression
+    from scopecheck.facts import Call, Expression, Function
+    from scopecheck.suite.classes import Lineage
     from scopecheck.suite.names import Evaluator
     from scopecheck.suite.values import Value
 
@@ -93,6 +94,29 @@ def changes_items(space: Namespace) -> bool:
         for found in function.body.calls
         if isinstance(found.call.func, Name) and found.call.func.parts[-1] in _ADDS
     )
+
+
+def marks_subclasses(evaluator: Evaluator, lineage: Lineage) -> bool:
+    """Whether code of a class's bases, or of its metaclass, may put marks on it or its tests."""
+    for value in lineage.classes:
+        space = evaluator.class_space(value)
+        if value != lineage.classes[0]:
+            found = evaluator.lookup(space, "__init_subclass__")
+            if isinstance(found, FunctionValue) and _changes_marks(found.function):
+                return True
+        for key, given in value.class_.keywords:
+            if key == "metaclass":
+                metaclass = evaluator.evaluate(given, value.env)
+                if isinstance(metaclass, ClassValue) and any(
+                    function.owner == metaclass.index and _changes_marks(function)
+                    for function in metaclass.env.facts.functions
+                ):
+                    return True
+    return False
+
+
+def _changes_marks(function: Function) -> bool:
+    return function.hook is not None and function.hook.unread is not None
 
 
 def registers_unseen(evaluator: Evaluator, space: Namespace) -> bool:

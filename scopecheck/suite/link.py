@@ -16,7 +16,13 @@ from scopecheck.facts import ClassRef, FunctionRef, Import
 from scopecheck.finding import Place
 from scopecheck.suite import marks as pytest_marks
 from scopecheck.suite.classes import Lineages
-from scopecheck.suite.hooks import HOOK, changes_items, generated_names, registers_unseen
+from scopecheck.suite.hooks import (
+    HOOK,
+    changes_items,
+    generated_names,
+    marks_subclasses,
+    registers_unseen,
+)
 from scopecheck.suite.model import SCOPES, Fixture, Item, Level, Request, Scope
 from scopecheck.suite.refusals import Refusal
 from scopecheck.suite.signatures import innermost, requests
@@ -71,8 +77,14 @@ class Linker:
         # Files with a class that may inherit tests from a base that is not known.
         self.with_unseen_tests: set[str] = set()
         self.plugins = plugins
+        # The plugins registered, without conftests; and why there may be others, or more in them.
+        self.sources: list[PluginSource] = []
+        self.unread: list[str] = []
         self._registered: set[str] = set()
         self.loop_factories = False
+        # The modules whose hooks pytest calls, in the order in which it registers them, each with
+        # the folder for whose tests alone those of its hooks that are about one test are called.
+        self.hook_spaces: list[tuple[Namespace, str]] = []
         self._changes_items: tuple[str, ...] = ()
 
     # -- plugins and conftests -----------------------------------------------------------------
@@ -82,6 +94,7 @@ class Linker:
         if source.name in self._registered or (source.path and source.path in self._registered):
             return
         self._registered.update(filter(None, (source.name, source.path, source.module)))
+        self.sources.append(source)
         if not source.readable:
             self._open(f"plugin {source.name!r} is not installed and not known")
         for known in source.fixtures:
@@ -92,12 +105,14 @@ class Linker:
             if space is None:
                 self._open(f"plugin {source.name!r} cannot be read")
                 return
+            self.hook_spaces.append((space, ""))
             self._register_module(space, self.session, plugin=source.dist or source.name)
             self.add_plugins_of(source.path)
 
     def _open(self, reason: str) -> None:
         self.session.complete = False
         self.session.reason = self.session.reason or reason
+        self.unread.append(reason)
 
     def _known(self, known: KnownFixture, *, assumed: bool = False) -> Fixture:
         fixture = Fixture(
@@ -110,6 +125,8 @@ class Linker:
             autouse=known.autouse and not assumed,
             has_params=known.has_params,
             plugin=known.plugin,
+            spelling="pytest_asyncio.fixture" if known.asyncio else "pytest.fixture",
+            loop_scope=known.loop_scope,
             certain=known.name not in self.plugins.ambiguous,
             assumed=assumed,
         )
@@ -173,6 +190,7 @@ class Linker:
             level.complete = False
             level.reason = f"{path} cannot be read"
             return
+        self.hook_spaces.append((space, "" if self._is_root(folder) else folder))
         self.loop_factories |= "pytest_asyncio_loop_factories" in space.bindings
         self._register_module(space, level)
 
@@ -295,6 +313,15 @@ class Linker:
         if fixture.marks and self.rules.version >= (9, 0):
             reason = "Marks cannot be applied to fixtures"
             self._refuse(level, home, Refusal(reason), importing=True)
+        if value.marker.loop_scope is not None and self._is_before_loop_scopes(value):
+            reason = "fixture() got an unexpected keyword argument 'loop_scope'"
+            self._refuse(level, home, Refusal(reason, untold=True), importing=True)
+
+    def _is_before_loop_scopes(self, value: FixtureValue) -> bool:
+        """Whether the decorator is surely of a pytest-asyncio that has no `loop_scope`."""
+        asyncio = self.plugins.run_async.asyncio
+        own = value.marker.spelling == "pytest_asyncio.fixture"
+        return own and asyncio is not None and asyncio.agrees(0, 24) and not asyncio.at_least(0, 24)
 
     def _fixture(
         self,
@@ -332,6 +359,7 @@ class Linker:
             owner=owner,
             spelling=value.marker.spelling,
             loop_scope=text_of(value.marker.loop_scope),
+            loop_scope_known=_is_text_or_nothing(value.marker.loop_scope),
             marks=(*function.marks, *value.marks_above),
             wrapper=function.wrapper,
             scope_text=text,
@@ -416,6 +444,8 @@ class Linker:
                 self._add_item(function, name, levels, parent, outer_marks, path, None)
                 if attached is not None and "__signature__" in attached:
                     self.items[-1].unknown += ("its signature is assigned",)
+                if attached is not None and "pytestmark" in attached:
+                    self.items[-1].unknown += ("its marks are assigned",)
 
     def _is_fixture(self, value: Value) -> bool:
         hidden = isinstance(value, FunctionValue) and value.hidden is not None
@@ -510,6 +540,8 @@ class Linker:
     def _class_marks(self, lineage: Lineage, value: ClassValue) -> tuple[MarkValue, ...]:
         """A class's own marks, those of its bases first (`get_unpacked_marks`)."""
         found: list[MarkValue] = []
+        if marks_subclasses(self.evaluator, lineage):
+            found.append(pytest_marks.UNKNOWN_MARK)
         for holder in reversed(lineage.classes):
             space = self.evaluator.class_space(holder)
             found.extend(pytest_marks.marks_in(self.evaluator.lookup(space, "pytestmark")))
@@ -548,7 +580,11 @@ class Linker:
             used = (*used, Request("anyio_backend", Place(inner.module, facts.span)))
         version = self.rules.version
         method = lineage is not None
-        asked = () if testcase else requests(function, method=method, bound=False, version=version)
+        asked = requests(function, method=method, bound=False, version=version)
+        # unittest fills no parameters: what fills them may run the test too.
+        runs_async = lineage is not None and (lineage.runs_async or (testcase and bool(asked)))
+        if testcase:
+            asked = ()
         self.items.append(
             Item(
                 f"{parent}::{name}",
@@ -562,8 +598,10 @@ class Linker:
                 marks,
                 # unittest knows no parametrization: pytest ignores the marks.
                 pytest_marks.parametrized(() if testcase else marks),
-                is_async=function.function.is_async,
+                is_async=function.is_async,
                 testcase=testcase,
+                runs_async=runs_async,
+                own_marks=len(function.marks),
                 skipped=pytest_marks.is_skipped(marks),
                 opaque=function.opaque or _under_decorator(lineage),
                 unknown=(*self._changes_items, *(_DOUBTFUL if function.doubtful else ())),
@@ -571,7 +609,7 @@ class Linker:
         )
 
     def _runs_asyncio(self, function: FunctionValue, marks: Sequence[MarkValue]) -> bool:
-        if not function.function.is_async:
+        if not function.is_async:
             return False
         return self.rules.asyncio_auto or any(mark.name == "asyncio" for mark in marks)
 
@@ -582,7 +620,7 @@ class Linker:
 
         (`pytest_pycollect_makeitem` of anyio 4.16: an async test, marked or in auto mode.)
         """
-        if not self.plugins.anyio or testcase or not function.function.is_async:
+        if not self.plugins.anyio or testcase or not function.is_async:
             return False
         return self.rules.anyio_auto or any(mark.name == "anyio" for mark in marks)
 
@@ -594,6 +632,10 @@ def matches(patterns: Sequence[str], name: str) -> bool:
         or (any(c in pattern for c in "*?[") and fnmatch.fnmatch(name, pattern))
         for pattern in patterns
     )
+
+
+def _is_text_or_nothing(value: Value | None) -> bool:
+    return value is None or value == Literal(None) or text_of(value) is not None
 
 
 _DOUBTFUL = ("a decorator may put something else in its place",)
@@ -637,6 +679,8 @@ def _under_decorator(lineage: Lineage | None) -> bool:
 
 def _kind(function: FunctionValue) -> FixtureKind:
     facts = function.function
+    if function.plain:
+        return "function"
     if facts.is_async:
         return "asyncgen" if facts.is_generator else "coroutine"
     return "generator" if facts.is_generator else "function"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scopecheck.suite.model import SCOPES, Parametrized, Scope
-from scopecheck.suite.values import Literal, MarkValue, Sequence, strings_of, text_of
+from scopecheck.suite.values import Literal, MarkValue, Missing, Sequence, strings_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,13 +13,21 @@ if TYPE_CHECKING:
     from scopecheck.suite.values import Value
 
 
+# Stands for marks that only running code can tell.
+UNKNOWN_MARK = MarkValue("?")
+
+
 def marks_in(value: Value) -> tuple[MarkValue, ...]:
     """The marks of a `pytestmark` value: one mark, or a list of them."""
-    if isinstance(value, MarkValue):
-        return (value,)
-    if isinstance(value, Sequence):
-        return tuple(item for item in value.items if isinstance(item, MarkValue))
-    return ()
+    match value:
+        case MarkValue():
+            return (value,)
+        case Missing():
+            return ()
+        case Sequence():
+            items = tuple(i if isinstance(i, MarkValue) else UNKNOWN_MARK for i in value.items)
+            return items if value.complete else (*items, UNKNOWN_MARK)
+    return (UNKNOWN_MARK,)
 
 
 def used_names(marks: Iterable[MarkValue]) -> tuple[str, ...]:

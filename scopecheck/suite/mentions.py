@@ -77,6 +77,12 @@ def as_attribute(text: str, owners: Iterable[str], name: str) -> bool:
     return any(re.search(rf"\b{re.escape(o)}\.{re.escape(name)}\b", text) for o in owners)
 
 
+def named_again(text: str, name: str) -> bool:
+    """Whether code names a function other than by defining it, wherever and however."""
+    code = _TOKEN.sub(_blank, text)
+    return re.search(rf"(?<!def )(?<!\w){re.escape(name)}\b", code) is not None
+
+
 def _blank(match: re.Match[str]) -> str:
     return re.sub(r"[^\n]", " ", match.group())
 

@@ -68,6 +68,8 @@ class Fixture:
     certain: False where it depends on a condition whether this definition is the one registered.
     assumed: it comes from a plugin that is neither installed nor declared, but well known.
     opaque: an unknown decorator may change its parameters.
+    spelling: the decorator's dotted name, as pytest, the plugin or the configuration has it.
+    loop_scope: what `loop_scope=` says; loop_scope_known: False where only running code can tell.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Fixture:
     owner: str = ""
     spelling: str = "pytest.fixture"
     loop_scope: str | None = None
+    loop_scope_known: bool = True
     marks: tuple[MarkValue, ...] = ()
     wrapper: str = ""
     scope_text: str | None = None
@@ -181,6 +184,9 @@ class Item:
 
     levels: from the session inwards. requests: parameters, in order.
     skipped: a mark keeps pytest from setting it up or from reporting its failure.
+    own_marks: how many of the marks are the function's own; the others are its classes' and its
+        module's. A mark named `?` stands for some that only running code can tell.
+    runs_async: its class is of a kind that awaits async tests itself, or may.
     refusal: why pytest cannot collect what it stands in, so that there is no such item;
         refused_here: the item itself is the cause.
     unknown: what cannot be known of it without running code.
@@ -198,6 +204,8 @@ class Item:
     parametrized: Parametrized
     is_async: bool = False
     testcase: bool = False
+    runs_async: bool = False
+    own_marks: int = 0
     skipped: bool = False
     opaque: bool = False
     unknown: tuple[str, ...] = ()

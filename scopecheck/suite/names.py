@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.facts import (
     Attribute,
+    Awaited,
     Binding,
     Call,
     Choice,
@@ -364,6 +365,11 @@ class Evaluator:
         source = self._imported_module(value.module, importer, value.level)
         return self.attribute(source, value.name)
 
+    def source(self, value: Import, importer: str) -> Namespace | None:
+        """The module that an import statement takes a name from, if it was read."""
+        found = self._imported_module(value.module, importer, value.level)
+        return self.module(found.path) if isinstance(found, ModuleValue) else None
+
     def _imported_module(self, module: str, importer: str, level: int) -> Value:
         modules = self.modules
         if level:
@@ -456,6 +462,8 @@ class Evaluator:
                 return Literal(expression.value)
             case Call():
                 return self._call(expression, space)
+            case Awaited():
+                return self.evaluate(expression.value, space)
             case FunctionRef():
                 return self.function(expression, space)
             case ClassRef():

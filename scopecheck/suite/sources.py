@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from scopecheck.plugins import Resolved, Said
     from scopecheck.suite.model import FixtureKind
 
 
@@ -28,6 +29,10 @@ class KnownFixture(Protocol):
     def has_params(self) -> bool: ...  # noqa: D102
     @property
     def plugin(self) -> str: ...  # noqa: D102
+    @property
+    def loop_scope(self) -> str | None: ...  # noqa: D102
+    @property
+    def asyncio(self) -> bool: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,33 @@ class PluginSource:
 
 
 @dataclass(frozen=True, slots=True)
+class AsyncPlugins:
+    """What is known of the plugins that run async fixtures and tests, before a file is read.
+
+    asyncio: pytest-asyncio's version, if it is in force; asyncio_loaded: whether it is, None where
+        nothing says so. anyio, trio: whether their plugins are.
+    anyio_outside: anyio's plugin is registered after pytest-asyncio's, so that its hooks wrap
+        those; None where the order of the two is not known.
+    runners: distributions that run async tests by rules of their own wherever they are in force.
+    complete: every plugin that is registered at start-up is known; installed: by what is installed
+        or locked, not by pins alone.
+    pytest: its version. said: what scripts and CI files say of plugins and modes that is not known
+        from elsewhere; they are searched when it is asked for.
+    """
+
+    asyncio: Resolved | None = None
+    asyncio_loaded: bool | None = None
+    anyio: bool = False
+    trio: bool = False
+    anyio_outside: bool | None = None
+    runners: frozenset[str] = frozenset()
+    complete: bool = False
+    installed: bool = False
+    pytest: Resolved | None = None
+    said: Callable[[], Said] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plugins:
     """The plugins of a suite, as far as they are known before its files are read.
 
@@ -57,6 +89,7 @@ class Plugins:
         it is not known which is registered last.
     named: what a name in `pytest_plugins` registers. installed: the file of an installed module.
     known_fixtures: names that the configuration says exist. anyio: its plugin is in force.
+    run_async: what runs async fixtures and tests.
     """
 
     start: tuple[PluginSource, ...] = ()
@@ -69,6 +102,7 @@ class Plugins:
     known_fixtures: tuple[str, ...] = ()
     fixture_decorators: tuple[str, ...] = ()
     anyio: bool = False
+    run_async: AsyncPlugins = AsyncPlugins()
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ class FixtureMarker:
     """The options of a fixture decorator that waits for its function.
 
     scope, name, autouse: UNKNOWN where only running code can tell; None where not given.
-    spelling: the dotted path of the decorator that pytest or a plugin ships.
+    spelling: the dotted path of the decorator that pytest or a plugin ships, or as configured.
     """
 
     spelling: str
@@ -144,6 +144,8 @@ class FunctionValue:
     given_last: parameters from the right that `hypothesis.given` fills; given: those by name.
     opaque: an unknown decorator was applied, which may change the parameters.
     doubtful: a decorator that was read was applied, and may return something else.
+    plain: a decorator made a plain function of it that returns what the coroutine function or
+        generator function did, or a context manager (`functools.cache`, `asynccontextmanager`).
     wrapped: the function whose signature counts (`functools.wraps`).
     wrapper: binding by `staticmethod` or `classmethod`.
     hidden: the fixture that a decorator above `@pytest.fixture` wrapped, if any.
@@ -159,10 +161,16 @@ class FunctionValue:
     given: tuple[str, ...] = ()
     opaque: bool = False
     doubtful: bool = False
+    plain: bool = False
     wrapped: FunctionValue | None = None
     wrapper: str = ""
     hidden: FixtureValue | None = None
     bound: tuple[int, tuple[str, ...]] = (0, ())
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it still is a coroutine function or an async generator function."""
+        return self.function.is_async and not self.plain
 
     def with_mark(self, mark: MarkValue) -> FunctionValue:
         """The function under one more mark."""

@@ -138,7 +138,8 @@ def _findings(example: Example, folder: Path) -> list[Finding]:
 
     rule = rulebook.rules().get(example.rule)
     select = ["ALL"] if rule and rule.is_engine else [example.rule]
-    plugins = {"pytest": oracle.installed("pytest")} | example.settings.get("plugins", {})
+    versions = dict(example.settings.get("plugins", {}))
+    plugins = {"pytest": oracle.pytest_version(versions)} | versions
     stated = {"select": select} | example.settings | {"plugins": plugins}
     settings = msgspec.convert(stated, Settings)
     analysis = analyse([folder], root=folder, settings=settings)

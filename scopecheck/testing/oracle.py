@@ -13,8 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from scopecheck.testing import environments
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 INTERPRETERS = "SCOPECHECK_PYTHONS"
 """Further interpreters to choose from, a list like `PATH`, for examples about other versions."""
@@ -33,6 +35,7 @@ _EXITS = {
 }
 _ALWAYS = ("-p", "no:cacheprovider", "--color=no", "-ra")
 _FOREIGN = ("PYTEST_", "PY_COLORS", "FORCE_COLOR", "SCOPECHECK")
+_MORE = f"`python -m scopecheck.testing.environments` builds some, {INTERPRETERS} names more"
 
 _PYTEST = "import sys; del sys.path[0]; import pytest; sys.exit(pytest.main())"
 _LIST_DISTRIBUTIONS = """
@@ -111,6 +114,18 @@ def installed(distribution: str) -> str:
     return version(distribution)
 
 
+def pytest_version(versions: Mapping[str, str]) -> str:
+    """The pytest that `run` asks about these versions, or would if its environment were there."""
+    if not versions:
+        return installed("pytest")
+    try:
+        python, _ = _interpreter(versions)
+    except Unavailable:
+        environment = environments.find(_normalized(versions))
+        return environment.versions["pytest"] if environment else installed("pytest")
+    return _distributions(python)["pytest"][0]
+
+
 def _environment() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
     return kept | {
@@ -123,9 +138,8 @@ def _environment() -> dict[str, str]:
 
 def _interpreter(versions: Mapping[str, str]) -> tuple[str, list[str]]:
     """The first interpreter with those versions, and the names to load their plugins by."""
-    stated = {name.lower().replace("_", "-"): version for name, version in versions.items()}
-    extra = os.environ.get(INTERPRETERS, "").split(os.pathsep)
-    for python in (sys.executable, *filter(None, extra)):
+    stated = _normalized(versions)
+    for python in _interpreters():
         installed = _distributions(python)
         if "pytest" in installed and all(
             name in installed and f"{installed[name][0]}.".startswith(f"{version}.")
@@ -133,7 +147,18 @@ def _interpreter(versions: Mapping[str, str]) -> tuple[str, list[str]]:
         ):
             return python, [entry for name in stated for entry in installed[name][1]]
     wanted = ", ".join(f"{name} {version}" for name, version in sorted(stated.items())) or "pytest"
-    raise Unavailable(f"no interpreter has {wanted} (more can be named in {INTERPRETERS})")
+    raise Unavailable(f"no interpreter has {wanted} ({_MORE})")
+
+
+def _normalized(versions: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower().replace("_", "-"): version for name, version in versions.items()}
+
+
+def _interpreters() -> Iterator[str]:
+    """This one, those that are named, and those that were built."""
+    yield sys.executable
+    yield from filter(None, os.environ.get(INTERPRETERS, "").split(os.pathsep))
+    yield from (str(environment.python) for environment in environments.built())
 
 
 @cache
