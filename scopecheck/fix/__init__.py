@@ -1,0 +1,17 @@
+"""Turns wanted changes into text: edits to a file, statements rewritten, diffs, and files on disk.
+
+    edit        a span of a file and what stands there afterwards (`scopecheck.finding.Edit`)
+    change      one file before and after, as bytes
+    rewriting   new text for one expression, statement or import, made with libcst
+
+libcst sees the piece that is rewritten and nothing else. What it does not print back unchanged is
+not rewritten (`Withheld`); what lies outside an edit stays as it is, byte for byte. This is the
+only package that imports libcst, but for `scopecheck.newer`.
+"""
+
+from __future__ import annotations
+
+from scopecheck.fix.edits import Editor, Overlap, apply, encode
+from scopecheck.fix.parsing import Withheld
+
+__all__ = ["Editor", "Overlap", "Withheld", "apply", "encode"]

@@ -1,0 +1,125 @@
+"""Spells names as each file imports them, adds the imports that edits need, drops unused ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scopecheck.facts import Import
+from scopecheck.fix.imports import Placing, without_names
+from scopecheck.fix.parsing import Withheld
+from scopecheck.read.code import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scopecheck.migrate.workspace import Workspace
+    from scopecheck.suite import Suite
+
+# After whose import a module's goes, wherever that stands.
+_BESIDE = {"pytest_asyncio": "pytest"}
+
+
+def spell(workspace: Workspace, path: str, module: str, name: str) -> str:
+    """How a file refers to `module.name`; notes the import that is needed where it does not yet."""
+    first, dot, rest = name.partition(".")
+    whole = ""
+    for binding in workspace.project.load(path).bindings:
+        value = binding.value
+        if not isinstance(value, Import) or value.level or value.module != module:
+            continue
+        if binding.guard.never or binding.guard.branch:
+            continue
+        if value.name == first:
+            return f"{binding.name}{dot}{rest}"
+        if value.name is None and (binding.name == module or "." not in module):
+            whole = binding.name
+    if not whole:
+        workspace.need(path, module)
+    return f"{whole or module}.{name}"
+
+
+def remove_names(workspace: Workspace, path: str, names: set[str], line: int = 0) -> None:
+    """Take names out of a file's import statements (the one on a line, where it is given)."""
+    editor = workspace.editor(path)
+    for statement in workspace.code(path).imports():
+        bound = {one.bound for one in statement.names} & names
+        if not bound or (line and not statement.first <= line <= statement.last):
+            continue
+        if not statement.alone:
+            workspace.leave(path, statement.first, f"the import of {_listed(bound)} is not needed")
+            continue
+        if bound == {one.bound for one in statement.names}:
+            editor.remove_lines(statement.first, statement.last)
+            continue
+        try:
+            text = without_names(editor.lines(statement.first, statement.last), bound)
+        except Withheld as reason:
+            message = f"the import of {_listed(bound)} is not needed any more ({reason})"
+            workspace.leave(path, statement.first, message)
+            continue
+        assert text is not None
+        editor.replace_lines(statement.first, statement.last, text)
+
+
+def settle_imports(workspace: Workspace, suites: Iterable[Suite]) -> None:
+    """Add what the edited files need now, and drop what only the code that is gone needed."""
+    taken = _taken(suites)
+    for path in [path for path in workspace.edited if path.endswith(".py")]:
+        code = workspace.code(path)
+        bound = {one.bound for statement in code.imports() for one in statement.names}
+        text = workspace.text(path)
+        assert text is not None
+        used = code.uses(bound)
+        try:
+            unused = used - Code(text).uses(bound)
+        except SyntaxError:
+            continue  # Told of when the result is read.
+        unused -= taken.get(path, set())
+        if "*" not in taken.get(path, ()):
+            remove_names(workspace, path, unused)
+    for path, needed in sorted(workspace.needs.items()):
+        _add(workspace, path, needed)
+
+
+def _taken(suites: Iterable[Suite]) -> dict[str, set[str]]:
+    """The names that other files import from each file."""
+    found: dict[str, set[str]] = {}
+    for suite in suites:
+        modules = suite.evaluator.modules
+        for path in suite.own_files:
+            facts = suite.facts(path)
+            for binding in facts.bindings if facts is not None else ():
+                value = binding.value
+                if not isinstance(value, Import) or value.name is None:
+                    continue
+                if value.level:
+                    target = modules.relative(value.module, path, value.level)
+                else:
+                    target = modules.find(value.module, path)
+                if target is not None:
+                    found.setdefault(target, set()).add(value.name)
+    return found
+
+
+def _add(workspace: Workspace, path: str, needed: set[tuple[str, str]]) -> None:
+    code = workspace.code(path)
+    editor = workspace.editor(path)
+
+    def is_own(module: str) -> bool:
+        return (workspace.root / module).exists() or (workspace.root / f"{module}.py").exists()
+
+    placing = Placing(code, is_own)
+    bound = {
+        (one.module, one.name or "")
+        for statement in code.imports()
+        for one in statement.names
+        if one.level == 0 and (one.name is not None or one.bound == one.module.partition(".")[0])
+    }
+    for module, name in sorted(needed - bound, reverse=True):
+        line, before, after = placing.place(module, plain=not name, beside=_BESIDE.get(module, ""))
+        text = f"from {module} import {name}\n" if name else f"import {module}\n"
+        editor.insert(line, "\n" * before + text + "\n" * after, ahead=True)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
