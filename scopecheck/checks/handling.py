@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from scopecheck.checks.reach import is_in_template
 from scopecheck.checks.wording import at, first_test, taken_version, tests, written
 from scopecheck.finding import Fault
-from scopecheck.suite.mentions import named_again
+from scopecheck.suite.mentions import code_of, names_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -41,6 +41,7 @@ def unhandled_async_test(suite: Suite) -> Iterator[Fault]:
     """SCP205: an async test that no plugin runs."""
     classes: dict[tuple[str, int], list[Item]] = {}
     generators: dict[Place, list[Item]] = {}
+    hooked: dict[Place, list[Item]] = {}
     modules: dict[str, list[Item]] = {}
     for item in _unhandled_tests(suite):
         assert item.function is not None
@@ -48,18 +49,26 @@ def unhandled_async_test(suite: Suite) -> Iterator[Fault]:
             classes.setdefault((item.place.path, item.function.owner), []).append(item)
         elif item.function.is_generator:
             generators.setdefault(item.place, []).append(item)
+        elif (hook := _late_hook(suite, item)) is not None:
+            hooked.setdefault(hook, []).append(item)
         else:
             modules.setdefault(item.place.path, []).append(item)
     for items in classes.values():
         yield _of_testcase(items)
     for items in generators.values():
         yield _generator(suite, items)
+    for hook, items in hooked.items():
+        yield _marked_late(suite, hook, items)
     loops = suite.loops
     if modules and loops.plugin is None and not (loops.anyio or loops.trio):
         yield _without_plugin(suite, modules)
         return
+    runs: dict[str, list[Item]] = {}
+    for item in suite.items if modules else ():
+        if item.place.path in modules and _is_run(suite, item):
+            runs.setdefault(item.place.path, []).append(item)
     for path, items in modules.items():
-        run = [item for item in suite.items if item.place.path == path and _is_run(suite, item)]
+        run = runs.get(path, [])
         if _count(items) > max(1, _count(run)):
             yield _without_mark(suite, items, run)
         else:
@@ -69,6 +78,7 @@ def unhandled_async_test(suite: Suite) -> Iterator[Fault]:
 
 def _unhandled_tests(suite: Suite) -> Iterator[Item]:
     """The tests that nobody runs, but for those that their own file may run after all."""
+    codes: dict[str, str] = {}
     for item in suite.items:
         loop = suite.loops.test(item)
         function = item.function
@@ -77,7 +87,10 @@ def _unhandled_tests(suite: Suite) -> Iterator[Item]:
         assert item.plan is not None
         # A test that cannot be set up fails for that; one that is called somewhere is run there.
         lost = any(problem.kind == "unknown-fixture" for problem in item.plan.problems)
-        if lost or named_again(suite.text(item.place.path), function.name):
+        path = item.place.path
+        if path not in codes:
+            codes[path] = code_of(suite.text(path))
+        if lost or names_again(codes[path], function.name):
             continue
         if not any(_may_replace_test(suite, fixture) for fixture in item.plan.order):
             yield item
@@ -153,6 +166,37 @@ def _generator(suite: Suite, items: list[Item]) -> Fault:
     )
 
 
+def _late_hook(suite: Suite, item: Item) -> Place | None:
+    """Where a hook gives the test the mark `asyncio` too late for pytest-asyncio to run it."""
+    plugin = suite.loops.plugin
+    if plugin is None:
+        return None
+    found = suite.loops.hooks.mark_of(item, plugin.version, auto=plugin.auto)
+    return found.place if found.mark is not None and not found.taken else None
+
+
+def _marked_late(suite: Suite, hook: Place, items: list[Item]) -> Fault:
+    """Tests that a hook marks when pytest-asyncio has chosen its tests already."""
+    first = first_test(items)
+    verb = "test is" if _count(items) == 1 else "tests are"
+    why = "the mark `asyncio` is added here after pytest-asyncio has chosen its tests"
+    notes = [
+        _fate(suite),
+        "from 0.23 on pytest-asyncio runs what has the mark when it is collected",
+        *filter(None, [taken_version(suite.loops)]),
+    ]
+    return Fault(
+        hook,
+        f"{_count(items)} async {verb} not run: {why}",
+        hook.path,
+        (at(first.place, "this test, among them" if _count(items) > 1 else "this test"),),
+        tuple(notes),
+        "set `asyncio_mode = auto` in place of the hook",
+        frozenset(item.nodeid for item in items),
+        certainty=_certainty(suite, first),
+    )
+
+
 def _without_plugin(suite: Suite, modules: dict[str, list[Item]]) -> Fault:
     """Async tests where no plugin for them is in force."""
     items = [item for found in modules.values() for item in found]
@@ -197,9 +241,6 @@ def _without_mark(suite: Suite, items: list[Item], run: list[Item]) -> Fault:
             related.append(at(place, "strict mode is set here"))
         else:
             notes.append("strict is pytest-asyncio's mode where the configuration names none")
-    for added in loops.hooks.added:
-        if added.mark.name == mark and not added.early:
-            related.append(at(added.place, "the mark is added here, after the plugin has chosen"))
     if others:
         related.append(at(first_test(run).place, "another async test of the module, which is run"))
     advice = f"mark it with `@pytest.mark.{mark}`"

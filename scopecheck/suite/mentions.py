@@ -68,7 +68,7 @@ def in_code(text: str, facts: FileFacts, names: Iterable[str]) -> set[str]:
     near = words_in(text, names)
     if not near:
         return near
-    code = _TOKEN.sub(_blank, text)
+    code = code_of(text)
     return {name for name in near if any(_uses(code, facts, name))}
 
 
@@ -77,9 +77,13 @@ def as_attribute(text: str, owners: Iterable[str], name: str) -> bool:
     return any(re.search(rf"\b{re.escape(o)}\.{re.escape(name)}\b", text) for o in owners)
 
 
-def named_again(text: str, name: str) -> bool:
-    """Whether code names a function other than by defining it, wherever and however."""
-    code = _TOKEN.sub(_blank, text)
+def code_of(text: str) -> str:
+    """A text with blanks for its comments and strings."""
+    return _TOKEN.sub(_blank, text)
+
+
+def names_again(code: str, name: str) -> bool:
+    """Whether code (see `code_of`) names a function other than by defining it."""
     return re.search(rf"(?<!def )(?<!\w){re.escape(name)}\b", code) is not None
 
 

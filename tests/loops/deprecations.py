@@ -68,6 +68,7 @@ class Deprecations:
         if kind == "override":
             # A synchronous test with the mark gets a loop that nothing runs on.
             nodeids = {nodeid for nodeid in nodeids if self.items[nodeid].loops}
+        nodeids = {nodeid for nodeid in nodeids if self.is_known(nodeid)}
         self.seen += bool(nodeids)
         if nodeids and not said:
             yield f"pytest-asyncio warns of the {kind}"
@@ -76,6 +77,11 @@ class Deprecations:
             passed = {nodeid for nodeid in passed if "function" in self.items[nodeid].made}
         if passed and not nodeids:
             yield f"pytest-asyncio does not warn of the {kind}"
+
+    def is_known(self, nodeid: str) -> bool:
+        """Whether scopecheck says who runs a test and its fixtures."""
+        prediction = self.predicted.items.get(nodeid)
+        return prediction is not None and not prediction.unknown
 
     def passed(self, said: Iterable[Deprecation]) -> set[str]:
         """The tests concerned that passed."""
@@ -90,9 +96,10 @@ class Deprecations:
         if said.get("override"):
             return
         told = {each.function for each in said.get("request", ()) if each.tests & self.items.keys()}
-        used = {item.function for item in self.items.values()}
-        for nodeid in self.items.keys() & self.predicted.items.keys():
-            used.update(self.predicted.items[nodeid].fixtures)
+        used = set()
+        for nodeid, item in self.items.items():
+            if self.is_known(nodeid):
+                used |= {item.function, *self.predicted.items[nodeid].fixtures}
         warned = used & set(self.warned.get("request", ()))
         self.seen += len(warned)
         for function in sorted(warned ^ told):
@@ -111,7 +118,7 @@ class Deprecations:
         is_async = {nodeid for nodeid, each in predicted.items() if each.loop is not None}
         nodeids = set(self.warned.get("mark", ())) & is_async & self.items.keys()
         self.seen += len(nodeids)
-        for nodeid in sorted(nodeids ^ told):
+        for nodeid in filter(self.is_known, sorted(nodeids ^ told)):
             yield f"pytest-asyncio {_warns(nodeid in nodeids)} of the `scope=` of {nodeid}"
 
     def unhandled(self) -> Iterator[str]:
@@ -120,9 +127,9 @@ class Deprecations:
             return
         warned = set(self.warned.get("unhandled", ()))
         self.seen += len(warned)
-        for nodeid in sorted(self.items.keys() & self.predicted.items.keys()):
+        for nodeid in filter(self.is_known, sorted(self.items)):
             prediction = self.predicted.items[nodeid]
-            if prediction.unknown or self.items[nodeid].outcome != "passed":
+            if self.items[nodeid].outcome != "passed":
                 continue
             told = prediction.loop not in (None, "none") and any(
                 each.kind == "unhandled-fixture" and each.scope != "overridden"

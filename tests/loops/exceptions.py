@@ -108,7 +108,7 @@ EXEMPTIONS = (
         "0.23 looks for the class or package of every async fixture there is when a module's first "
         "test is collected, whether or not it uses them",
         ((0, 23), (0, 24)),
-        r"it is not collected: .*UsageError: \S+\.py is marked to be run in an event loop",
+        r"it is not collected: .*UsageError: (\S+\.py|Test\w+) is marked to be run in",
         {
             "conftest.py": _WIDE_FIXTURE.replace("module", "class"),
             "test_a.py": "def test_a():\n    pass\n",

@@ -430,6 +430,49 @@ READ: dict[str, str] = {
                 if is_async_test(item):
                     item.add_marker(pytest.mark.asyncio(KEYWORD="module"), append=False)
     """,
+    "asked before": """
+        import inspect
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            unmarked = [item for item in items if not item.get_closest_marker("asyncio")]
+            for item in items:
+                marker = item.get_closest_marker("asyncio")
+                item.add_marker(pytest.mark.asyncio(KEYWORD="module"), append=False)
+                if marker is None and inspect.iscoroutinefunction(item.obj):
+                    item.add_marker(pytest.mark.asyncio(KEYWORD="session"), append=False)
+            for item in unmarked:
+                if item.get_closest_marker("asyncio"):
+                    item.add_marker(pytest.mark.asyncio, append=False)
+    """,
+    "asked when its turn comes": """
+        import inspect
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            found = (item for item in items if inspect.iscoroutinefunction(item.obj))
+            unmarked = (item for item in found if item.get_closest_marker("asyncio") is None)
+            for item in items:
+                if item.get_closest_marker("slow"):
+                    item.add_marker(pytest.mark.asyncio)
+            for item in unmarked:
+                item.add_marker(pytest.mark.asyncio(KEYWORD="session"), append=False)
+    """,
+    "asked before others": """
+        import pytest
+
+        @pytest.hookimpl(hookwrapper=True)
+        def pytest_collection_modifyitems(items):
+            unmarked = [item for item in items if not item.get_closest_marker("asyncio")]
+            yield
+            for item in unmarked:
+                item.add_marker(pytest.mark.asyncio(KEYWORD="session"), append=False)
+
+        @pytest.hookimpl(specname="pytest_collection_modifyitems")
+        def pytest_others(items):
+            for item in items:
+                item.add_marker(pytest.mark.asyncio)
+    """,
     "two of one name, by their names": """
         import pytest
         from pytest_asyncio import is_async_test
