@@ -39,7 +39,7 @@ def test_all(engine):
     )
 """,
     "tests/wide.py": """\
-class TestNames:
+class NamesOfTest:
 \t@pytest.fixture
 \tdef 設定名(self, 引数, other):  # 😀
 \t\treturn 引数

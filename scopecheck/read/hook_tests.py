@@ -37,7 +37,7 @@ _RELATIONS: dict[type[ast.cmpop], tuple[Literal["is", "==", "in"], bool]] = {
 _MAX_DEPTH = 8
 
 
-class TestNames:
+class NamesOfTest:
     """The local names of one function.
 
     tests: names that stand for the one test. items: names of sequences of tests, with what holds
@@ -173,7 +173,7 @@ def any_of(each: Iterable[Conditions]) -> Condition:
 class _Replaced(ast.NodeTransformer):
     """Puts ITEM for the names of the test, and for other local names what they stand for."""
 
-    def __init__(self, names: TestNames) -> None:
+    def __init__(self, names: NamesOfTest) -> None:
         self._names = names
         self._depth = 0
 

@@ -10,7 +10,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import ITEM, HookFacts, MarkAddition, Opaque
-from scopecheck.read.hook_tests import NEVER, UNDECIDED, TestNames, any_of
+from scopecheck.read.hook_tests import NEVER, UNDECIDED, NamesOfTest, any_of
 from scopecheck.read.hook_words import (
     CHANGES,
     CONFIGURES,
@@ -75,7 +75,7 @@ class _Reader:
         self._function = function
         self._text = text
         self._expressions = expressions
-        self._names = TestNames(function, expressions)
+        self._names = NamesOfTest(function, expressions)
         self._additions: list[MarkAddition] = []
         self._others: set[str] = set()
         self._unread: list[Span] = []
