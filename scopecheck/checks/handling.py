@@ -9,13 +9,13 @@ and before got the coroutine without a word.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.reach import is_in_template
 from scopecheck.checks.wording import at, first_test, taken_version, tests, written
 from scopecheck.finding import Fault
+from scopecheck.suite.loops import usual_runner
 from scopecheck.suite.mentions import code_of, names_again
 
 if TYPE_CHECKING:
@@ -262,11 +262,9 @@ def _without_mark(suite: Suite, items: list[Item], run: list[Item]) -> Fault:
 def _expected_mark(suite: Suite, run: list[Item]) -> str:
     """The mark by which a module's other async tests are run, or else those of the suite."""
     loops = suite.loops
-    for items in (run, suite.items):
-        found = Counter(loop.runner for item in items if (loop := loops.test(item)) is not None)
-        known = [runner for runner, _ in found.most_common() if runner in _PLUGINS]
-        if known:
-            return known[0]
+    found = usual_runner(loops, run) or loops.usual_runner
+    if found is not None:
+        return found
     return "asyncio" if loops.plugin is not None else "anyio" if loops.anyio else "trio"
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ from scopecheck.suite.loops.pytest_asyncio import (
 from scopecheck.suite.marks import UNKNOWN_MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from scopecheck.plugins import Resolved
     from scopecheck.pytest_config import PytestConfig
@@ -244,6 +245,11 @@ class Loops:
         return auto or any(mark.name == "trio" for mark in item.marks)
 
     @cached_property
+    def usual_runner(self) -> Runner | None:
+        """The plugin that runs most of the suite's async tests."""
+        return usual_runner(self, self._items)
+
+    @cached_property
     def shapes(self) -> tuple[tuple[Item, ...], ...]:
         """The tests with anything async, those whose loops are alike in every respect together."""
         found: dict[object, list[Item]] = {}
@@ -285,6 +291,13 @@ class Loops:
         return tuple(problems_of(self, item))
 
 
+def usual_runner(loops: Loops, items: Iterable[Item]) -> Runner | None:
+    """The plugin that runs most of some tests; None where none of them is async and run by one."""
+    found = Counter(loop.runner for item in items if (loop := loops.test(item)) is not None)
+    known = [runner for runner, _ in found.most_common() if runner in ("asyncio", "anyio", "trio")]
+    return known[0] if known else None
+
+
 def _number(text: str) -> tuple[int, int]:
     parts = [int(part) if part.isdecimal() else 0 for part in text.split(".")[:2]]
     return (parts[0], parts[1] if len(parts) > 1 else 0)
@@ -298,4 +311,5 @@ __all__ = [
     "Loops",
     "Pair",
     "Runner",
+    "usual_runner",
 ]

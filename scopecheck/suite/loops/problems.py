@@ -134,6 +134,8 @@ def _at_collection(loops: Loops, plugin: PytestAsyncio, item: Item) -> Iterator[
     cause: Fixture | None = None
     asked = any(request.name == "event_loop" for request in item.requests)
     for fixture in item.plan.order:
+        if loops.visible(item, fixture.name) is not fixture:
+            continue  # What an override requests by its own name is not in pytest's closure.
         found = loops.fixture(fixture, item) if fixture.is_async else None
         runs = found is not None and found.runner == "asyncio"
         if runs and plugin.version < (0, 24) and found is not None and found.scope == scope:
