@@ -311,7 +311,7 @@ class Condition(msgspec.Struct, frozen=True, array_like=True):
     relation: between left and right; empty where `left` must be true, `or` where all conditions of
         one of `either` must hold.
     holds: False where the opposite must.
-    since: how many of its marks the function has put on the test by the time that it asks.
+    since: when the function asks it, see `MarkAddition`.
     """
 
     left: Expression
@@ -327,6 +327,8 @@ class MarkAddition(msgspec.Struct, frozen=True, array_like=True):
 
     early: it is put on the function before pytest makes a test of it.
     late: after the `yield` of a hook that wraps the others.
+    since: when the function adds it: its time begins with 0, and goes on by one with each addition
+        and with its `yield`.
     """
 
     mark: Expression
@@ -335,6 +337,7 @@ class MarkAddition(msgspec.Struct, frozen=True, array_like=True):
     conditions: tuple[Condition, ...] = ()
     early: bool = False
     late: bool = False
+    since: int = 0
 
 
 class HookFacts(msgspec.Struct, frozen=True, array_like=True):

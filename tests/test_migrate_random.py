@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WANTED = os.environ.get("SCOPECHECK_RANDOM")
-SEEDS = [random.randrange(10**9) for _ in range(int(WANTED))] if WANTED else list(range(40))
+# The same for all of pytest-xdist's workers, and another one each time.
+_START = random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID")).randrange(10**9) if WANTED else 0
+SEEDS = range(_START, _START + int(WANTED or 40))
 SCOPES = ("function", "class", "module", "package", "session")
 OLD = ("0.21.2", "0.21.2", "0.23.8")
 

@@ -309,30 +309,35 @@ def _unanswered(suite: Suite) -> list[_Asked]:
             if not problem.certain or any(f.opaque or not f.certain for f in problem.stack):
                 continue
             for item in filter(_is_sure, items):
-                asked = _asked(suite, item, problem.stack)
-                if asked is not None and "site-packages/" not in asked.place.path:
+                for asked in _asked(suite, item, problem.stack):
                     found.setdefault(asked.place, asked).items.append(item)
-    return [asked for asked in found.values() if not has_own_run(suite, asked.place.path)]
+    return [
+        asked
+        for place, asked in found.items()
+        if "site-packages/" not in place.path and not has_own_run(suite, place.path)
+    ]
 
 
-def _asked(suite: Suite, item: Item, stack: Sequence[Fixture]) -> _Asked | None:
-    """Who asks for it, and where."""
-    if stack:
-        asker = stack[-1]
-        place = request_place(asker, EVENT_LOOP)
-        if place is None or asker.path is None:
-            return None
-        chain = tuple(stack)
-        return _Asked(place, asker.symbol, f"`{asker.name}`", asker.is_async, chain=chain)
+def _asked(suite: Suite, item: Item, stack: Sequence[Fixture]) -> Iterator[_Asked]:
+    """Who asks for it, and where: pytest stops at the first of them."""
+    assert item.plan is not None
+    for name in item.plan.closure:
+        asker = suite.loops.visible(item, name)
+        place = None if asker is None else request_place(asker, EVENT_LOOP)
+        if asker is None or place is None or asker.path is None or asker.opaque:
+            continue
+        chain = tuple(stack) if stack and stack[-1] is asker else (asker,)
+        yield _Asked(place, asker.symbol, f"`{asker.name}`", asker.is_async, chain=chain)
     who, symbol = _name(item), _symbol(item)
     for request in item.requests:
         if request.name == EVENT_LOOP:
-            return _Asked(request.place, symbol, who, item.is_async)
+            yield _Asked(request.place, symbol, who, item.is_async)
     if any(request.name == EVENT_LOOP for request in item.usefixtures):
-        place = mark_place(suite, item, lambda mark: EVENT_LOOP in used_names((mark,)))
-        return _Asked(place or item.place, symbol, who, item.is_async)
-    place = suite.loops.option_place("usefixtures")
-    return None if place is None else _Asked(place, place.path, "the configuration", False)
+        mark = mark_place(suite, item, lambda mark: EVENT_LOOP in used_names((mark,)))
+        yield _Asked(mark or item.place, symbol, who, item.is_async)
+    option = suite.loops.option_place("usefixtures")
+    if option is not None and EVENT_LOOP in suite.files.config.usefixtures:
+        yield _Asked(option, option.path, "the configuration", False)
 
 
 def _name(item: Item) -> str:

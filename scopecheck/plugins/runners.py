@@ -75,7 +75,7 @@ _ENVIRONMENT = re.compile(r"\bPYTEST_PLUGINS\b[\s=:\"']*([A-Za-z_][\w.,]*)")
 _NAMES = re.compile(
     r"(?:GNU)?makefile.*|\.?justfile|(?:docker|container|earth|proc|jenkins)file.*|build|.*\.(?:"
     r"ya?ml|toml|cfg|ini|sh|bash|bat|cmd|ps1|mk|nix|bzl|env|just)|\.env.*|noxfile\.py|setup\.py"
-    r"|tasks\.py|(?:.*(?:require|constraint|deps|test|dev).*)\.(?:txt|in)",
+    r"|tasks\.py|package\.json|(?:.*(?:require|constraint|deps|test|dev).*)\.(?:txt|in)",
     re.IGNORECASE,
 )
 _PROSE = re.compile(r".*\.(?:md|rst|py)", re.IGNORECASE)

@@ -34,6 +34,9 @@ _MAX_STRING = 400
 # Test data: how much there is may matter, never what it is.
 _DATA_ARGUMENTS = frozenset({"argvalues", "params", "ids", "values", "side_effect", "return_value"})
 
+# Of a `pytest.param`: one that pytest does not take, and those by which plugins run async tests.
+_MARKS_THAT_MATTER = frozenset({"usefixtures", "asyncio", "anyio", "trio"})
+
 
 def dotted(node: ast.expr) -> tuple[str, ...] | None:
     """`a.b.c` as its parts, None for anything else."""
@@ -146,7 +149,7 @@ class ExpressionReader:
         if isinstance(node, (ast.List, ast.Tuple)):
             if any(isinstance(item, ast.Starred) for item in node.elts):
                 return _OPAQUE
-            kept = tuple(self.read(item) for item in node.elts if _uses_fixtures(item))
+            kept = tuple(self.read(item) for item in node.elts if _has_marks(item))
             return Items(kept, len(node.elts) - len(kept))
         if isinstance(node, ast.Constant):
             return self._constant(node)
@@ -164,8 +167,8 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _uses_fixtures(item: ast.expr) -> bool:
-    """Whether this is a `pytest.param` with a `usefixtures` mark, which pytest does not take."""
+def _has_marks(item: ast.expr) -> bool:
+    """Whether this is a `pytest.param` with marks that may matter beyond the values it is for."""
     if not isinstance(item, ast.Call):
         return False
     for keyword in item.keywords:
@@ -174,6 +177,6 @@ def _uses_fixtures(item: ast.expr) -> bool:
             marks = value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value]
             for mark in marks:
                 parts = dotted(mark.func if isinstance(mark, ast.Call) else mark)
-                if parts is not None and parts[-1] == "usefixtures":
+                if parts is None or parts[-2:-1] != ("mark",) or parts[-1] in _MARKS_THAT_MATTER:
                     return True
     return False

@@ -8,6 +8,8 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from scopecheck.facts import ITEM, Condition, Const, Opaque
 from scopecheck.read.conditions import truth
 from scopecheck.read.expressions import dotted
@@ -25,7 +27,9 @@ UNDECIDED = Condition(Opaque())
 """What nothing decides."""
 NEVER = Condition(Const(False))
 
-_ITERATES = frozenset({"list", "tuple", "sorted", "reversed", "iter", "set"})
+_ITERATES = frozenset({"list", "tuple", "sorted", "set"})
+# Of a condition on the tests of a generator: it is asked of each when its turn comes.
+_LATER = -1
 _RELATIONS: dict[type[ast.cmpop], tuple[Literal["is", "==", "in"], bool]] = {
     ast.Is: ("is", True),
     ast.IsNot: ("is", False),
@@ -43,6 +47,7 @@ class NamesOfTest:
     tests: names that stand for the one test. items: names of sequences of tests, with what holds
         of each of those. values: what other names stand for.
     parameters: the function's. once: names that are given a value in one place.
+    now: the function's time, see `MarkAddition`.
     """
 
     __test__ = False
@@ -61,7 +66,14 @@ class NamesOfTest:
             if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
         )
         self.once = frozenset(name for name, count in stored.items() if count == 1)
+        self.now = 0
         self._expressions = expressions
+        self._times: dict[str, int] = {}
+
+    def keep(self, name: str, value: ast.expr) -> None:
+        """A name stands for a value that is found now."""
+        self.values[name] = value
+        self._times[name] = self.now
 
     def read(self, node: ast.expr) -> Expression:
         """An expression's form, local names replaced by what they stand for."""
@@ -100,17 +112,25 @@ class NamesOfTest:
             case ast.Call(func=ast.Name(id="filter"), args=[asked, value]):
                 return self._filtered(asked, value)
             case ast.Call(func=ast.Name(id=name), args=[value, *_]) if name in _ITERATES:
+                return self.gone_over(self.sequence(value))
+            case ast.Call(func=ast.Name(id="iter" | "reversed"), args=[value]):
                 return self.sequence(value)
-            case (
-                ast.ListComp(elt=elt, generators=[one])
-                | ast.GeneratorExp(elt=elt, generators=[one])
-            ):
-                if isinstance(elt, ast.Name) and isinstance(one.target, ast.Name):
-                    return self.selected(one) if elt.id == one.target.id else None
+            case ast.ListComp(elt=ast.Name(id=name), generators=[one]):
+                if isinstance(one.target, ast.Name) and one.target.id == name:
+                    return self.gone_over(self.selected(one))
+            case ast.GeneratorExp(elt=ast.Name(id=name), generators=[one]):
+                if isinstance(one.target, ast.Name) and one.target.id == name:
+                    return self.selected(one)
         return None
 
+    def gone_over(self, sequence: Conditions | None) -> Conditions | None:
+        """The same, where what is asked of each test when its turn comes is asked now."""
+        if sequence is None:
+            return None
+        return tuple(_at(one, self.now) if one.since == _LATER else one for one in sequence)
+
     def selected(self, generator: ast.comprehension) -> Conditions | None:
-        """What holds of each test that a comprehension goes over."""
+        """What holds of each test that a comprehension goes over, when its turn comes."""
         sequence = self.sequence(generator.iter)
         target = generator.target
         if sequence is None or not isinstance(target, ast.Name):
@@ -127,13 +147,14 @@ class NamesOfTest:
             case ast.Name() | ast.Attribute():
                 test = ast.copy_location(ast.Name(ITEM, ast.Load()), asked)
                 call = ast.copy_location(ast.Call(asked, [test], []), asked)
-                return (*sequence, Condition(self.read(call)))
+                return (*sequence, Condition(self.read(call), since=_LATER))
         return (*sequence, UNDECIDED)
 
     def _of(self, name: str, tests: Iterable[ast.expr]) -> Conditions:
         """The conditions that all of these set for the test of this name."""
         with self.naming(name):
-            return tuple(one for test in tests for one in self.conditions(test, True))
+            found = [one for test in tests for one in self.conditions(test, True)]
+        return tuple(_at(one, _LATER) for one in found)
 
     # -- conditions ----------------------------------------------------------------------------
 
@@ -149,25 +170,40 @@ class NamesOfTest:
                 each = tuple(self.conditions(value, holds) for value in values)
                 if isinstance(op, ast.And) is holds:
                     return tuple(one for conditions in each for one in conditions)
-                return (any_of(each),)
+                return (any_of(each, self.now),)
             case ast.NamedExpr(value=value):
                 return self.conditions(value, holds)
             case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _RELATIONS:
                 relation, positive = _RELATIONS[type(op)]
-                return (Condition(self.read(left), relation, self.read(right), holds is positive),)
+                first, second = self.read(left), self.read(right)
+                since = self._since(left)
+                return (Condition(first, relation, second, holds is positive, since=since),)
             case ast.Name(id=name) if name in self.values:
-                value = self.values.pop(name)
+                value, now = self.values.pop(name), self.now
+                self.now = self._times[name]
                 found = self.conditions(value, holds)
-                self.values[name] = value
+                self.values[name], self.now = value, now
                 return found
             case ast.Call(func=ast.Name(id="bool"), args=[value]):
                 return self.conditions(value, holds)
-        return (Condition(self.read(test), holds=holds),)
+        return (Condition(self.read(test), holds=holds, since=self._since(test)),)
+
+    def _since(self, node: ast.expr) -> int:
+        """When what an expression says was found."""
+        names = (inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
+        times = (self._times[name] for name in names if name in self.values)
+        return min(times, default=self.now)
 
 
-def any_of(each: Iterable[Conditions]) -> Condition:
+def any_of(each: Iterable[Conditions], since: int) -> Condition:
     """One of these must hold whole."""
-    return Condition(Opaque(), "or", either=tuple(each))
+    return Condition(Opaque(), "or", either=tuple(each), since=since)
+
+
+def _at(condition: Condition, time: int) -> Condition:
+    """The condition, asked at another time."""
+    either = tuple(tuple(_at(one, time) for one in each) for each in condition.either)
+    return msgspec.structs.replace(condition, since=time, either=either)
 
 
 class _Replaced(ast.NodeTransformer):

@@ -108,7 +108,7 @@ class _Reader:
             # The function that a test is made of is the `obj` of the test.
             place = self._function.body[0]
             test = ast.copy_location(ast.Name(ITEM, ast.Load()), place)
-            names.values["obj"] = ast.copy_location(ast.Attribute(test, "obj", ast.Load()), place)
+            names.keep("obj", ast.copy_location(ast.Attribute(test, "obj", ast.Load()), place))
 
     def facts(self) -> HookFacts | None:
         """What the function does."""
@@ -127,7 +127,7 @@ class _Reader:
     def _answer(self) -> Conditions | None:
         answers = [answer for answer in self._answers or () if NEVER not in answer]
         if len(answers) > 1:
-            return (any_of(answers),)
+            return (any_of(answers, self._names.now),)
         return answers[0] if answers else None
 
     # -- statements: each gives what holds after it, None where nothing is run after it ---------
@@ -188,7 +188,8 @@ class _Reader:
             return other if then is None else then
         if (then, other) == (holding, failing):
             return under
-        return (*under, any_of((then[len(under) :], other[len(under) :])))
+        branches = then[len(under) :], other[len(under) :]
+        return (*under, any_of(branches, self._names.now))
 
     def _for(self, node: ast.For | ast.AsyncFor, under: Conditions) -> Conditions:
         names = self._names
@@ -200,7 +201,7 @@ class _Reader:
             ):
                 items, target = counted, inner
         self._visit(node.iter, under, asks=True)
-        sequence = names.sequence(items)
+        sequence = names.gone_over(names.sequence(items))
         before = dict(names.values)
         if sequence is not None and isinstance(target, ast.Name):
             left = (UNDECIDED,) if is_left(node.body) else ()
@@ -246,7 +247,7 @@ class _Reader:
                 names.items[name] = (*sequence, *kept)
             return
         if name in names.once:
-            names.values[name] = value
+            names.keep(name, value)
         if any(map(self._is_about_mark, ast.walk(value))):
             self._about_marks.add(name)
 
@@ -290,12 +291,14 @@ class _Reader:
             self._visit(child, under, asks=asks)
         if isinstance(node, (ast.Yield, ast.YieldFrom)):
             self._late = True
+            self._names.now += 1
 
     def _comprehension(self, node: _Comprehension, under: Conditions, *, asks: bool) -> None:
         values = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         first = node.generators[0]
         target = first.target
         tests = self._names.selected(first) if len(node.generators) == 1 else None
+        tests = self._names.gone_over(tests)
         inner = (*under, UNDECIDED) if tests is None else (*under, *tests)
         for each in node.generators:
             self._visit(each.iter, inner, asks=True)
@@ -315,7 +318,7 @@ class _Reader:
             return True
         if self._is_put_on_function(node):
             mark, span = self._expressions.read(func), self._text.span(node)
-            self._additions.append(MarkAddition(mark, span, None, under, early=True))
+            self._put_on(MarkAddition(mark, span, None, under, early=True, since=self._names.now))
             return True
         name = called(func)
         if name in NOT_ABOUT_TESTS:
@@ -346,15 +349,20 @@ class _Reader:
             return
         if not (isinstance(receiver, ast.Name) and receiver.id in self._names.tests):
             under = (*under, UNDECIDED)
-        self._additions.append(
+        self._put_on(
             MarkAddition(
                 Opaque() if mark is None else self._expressions.read(mark),
                 self._text.span(node),
                 None if append is None else self._expressions.read(append),
                 under,
                 late=self._late,
+                since=self._names.now,
             )
         )
+
+    def _put_on(self, addition: MarkAddition) -> None:
+        self._additions.append(addition)
+        self._names.now += 1
 
     def _is_put_on_function(self, node: ast.Call) -> bool:
         """Whether a mark is applied to the function that pytest is to make a test of."""

@@ -22,6 +22,7 @@ from scopecheck.suite.values import (
     Given,
     Literal,
     MarkValue,
+    ParamValue,
     PartialValue,
     Patch,
     Raises,
@@ -352,11 +353,12 @@ def _external_call(
     if len(args) == 1 and not keywords and _is_code(args[0]):
         return _decorated(name, args[0])
     if name == "pytest.param":
-        marks = marks_in(dict(keywords).get("marks", UNKNOWN))
+        marks = marks_in(dict(keywords).get("marks", MISSING))
         used = any(mark.name == "usefixtures" for mark in marks)
         if used and evaluator.version >= (8, 4):
             return Raises("pytest.param cannot add pytest.mark.usefixtures")
-        return args[0] if args else MISSING
+        value = args[0] if args else MISSING
+        return ParamValue(value, marks) if marks else value
     return Result(name)
 
 

@@ -349,6 +349,7 @@ class Linker:
             attribute,
             autouse=False if autouse is None else _truth(autouse),
             has_params=not (params is None or params == Literal(None)),
+            param_marks=pytest_marks.param_marks(params),
             path=None if installed else inner.module,
             home=home,
             line=facts.line,

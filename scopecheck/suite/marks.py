@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scopecheck.suite.model import SCOPES, Parametrized, Scope
-from scopecheck.suite.values import Literal, MarkValue, Missing, Sequence, strings_of, text_of
+from scopecheck.suite.values import (
+    Literal,
+    MarkValue,
+    Missing,
+    ParamValue,
+    Sequence,
+    strings_of,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,8 +75,21 @@ def _is_not_run(mark: MarkValue) -> bool:
     return certain and mark.keyword("run") == Literal(False)
 
 
+def param_marks(value: Value | None) -> frozenset[str]:
+    """The names of the marks on the `pytest.param`s of some arguments, as far as they are seen."""
+    items = value.items if isinstance(value, Sequence) else ()
+    return frozenset(
+        mark.name for item in items if isinstance(item, ParamValue) for mark in item.marks
+    )
+
+
+def argument_values(mark: MarkValue) -> Value | None:
+    """The values of a `parametrize` mark."""
+    return mark.args[1] if len(mark.args) > 1 else mark.keyword("argvalues")
+
+
 def _is_empty(mark: MarkValue) -> bool:
-    value = mark.args[1] if len(mark.args) > 1 else mark.keyword("argvalues")
+    value = argument_values(mark)
     return isinstance(value, Sequence) and value.complete and not value.items
 
 

@@ -65,6 +65,7 @@ class Fixture:
     home: the file in whose namespace it is registered (for an imported one not its `path`).
     scope: None where only running code can tell, or where the scope given is not one.
     scope_text: the scope as written where it is not one of pytest's.
+    param_marks: names of marks that its `params` put on the tests that use it.
     certain: False where it depends on a condition whether this definition is the one registered.
     assumed: it comes from a plugin that is neither installed nor declared, but well known.
     opaque: an unknown decorator may change its parameters.
@@ -80,6 +81,7 @@ class Fixture:
     attribute: str
     autouse: bool | None = False
     has_params: bool | None = False
+    param_marks: frozenset[str] = frozenset()
     path: str | None = None
     home: str | None = None
     line: int = 0

@@ -111,6 +111,14 @@ class MarkValue:
 
 
 @dataclass(frozen=True, slots=True)
+class ParamValue:
+    """`pytest.param(value, marks=...)`."""
+
+    value: Value
+    marks: tuple[MarkValue, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PartialValue:
     """`functools.partial(func, ...)`."""
 
@@ -242,6 +250,7 @@ Value: TypeAlias = (
     | ModuleValue
     | PackageValue
     | MarkValue
+    | ParamValue
     | PartialValue
     | FixtureMarker
     | FunctionValue

@@ -67,8 +67,8 @@ class Deprecations:
         nodeids = set(self.warned.get(kind, ()))
         if kind == "override":
             # A synchronous test with the mark gets a loop that nothing runs on.
-            nodeids = {nodeid for nodeid in nodeids if self.items[nodeid].loops}
-        nodeids = {nodeid for nodeid in nodeids if self.is_known(nodeid)}
+            nodeids &= self.is_async()
+        nodeids = set(filter(self.is_known, nodeids))
         self.seen += bool(nodeids)
         if nodeids and not said:
             yield f"pytest-asyncio warns of the {kind}"
@@ -82,6 +82,11 @@ class Deprecations:
         """Whether scopecheck says who runs a test and its fixtures."""
         prediction = self.predicted.items.get(nodeid)
         return prediction is not None and not prediction.unknown
+
+    def is_async(self) -> set[str]:
+        """The async tests that were collected."""
+        predicted = self.predicted.items
+        return {nodeid for nodeid in self.items.keys() & predicted if predicted[nodeid].loop}
 
     def passed(self, said: Iterable[Deprecation]) -> set[str]:
         """The tests concerned that passed."""
@@ -106,7 +111,11 @@ class Deprecations:
             yield f"pytest-asyncio {_warns(function in warned)} of the request by {function}"
 
     def marks(self, said: Sequence[Deprecation]) -> Iterator[str]:
-        """Marks with `scope=`. From 1.4 on the warning does not say of which test."""
+        """Marks with `scope=`.
+
+        From 1.4 on the warning does not say of which test; up to 1.0 it is given when the test is
+        collected, too, and only then if a hook gives it another mark.
+        """
         told = {nodeid for each in said for nodeid in each.tests} & self.items.keys()
         if self.version >= (1, 4):
             warned = "mark" in self.warned
@@ -114,9 +123,10 @@ class Deprecations:
             if warned != bool(told):
                 yield f"pytest-asyncio {_warns(warned)} of a mark's `scope=`"
             return
-        predicted = self.predicted.items
-        is_async = {nodeid for nodeid, each in predicted.items() if each.loop is not None}
-        nodeids = set(self.warned.get("mark", ())) & is_async & self.items.keys()
+        warnings = self.warned.get("mark", ())
+        nodeids = set(warnings) & self.is_async()
+        if self.version < (1, 1) and "" in warnings:
+            told &= nodeids
         self.seen += len(nodeids)
         for nodeid in filter(self.is_known, sorted(nodeids ^ told)):
             yield f"pytest-asyncio {_warns(nodeid in nodeids)} of the `scope=` of {nodeid}"

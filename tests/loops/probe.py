@@ -252,9 +252,11 @@ class _Reached:
 def _wanted(item: Any) -> str | None:
     """The loop scope of a test as the plugin reads it."""
     mark = item.get_closest_marker("asyncio")
-    if mark is None:
-        return None
     plugin = sys.modules["pytest_asyncio.plugin"]
+    # From 0.23 on it runs none that had no mark when it was collected.
+    own = getattr(plugin, "PytestAsyncioFunction", None)
+    if mark is None or (own is not None and not isinstance(item, own)):
+        return None
     has_loop_scope = hasattr(plugin, "_get_marked_loop_scope") or hasattr(
         plugin, "_parse_asyncio_marker"
     )

@@ -58,6 +58,7 @@ class AddedMark:
     only, unless: names of marks that a test must have, or must not have, by then.
     early: see above.
     folder: only tests below it get it.
+    asked_at: how many marks the hooks had added when it was asked for `only` and `unless`.
     """
 
     mark: MarkValue
@@ -68,6 +69,7 @@ class AddedMark:
     unless: frozenset[str] = frozenset()
     early: bool = False
     folder: str = ""
+    asked_at: int = 0
 
     @property
     def unless_marked(self) -> bool:
@@ -118,24 +120,26 @@ class AsyncHooks:
         """
         own: _Marks = [(mark, None) for mark in item.marks[: item.own_marks]]
         outer: _Marks = [(mark, None) for mark in item.marks[item.own_marks :]]
-        for added in self.added:
-            if added.early:
-                _add(added, item, own, outer, taken=False)
+        # Of the marks that the test has before each addition.
+        names: list[frozenset[str]] = []
+        early = sum(added.early for added in self.added)
+        for added in self.added[:early]:
+            names.append(_names(own, outer))
+            _add(added, item, own, names[added.asked_at], taken=False)
         collected = _closest(own, outer)[0]
         taken = auto or collected is not None
         by_collected = version >= TAKEN_WHEN_COLLECTED
         if auto and by_collected and collected is None:
             own.append((_BARE, None))
-        for added in self.added:
-            if not added.early:
-                _add(added, item, own, outer, taken=taken)
+        for added in self.added[early:]:
+            names.append(_names(own, outer))
+            _add(added, item, own, names[added.asked_at], taken=taken)
         if auto and not by_collected:
             own.append((_BARE, None))
         mark, place = _closest(own, outer)
         if not by_collected:
             taken = mark is not None
-        names = frozenset(mark.name for mark, _ in (*own, *outer))
-        return HookedMark(mark, place, collected, taken, names)
+        return HookedMark(mark, place, collected, taken, _names(own, outer))
 
 
 def runs_on_two_loops(version: tuple[int, int], collected: Scope | None, run: Scope | None) -> bool:
@@ -162,14 +166,17 @@ def _closest(own: _Marks, outer: _Marks) -> tuple[MarkValue | None, Place | None
     return None, None
 
 
-def _add(added: AddedMark, item: Item, own: _Marks, outer: _Marks, *, taken: bool) -> None:
-    """Put a mark on a test, if the hook does."""
+def _names(own: _Marks, outer: _Marks) -> frozenset[str]:
+    return frozenset(mark.name for mark, _ in (*own, *outer))
+
+
+def _add(added: AddedMark, item: Item, own: _Marks, names: frozenset[str], *, taken: bool) -> None:
+    """Put a mark on a test, if the hook does; `names` are those that it asked for."""
     below = not added.folder or item.path.startswith(f"{added.folder}/")
     if not below or (added.to == "taken" and not taken):
         return
     if added.to == "async" and _is_hidden(item, added):
         return
-    names = {mark.name for mark, _ in (*own, *outer)}
     # A mark that cannot be known may be one of those that are not seen.
     unseen = UNKNOWN_MARK.name in names and not (added.only | added.unless) <= names
     if not unseen and (not added.only <= names or added.unless & names):

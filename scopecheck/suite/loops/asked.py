@@ -13,7 +13,7 @@ from scopecheck.suite.names import Namespace
 from scopecheck.suite.values import UNKNOWN, ClassValue, External, FunctionValue, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from scopecheck.facts import Condition, Expression
     from scopecheck.suite.names import Evaluator
@@ -105,6 +105,17 @@ class Reader:
             if found is False:
                 return False
         return found
+
+    def times_of_marks(self, conditions: Iterable[Condition]) -> Iterator[int]:
+        """When it is asked which marks the test has."""
+        for condition in conditions:
+            answer = self._one(condition)
+            if isinstance(answer, Asked) and (answer.only or answer.unless):
+                inner = [one for each in condition.either for one in each]
+                if inner:
+                    yield from self.times_of_marks(inner)
+                else:
+                    yield condition.since
 
     def _one(self, condition: Condition) -> Answer:
         answer: Answer = None

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from scopecheck.suite.loops.model import Loop
-from scopecheck.suite.marks import UNKNOWN_MARK
+from scopecheck.suite.marks import UNKNOWN_MARK, argument_values, param_marks
 
 if TYPE_CHECKING:
     from scopecheck.plugins import Said
@@ -35,6 +35,8 @@ _RUNNER_MARKS = frozenset(
         "twisted",
     }
 )
+# Those that `pytest.param` may give to a part of a test's parametrizations.
+_PARAM_MARKS = _RUNNER_MARKS | {"asyncio", UNKNOWN_MARK.name}
 
 
 class Doubts:
@@ -95,9 +97,16 @@ class Doubts:
 
     def _mark(self, item: Item) -> Loop | None:
         known = {"anyio": self._known.anyio, "trio": self._known.trio}
+        for fixture in () if item.plan is None else item.plan.order:
+            if not fixture.param_marks.isdisjoint(_PARAM_MARKS):
+                return Loop("unknown", reason=f"the parameters of {fixture.name!r} have marks")
         for mark in item.marks:
             if mark == UNKNOWN_MARK:
                 return Loop("unknown", reason="its marks are computed")
+            if mark.name == "parametrize":
+                names = param_marks(argument_values(mark))
+                if not names.isdisjoint(_PARAM_MARKS):
+                    return Loop("unknown", reason="its parameters have marks")
             if mark.name in _RUNNER_MARKS and not known.get(mark.name, self._known.installed):
                 return Loop("unknown", reason=f"the mark {mark.name!r} is for a plugin")
         return None

@@ -107,6 +107,7 @@ class _Hooks:
         self._keyword_marks = _ASYNC_MARKS - parts
         self._added: list[AddedMark] = []
         self._unknown: dict[str, None] = {}
+        self._times: dict[tuple[str, int], dict[int, int]] = {}
         self._found = list(self._implementations())
 
     def read(self) -> AsyncHooks:
@@ -213,35 +214,56 @@ class _Hooks:
         facts = one.function.function.hook
         if facts is None or not one.certain:
             return
-        space = local_space(one.function)
+        times = self._times.setdefault((one.function.module, one.function.index), {})
         for addition in facts.additions:
-            if (addition.late and one.wrapper) is not late or not self._is_in_time(one, addition):
-                continue
-            mark = self._mark(addition, one.function, space)
-            asked = Reader(self._evaluator, space, self._keyword_marks).all_of(addition.conditions)
-            if mark is None or asked is False:
-                continue
-            append: Value = Literal(True)
-            if addition.append is not None:
-                append = self._evaluator.evaluate(addition.append, space)
-            asked = Asked() if asked is True else asked
-            known = isinstance(append, Literal) and mark.name in _ASYNC_MARKS
-            if asked is None or not known or self._may_be_added(asked.only | asked.unless):
-                self._unknown.setdefault(one.text)
-                continue
-            place = Place(one.function.module, addition.span)
-            self._added.append(
-                AddedMark(
-                    mark,
-                    place,
-                    isinstance(append, Literal) and not append.value,
-                    "taken" if asked.taken else "async" if asked.coroutine else "all",
-                    asked.only,
-                    asked.unless,
-                    addition.early,
-                    one.folder if one.hook in _OF_FOLDER else "",
-                )
-            )
+            if (addition.late and one.wrapper) is late and self._is_in_time(one, addition):
+                times[addition.since] = len(self._added)
+                added = self._added_mark(one, addition, times)
+                if added is None:
+                    self._unknown.setdefault(one.text)
+                elif isinstance(added, AddedMark):
+                    self._added.append(added)
+        # The time of its `yield`.
+        times.setdefault(min(set(range(len(times) + 1)) - set(times)), len(self._added))
+
+    def _added_mark(
+        self, one: _Implementation, addition: MarkAddition, times: dict[int, int]
+    ) -> AddedMark | bool | None:
+        """The mark that is added; False where it does not matter, None where it is not known.
+
+        times: how many marks were added by each time of the function.
+        """
+        space = local_space(one.function)
+        mark = self._mark(addition, one.function, space)
+        reader = Reader(self._evaluator, space, self._keyword_marks)
+        asked = reader.all_of(addition.conditions)
+        if mark is None or asked is False:
+            return False
+        append: Value = Literal(True)
+        if addition.append is not None:
+            append = self._evaluator.evaluate(addition.append, space)
+        if asked is None or not isinstance(append, Literal) or mark.name not in _ASYNC_MARKS:
+            return None
+        asked = Asked() if asked is True else asked
+        names = asked.only | asked.unless
+        asked_at = set(reader.times_of_marks(addition.conditions))
+        if not asked_at <= times.keys() or self._may_be_added(names):
+            return None
+        counts = [times[time] for time in asked_at] or [0]
+        first, last = min(counts), max(counts)
+        if names & {added.mark.name for added in self._added[first:last]}:
+            return None
+        return AddedMark(
+            mark,
+            Place(one.function.module, addition.span),
+            not append.value,
+            "taken" if asked.taken else "async" if asked.coroutine else "all",
+            asked.only,
+            asked.unless,
+            addition.early,
+            one.folder if one.hook in _OF_FOLDER else "",
+            last,
+        )
 
     def _may_be_added(self, names: frozenset[str]) -> bool:
         """Whether hooks put other marks of these names on tests."""
