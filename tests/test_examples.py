@@ -21,6 +21,8 @@ FAULTS = {
     ("api/conftest.py", 30, "scope-mismatch"),
     ("api/conftest.py", 38, "duplicate-fixture"),
     ("api/test_runs.py", 17, "scope-mismatch"),
+    ("api/test_sessions.py", 20, "swallowed-assertion"),
+    ("api/test_sessions.py", 29, "vacuous-assertion"),
     ("conftest.py", 38, "unused-fixture"),
     ("conftest.py", 56, "loop-scope-too-narrow"),
     ("conftest.py", 62, "wide-async-fixture-loop"),
