@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from scopecheck.plugins import Said, said_of_async
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def write(root: Path, files: dict[str, str]) -> None:
