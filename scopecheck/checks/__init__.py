@@ -27,7 +27,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "nested_loops",
         "loop_objects",
     ),
-    "3": ("graph", "unused", "definitions", "collection"),
+    "3": ("missing", "graph", "called", "unused", "definitions", "collection"),
     "4": ("isolation",),
     "5": ("events",),
     "6": ("assertions",),

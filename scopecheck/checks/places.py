@@ -21,12 +21,21 @@ _MAX_HOPS = 8
 
 
 class FoundMark(NamedTuple):
-    """Where a mark stands: the expression that makes it, and `path::Class::function` round it."""
+    """Where a mark stands: the expression that makes it, and `path::Class::function` round it.
+
+    holder: the name of the function or class that it is put on, or the assignment to `pytestmark`.
+    """
 
     place: Place
     symbol: str
     expression: Expression
     space: Namespace
+    holder: Place
+
+    @property
+    def name(self) -> str:
+        """The function, class or file that has the mark."""
+        return self.symbol.rpartition("::" if "::" in self.symbol else "/")[2]
 
 
 def mark_place(suite: Suite, item: Item, wanted: Callable[[MarkValue], bool]) -> Place | None:
@@ -64,7 +73,8 @@ def _marks(suite: Suite, item: Item) -> Iterator[FoundMark]:
     if own is not None and item.function is not None:
         symbol = "::".join([path, *item.nodeid.split("::")[1:-1], item.function.name])
         for decorator in item.function.decorators:
-            yield FoundMark(Place(path, decorator.span), symbol, decorator.expression, own)
+            place = Place(path, decorator.span)
+            yield FoundMark(place, symbol, decorator.expression, own, item.place)
     module = evaluator.module(item.path)
     if module is None:
         return
@@ -79,9 +89,10 @@ def _marks(suite: Suite, item: Item) -> Iterator[FoundMark]:
     for value in reversed(classes):
         for holder in suite.linker.lineages.of(value).classes:
             symbol = f"{holder.module}::{holder.class_.name}"
+            name = Place(holder.module, holder.class_.span)
             for decorator in holder.class_.decorators:
                 place = Place(holder.module, decorator.span)
-                yield FoundMark(place, symbol, decorator.expression, holder.env)
+                yield FoundMark(place, symbol, decorator.expression, holder.env, name)
             yield from _assigned(evaluator.class_space(holder), symbol)
     yield from _assigned(module, item.path)
 
@@ -93,7 +104,8 @@ def _assigned(space: Namespace, symbol: str) -> Iterator[FoundMark]:
         if isinstance(value, (Call, Items, Joined, Name)):
             for expression in _parts(value):
                 span = expression.span if isinstance(expression, Call) else binding.span
-                yield FoundMark(Place(space.path, span), symbol, expression, space)
+                holder = Place(space.path, binding.span)
+                yield FoundMark(Place(space.path, span), symbol, expression, space, holder)
 
 
 def _parts(expression: Expression) -> Iterator[Expression]:

@@ -1,15 +1,19 @@
-"""What of a suite's fixtures is reached, seen and bound, for the checks that ask about absence."""
+"""What of a suite is reached, seen, bound and certain, for the checks that ask about absence."""
 
 from __future__ import annotations
 
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from scopecheck.facts import Binding
-    from scopecheck.suite import Suite
-    from scopecheck.suite.model import Fixture, Level
+from scopecheck.facts import Const, Name
 
+if TYPE_CHECKING:
+    from scopecheck.facts import Binding, FileFacts
+    from scopecheck.suite import Suite
+    from scopecheck.suite.model import Fixture, Item, Level, Problem
+
+# Told by the rules about event loops.
+LOOP_FIXTURES = frozenset({"event_loop"})
 
 _TEMPLATE_FILES = frozenset({"cookiecutter.json", "copier.yml", "copier.yaml"})
 
@@ -86,3 +90,41 @@ def is_in_template(suite: Suite, path: str) -> bool:
             return True
         folder = dirname(folder)
     return False
+
+
+def is_sure(problem: Problem) -> bool:
+    """Whether pytest raises it on every run, and no rule about event loops tells it."""
+    return (
+        problem.certain
+        and problem.name not in LOOP_FIXTURES
+        and all(fixture.certain and not fixture.opaque for fixture in problem.stack)
+    )
+
+
+class Silenced:
+    """Tests that pytest never sets up, or whose parameters are not known."""
+
+    def __init__(self, suite: Suite) -> None:
+        self._suite = suite
+        self._skipped: dict[str, bool] = {}
+
+    def item(self, item: Item) -> bool:
+        """Whether what the test asks for stays unanswered without harm."""
+        if item.skipped or item.opaque:
+            return True
+        skipped = self._skipped.get(item.path)
+        if skipped is None:
+            facts = self._suite.facts(item.path)
+            skipped = self._skipped[item.path] = facts is not None and _skips_itself(facts)
+        return skipped
+
+
+def _skips_itself(facts: FileFacts) -> bool:
+    """Whether a module skips all that is in it, by a statement under no condition."""
+    return any(
+        isinstance(found.call.func, Name)
+        and found.call.func.parts[-1] == "skip"
+        and found.call.keyword("allow_module_level") == Const(True)
+        and found.call.span.column == 1
+        for found in facts.module_calls
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scopecheck.finding import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from scopecheck.suite.loops import Loops
     from scopecheck.suite.model import Fixture, Item, Scope
@@ -71,3 +71,26 @@ def taken_version(loops: Loops) -> str | None:
     if version is None or version.certainty == "exact":
         return None
     return f"taken as pytest-asyncio {version.version} ({version.origin})"
+
+
+def all_that_need(nodeids: frozenset[str]) -> str:
+    """`the 1 test that needs it`, `all 7 tests that need it`."""
+    count = len(nodeids)
+    return "the 1 test that needs it" if count == 1 else f"all {tests(count)} that need it"
+
+
+def chain(stack: Sequence[Fixture], item: Item) -> Iterator[Place]:
+    """Every step from the fixture that asks back to a test."""
+    for outer, inner in zip(reversed(stack[:-1]), reversed(stack[1:]), strict=True):
+        if outer.path is not None and outer.place is not None:
+            yield at(
+                request_place(outer, inner.name) or outer.place,
+                f"`{inner.name}` is requested by `{outer.name}`",
+            )
+    if stack:
+        first = stack[0].name
+        for request in (*item.requests, *item.usefixtures):
+            if request.name == first:
+                yield at(request.place, f"`{first}` is used by this test")
+                return
+        yield at(item.place, f"this test gets `{first}` without naming it")

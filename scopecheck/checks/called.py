@@ -1,0 +1,152 @@
+"""Fixtures that are called as functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scopecheck.facts import Call, FunctionRef, Name
+from scopecheck.finding import Fault, Place
+from scopecheck.suite.values import ClassValue, FixtureValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scopecheck.facts import FileFacts, Function
+    from scopecheck.suite import Suite
+    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.values import Value
+
+
+_REFUSES_CALLS = frozenset({"pytest.fixture", "pytest.yield_fixture", "pytest_asyncio.fixture"})
+
+
+def called_fixture(suite: Suite) -> Iterator[Fault]:
+    """SCP308: a fixture called as a function."""
+    nodeids: dict[tuple[str, int], set[str]] = {}
+    for item in suite.items:
+        nodeids.setdefault((item.place.path, item.line), set()).add(item.nodeid)
+    for fixture, users in suite.users.items():
+        if fixture.path is not None:
+            nodeids.setdefault((fixture.path, fixture.line), set()).update(users)
+    for path in _own_files(suite):
+        facts = suite.facts(path)
+        space = suite.evaluator.module(path)
+        if facts is None or space is None:
+            continue
+        for call, function in _calls(facts):
+            value = _callee(suite, facts, space, call, function)
+            if isinstance(value, FixtureValue) and value.marker.spelling in _REFUSES_CALLS:
+                reached = nodeids.get((path, function.line), set()) if function else set()
+                yield _told_call(facts, call, function, value, frozenset(reached))
+
+
+def _own_files(suite: Suite) -> list[str]:
+    """Conftests, test files and the modules of the tree that fixtures come from."""
+    homes = {
+        path
+        for fixture in suite.fixtures
+        if fixture.path is not None
+        for path in (fixture.path, fixture.home)
+        if path is not None
+    }
+    files = {*suite.files.conftests, *suite.files.test_files, *homes}
+    return sorted(path for path in files if "site-packages/" not in path)
+
+
+def _calls(facts: FileFacts) -> Iterator[tuple[Call, Function | None]]:
+    """Every call kept, with the function that it stands in; those of nested code left out."""
+    end = 0
+    for function in sorted(
+        facts.functions, key=lambda function: (function.line, -function.end_line)
+    ):
+        if function.line <= end:
+            continue  # defined in the one before, whose parameters and names it sees
+        end = function.end_line
+        if function.body is not None:
+            for found in function.body.calls:
+                if not found.nested:
+                    yield found.call, function
+    for found in facts.module_calls:
+        yield found.call, None
+    for bindings in (facts.bindings, *(class_.bindings for class_ in facts.classes)):
+        own = set() if bindings is facts.bindings else {binding.name for binding in bindings}
+        for binding in bindings:
+            call = binding.value
+            if isinstance(call, Call) and not binding.guard.never:
+                hidden = isinstance(call.func, Name) and call.func.parts[0] in own
+                if not hidden:
+                    yield call, None
+
+
+def _callee(
+    suite: Suite, facts: FileFacts, space: Namespace, call: Call, function: Function | None
+) -> Value | None:
+    """What is called, where the name cannot be a parameter or a local one."""
+    if not isinstance(call.func, Name):
+        return None
+    first, *rest = call.func.parts
+    if function is None:
+        return _settled(suite, space, call.func)
+    parameters = [parameter.name for parameter in function.parameters]
+    if first in parameters:
+        if len(rest) != 1 or first != parameters[0] or function.owner < 0:
+            return None
+        return _own_method(suite, facts, space, function, rest[0])
+    if function.body is None or first in function.body.locals:
+        return None
+    return _settled(suite, space, call.func)
+
+
+def _settled(suite: Suite, space: Namespace, name: Name) -> Value | None:
+    """What a name stands for, if the module gives it one value only."""
+    bindings = space.bindings.get(name.parts[0], [])
+    if len(bindings) != 1 or bindings[0].guard.branch or bindings[0].guard.caught:
+        return None
+    return suite.evaluator.evaluate(name, space)
+
+
+def _own_method(
+    suite: Suite, facts: FileFacts, space: Namespace, function: Function, name: str
+) -> Value | None:
+    """`self.name`, where neither an assignment nor a subclass seen gives it another meaning."""
+    class_ = facts.classes[function.owner]
+    for other in facts.functions:
+        if other.body is not None and any(name == stored for stored, _ in other.body.self_stores):
+            return None
+    value = ClassValue(facts.path, class_, space, function.owner)
+    owner = suite.linker.lineages.owner(suite.linker.lineages.of(value), name)
+    if owner is None or any(other.module != facts.path for other in [owner]):
+        return None
+    inner = suite.evaluator.class_space(owner)
+    bindings = inner.bindings[name]
+    if len(bindings) != 1 or not isinstance(bindings[0].value, FunctionRef):
+        return None
+    return suite.evaluator.lookup(inner, name)
+
+
+def _told_call(
+    facts: FileFacts,
+    call: Call,
+    function: Function | None,
+    value: FixtureValue,
+    users: frozenset[str],
+) -> Fault:
+    definition = value.function.function
+    name = definition.name
+    where = "at import" if function is None else f"in `{function.name}`"
+    symbol = facts.path
+    if function is not None:
+        owner = [facts.classes[function.owner].name] if function.owner >= 0 else []
+        symbol = "::".join([facts.path, *owner, function.name])
+    return Fault(
+        Place(facts.path, call.span),
+        f"the fixture `{name}` is called as a function {where}",
+        symbol,
+        (Place(value.function.module, definition.span, f"`{name}` is a fixture"),),
+        notes=(f'pytest stops with `Fixture "{name}" called directly`',),
+        help=(
+            f"request `{name}` as a parameter, or move what it does to a plain function "
+            "that both call"
+        ),
+        tests=users,
+    )

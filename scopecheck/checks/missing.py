@@ -1,0 +1,268 @@
+"""Requests that no fixture answers, and what may have been meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from posixpath import dirname, join, normpath, relpath
+from typing import TYPE_CHECKING
+
+from scopecheck.checks.places import find_mark
+from scopecheck.checks.reach import (
+    LOOP_FIXTURES,
+    Silenced,
+    has_own_run,
+    has_unread,
+    is_sure,
+    levels_of,
+    plainly_bound,
+    unreached_fixtures,
+)
+from scopecheck.checks.wording import all_that_need, at, chain, first_test, request_place
+from scopecheck.facts import Import
+from scopecheck.finding import Fault, Place
+from scopecheck.source import Span
+from scopecheck.suite import mentions
+from scopecheck.suite.marks import used_names
+from scopecheck.suite.values import FixtureValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from scopecheck.facts import Function
+    from scopecheck.suite import Suite
+    from scopecheck.suite.model import Fixture, Item, Level, Problem
+
+
+@dataclass
+class _Missing:
+    """A name that nothing answers, who asks for it, and every test that it stops."""
+
+    name: str
+    asker: str
+    place: Place
+    symbol: str
+    chain: tuple[Fixture, ...]
+    fixture: Fixture | None = None
+    items: list[Item] = field(default_factory=list)
+
+
+def unknown_fixture(suite: Suite) -> Iterator[Fault]:
+    """SCP301: a request that no definition answers."""
+    if not _is_for_pytest(suite):
+        return
+    found: dict[tuple[Place, str], _Missing] = {}
+    silent = Silenced(suite)
+    for plan, items in suite.items_of.items():
+        for problem in plan.problems:
+            if problem.kind == "unknown-fixture" and is_sure(problem):
+                for item in items:
+                    if not silent.item(item):
+                        _add_missing(suite, found, problem, item)
+    for missing in found.values():
+        if has_own_run(suite, missing.place.path):
+            continue
+        if missing.fixture is not None or not _is_used_as_helper(suite, missing.items[0]):
+            yield _told_missing(suite, missing)
+    yield from _missing_in_unreached(suite)
+
+
+def _is_for_pytest(suite: Suite) -> bool:
+    """Whether a suite of unittest's classes shows that pytest runs it, and not unittest itself."""
+    files = suite.files
+    if files.conftests or files.config.ini or not any(item.testcase for item in suite.items):
+        return True
+    return any(
+        isinstance(binding.value, Import) and binding.value.module.partition(".")[0] == "pytest"
+        for path in files.test_files
+        if (facts := suite.facts(path)) is not None
+        for binding in facts.bindings
+    )
+
+
+def _is_used_as_helper(suite: Suite, item: Item) -> bool:
+    """Whether other code of the file takes a function that is only named like a test."""
+    function, path = item.function, item.place.path
+    if function is None or item.nodeid.count("::") != 1:
+        return False
+    facts = suite.facts(path)
+    if facts is None:
+        return False
+    return bool(mentions.in_code(suite.text(path), facts, (function.name,)))
+
+
+def _add_missing(
+    suite: Suite, found: dict[tuple[Place, str], _Missing], problem: Problem, item: Item
+) -> None:
+    name = problem.name
+    if problem.stack:
+        asker = problem.stack[-1]
+        place = request_place(asker, name)
+        if asker.path is None or place is None:
+            return
+        missing = _Missing(name, asker.name, place, asker.symbol, problem.stack, asker)
+    else:
+        asked = _asked_by_test(suite, item, name)
+        if asked is None:
+            return
+        missing = _Missing(name, *asked, ())
+    if "site-packages/" not in missing.place.path:
+        found.setdefault((missing.place, name), missing).items.append(item)
+
+
+def _asked_by_test(suite: Suite, item: Item, name: str) -> tuple[str, Place, str] | None:
+    """Who asks for a name that a test needs itself, where, and the symbol of that place."""
+    function = item.function
+    if function is None:
+        return None
+    for request in item.requests:
+        if request.name == name:
+            return function.name, request.place, _symbol(item.place.path, item, function)
+    if any(request.name == name for request in item.usefixtures):
+        held = find_mark(
+            suite, item, lambda mark: mark.name == "usefixtures" and name in used_names((mark,))
+        )
+        if held is not None:
+            return held.name, held.holder, held.symbol
+        return function.name, item.place, _symbol(item.place.path, item, function)
+    config = suite.files.config
+    if name in config.usefixtures and config.inifile is not None:
+        rootdir = suite.linker.rules.rootdir
+        relative = relpath(config.inifile.as_posix(), config.rootdir.as_posix())
+        line = config.option_lines.get("usefixtures", 1)
+        path = normpath(join(rootdir, relative))
+        return "usefixtures", Place(path, Span(line, 1, line, len("usefixtures") + 1)), path
+    return None
+
+
+def _symbol(path: str, item: Item, function: Function) -> str:
+    classes = item.nodeid.split("::")[1:-1]
+    return "::".join([path, *classes, function.name])
+
+
+def _told_missing(suite: Suite, missing: _Missing) -> Fault:
+    item = first_test(missing.items)
+    name = missing.name
+    levels = item.levels
+    elsewhere = _defined_elsewhere(suite, name)
+    near = _near_name(levels, name, missing.asker)
+    asks = "uses" if missing.asker == "usefixtures" else "requests"
+    who = "the configuration" if missing.asker == "usefixtures" else f"`{missing.asker}`"
+    related: list[Place] = []
+    if elsewhere:
+        what = f"which is defined only {_where(elsewhere[0])}"
+        advice = f"move `{name}` to a conftest.py above both, or ask for another fixture"
+        related += [at(f.place, f"`{name}` is defined here") for f in elsewhere if f.place]
+    elif (unregistered := _not_imported(suite, missing)) is not None:
+        what = f"which is not imported from {unregistered.path}"
+        advice = f"import `{name}` too, or register the module in `pytest_plugins`"
+        related.append(at(unregistered, f"`{name}` is defined here"))
+    elif near is not None:
+        what = f"which nothing defines; did you mean `{near.name}`?"
+        advice = f"request `{near.name}`"
+        if near.place is not None and near.path is not None:
+            related.append(at(near.place, f"`{near.name}` is defined here"))
+    else:
+        what = "which nothing defines"
+        advice = f"define a fixture `{name}`, or take the request out"
+    related += chain(missing.chain, item)
+    nodeids = frozenset(found.nodeid for found in missing.items)
+    return Fault(
+        missing.place,
+        f"{who} {asks} the fixture `{name}`, {what}",
+        missing.symbol,
+        tuple(related),
+        notes=(f"pytest stops {all_that_need(nodeids)} with `fixture '{name}' not found`",),
+        help=advice,
+        tests=nodeids,
+        searched=suite.searched,
+    )
+
+
+def _defined_elsewhere(suite: Suite, name: str) -> list[Fixture]:
+    """Definitions of the name that the asker does not see, one for each `def`."""
+    found = {
+        fixture.key: fixture
+        for fixture in suite.fixtures
+        if fixture.name == name and fixture.path is not None and not fixture.assumed
+    }
+    return sorted(found.values(), key=lambda fixture: (fixture.home or "", fixture.line))[:3]
+
+
+def _where(fixture: Fixture) -> str:
+    home = fixture.home or ""
+    if fixture.level == "class":
+        return f"in the class {fixture.owner} of {home}"
+    if fixture.level == "module":
+        return f"in {home}"
+    folder = dirname(home)
+    return f"below {folder}" if folder else f"in {home}"
+
+
+def _not_imported(suite: Suite, missing: _Missing) -> Place | None:
+    """The definition that stands beside a fixture that was imported without it."""
+    asker = missing.fixture
+    if asker is None or asker.path is None or asker.path == asker.home:
+        return None
+    space = suite.evaluator.module(asker.path)
+    value = None if space is None else suite.evaluator.lookup(space, missing.name)
+    if not isinstance(value, FixtureValue):
+        return None
+    return Place(value.function.module, value.function.function.span)
+
+
+def _near_name(levels: Iterable[Level], name: str, asker: str) -> Fixture | None:
+    """The visible fixture whose name is most like this one."""
+    visible = {
+        known: fixtures[-1]
+        for level in levels
+        for known, fixtures in level.fixtures.items()
+        if known != asker and not known.startswith("_")
+    }
+    near = get_close_matches(name, list(visible), 1, 0.75)
+    return visible[near[0]] if near else None
+
+
+def _missing_in_unreached(suite: Suite) -> Iterator[Fault]:
+    """Requests of fixtures that no test reaches, of names that exist nowhere in the suite."""
+    linker = suite.linker
+    if not linker.session.complete or has_unread(suite):
+        return
+    unreached = unreached_fixtures(suite)
+    if not unreached:
+        return
+    known = {fixture.name for fixture in suite.fixtures}
+    for item in suite.items:
+        known.update(item.parametrized.direct, item.parametrized.indirect)
+    homes = {*suite.files.conftests, *suite.files.test_files}
+    told: set[tuple[str, int, str]] = set()
+    for fixture in unreached:
+        if fixture.home not in homes or fixture.key in told or not plainly_bound(suite, fixture):
+            continue
+        if has_own_run(suite, fixture.home):
+            continue
+        levels = levels_of(suite, fixture)
+        if levels is None or any(not x.complete or x.generates_any for x in levels):
+            continue
+        generated = frozenset().union(*(level.generates for level in levels))
+        for request in fixture.requests:
+            name = request.name
+            if name in known or name in generated or name in ("request", *LOOP_FIXTURES):
+                continue
+            if any(name in level.unseen for level in levels):
+                continue
+            told.add(fixture.key)
+            near = _near_name(levels, name, fixture.name)
+            hint = "" if near is None else f"; did you mean `{near.name}`?"
+            yield Fault(
+                request.place,
+                f"`{fixture.name}` requests the fixture `{name}`, which nothing defines{hint}",
+                fixture.symbol,
+                notes=(
+                    f"no test reaches `{fixture.name}`; the first one to do so would stop with "
+                    f"`fixture '{name}' not found`",
+                ),
+                help=f"take `{fixture.name}` out, or mend its request",
+                searched=suite.searched,
+                certainty="likely",
+            )
