@@ -124,6 +124,27 @@ def test_a_wrong_setting_is_named(project: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("folder", "shown"),
+    [("", "tests/conftest.py"), ("tests", "conftest.py"), ("src/app", "../../tests/conftest.py")],
+)
+def test_people_read_paths_from_where_they_are(project: Path, folder: str, shown: str) -> None:
+    cwd = project / folder
+    result = scopecheck(str(project / "tests"), "--output-format", "concise", cwd=cwd)
+    assert result.stdout.startswith(f"{shown}:7:5: ")
+    result = scopecheck(str(project / "tests"), "--output-format", "full", cwd=cwd)
+    assert f"--> {shown}:7:5\n" in result.stdout
+    assert "7 | def engine(settings): ..." in result.stdout
+
+
+def test_paths_of_a_project_elsewhere_are_whole(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    result = scopecheck(str(project / "tests"), "--output-format", "concise", cwd=elsewhere)
+    assert result.stdout.startswith(f"{project / 'tests/conftest.py'}:7:5: ")
+
+
 def test_suppressions(project: Path) -> None:
     conftest = project / "tests/conftest.py"
     line = "def engine(settings): ..."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
+from scopecheck.report.paths import for_reader
 from scopecheck.report.text import Painter, located, printable, summary_line
 
 if TYPE_CHECKING:
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
 def write(analysis: Analysis, stream: TextIO, *, color: bool) -> None:
     """`path:line:column: error[SCP101] scope-mismatch: message`, one line each."""
     paint = Painter(color)
+    shown = for_reader(analysis.root)
     for finding in analysis.findings:
         fault = finding.fault
         kind = paint(finding.severity, f"{finding.severity}[{finding.code}]")
-        where = paint("bold", located(fault.place))
+        where = paint("bold", located(fault.place, shown))
         stream.write(f"{where}: {kind} {finding.name}: {printable(fault.message)}\n")
     stream.write(f"{summary_line(analysis, paint)}\n")

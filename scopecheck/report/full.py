@@ -25,6 +25,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
 from scopecheck.report.frames import ELLIPSIS, Frame, Label
+from scopecheck.report.paths import for_reader
 from scopecheck.report.text import Painter, counted, located, printable, summary_line
 from scopecheck.source import WHOLE_FILE
 
@@ -48,7 +49,8 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 def write(analysis: Analysis, stream: TextIO, *, color: bool) -> None:
     """Every finding with its frames, and the figures last."""
-    report = Report(analysis.source, color=color, width=_width(stream))
+    shown = for_reader(analysis.root)
+    report = Report(analysis.source, color=color, width=_width(stream), shown=shown)
     for finding in analysis.findings:
         for line in report.finding(finding):
             stream.write(f"{line}\n")
@@ -59,8 +61,16 @@ def write(analysis: Analysis, stream: TextIO, *, color: bool) -> None:
 class Report:
     """Lays findings out for a width, and keeps the lines of the files that they are in."""
 
-    def __init__(self, source: Callable[[str], str | None], *, color: bool, width: int) -> None:
+    def __init__(
+        self,
+        source: Callable[[str], str | None],
+        *,
+        color: bool,
+        width: int,
+        shown: Callable[[str], str] = str,
+    ) -> None:
         self.paint = Painter(color)
+        self._shown = shown
         self._source = source
         self._width = width
         self._files: dict[str, list[str]] = {}
@@ -76,7 +86,7 @@ class Report:
         for index, frame in enumerate(frames):
             arrow = "-->" if index == 0 else ":::"
             edge = " " * margin
-            yield f"{edge}{self.paint('gutter', arrow)} {located(frame.place)}"
+            yield f"{edge}{self.paint('gutter', arrow)} {located(frame.place, self._shown)}"
             room = self._width - margin - len(" | ")
             lines = frame.lines(room, self.paint)
             if lines:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scopecheck.finding import Finding
 
 
@@ -40,6 +42,19 @@ def seen_from(folder: Path, root: Path, path: str) -> str:
 def seen_from_repository(root: Path, path: str) -> str:
     """A path relative to the root, as seen from the top of its repository."""
     return seen_from(repository_top(root), root, path)
+
+
+def for_reader(root: Path) -> Callable[[str], str]:
+    """How a person reads paths relative to the root: from the working directory, as terminals do.
+
+    Of a root beside the working directory and not round it, paths are whole.
+    """
+    here = Path.cwd()
+    if here == root:
+        return str
+    if here in root.parents or root in here.parents:
+        return lambda path: seen_from(here, root, path)
+    return lambda path: (root / path).as_posix()
 
 
 def places_seen_from(folder: Path, root: Path, finding: Finding) -> Finding:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from scopecheck.analysis import Analysis
     from scopecheck.finding import Finding, Place
@@ -60,9 +60,12 @@ def _visible(match: re.Match[str]) -> str:
     return "\N{SYMBOL FOR DELETE}" if code == 0x7F else "\N{REPLACEMENT CHARACTER}"
 
 
-def located(place: Place) -> str:
-    """`path:line:column`, as editors and terminals make links of."""
-    return f"{printable(place.path)}:{place.span.line}:{place.span.column}"
+def located(place: Place, shown: Callable[[str], str] = str) -> str:
+    """`path:line:column`, as editors and terminals make links of.
+
+    shown: turns the path into the one to read.
+    """
+    return f"{printable(shown(place.path))}:{place.span.line}:{place.span.column}"
 
 
 def counted(number: int, noun: str) -> str:
