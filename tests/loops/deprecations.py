@@ -66,8 +66,8 @@ class Deprecations:
         """Overrides of the plugin's fixtures, of which it warns when they are set up."""
         nodeids = set(self.warned.get(kind, ()))
         if kind == "override":
-            # A synchronous test with the mark gets a loop that nothing runs on.
-            nodeids &= self.is_async()
+            # A synchronous test with the mark gets a loop, on which perhaps nothing runs.
+            nodeids &= self.is_async() | self.has_async()
         nodeids = set(filter(self.is_known, nodeids))
         self.seen += bool(nodeids)
         if nodeids and not said:
@@ -87,6 +87,10 @@ class Deprecations:
         """The async tests that were collected."""
         predicted = self.predicted.items
         return {nodeid for nodeid in self.items.keys() & predicted if predicted[nodeid].loop}
+
+    def has_async(self) -> set[str]:
+        """The tests for which some async function ran."""
+        return {nodeid for nodeid, item in self.items.items() if item.loops}
 
     def passed(self, said: Iterable[Deprecation]) -> set[str]:
         """The tests concerned that passed."""

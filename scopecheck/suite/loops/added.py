@@ -29,6 +29,8 @@ from scopecheck.suite.model import Scope
 from scopecheck.suite.values import MarkValue
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scopecheck.finding import Place
     from scopecheck.suite.model import Item
 
@@ -49,32 +51,36 @@ LATE_ANYIO_MARK = (4, 13)
 backend."""
 
 
+class Needed(NamedTuple):
+    """What the marks of a test must be for it to get one more.
+
+    only, unless: names of marks that it must have, or must not have.
+    asked_at: how many marks the hooks had added when that was asked.
+    """
+
+    only: frozenset[str]
+    unless: frozenset[str]
+    asked_at: int
+
+
 @dataclass(frozen=True, slots=True)
 class AddedMark:
     """A mark that a hook adds to tests when they are collected.
 
     closest: it comes before the test's own marks, so that it counts; else it comes after them.
     to: which tests get it: those that pytest-asyncio has taken, async ones, or all.
-    only, unless: names of marks that a test must have, or must not have, by then.
+    needs: what is asked about the marks that a test has.
     early: see above.
     folder: only tests below it get it.
-    asked_at: how many marks the hooks had added when it was asked for `only` and `unless`.
     """
 
     mark: MarkValue
     place: Place
     closest: bool
     to: Literal["taken", "async", "all"]
-    only: frozenset[str] = frozenset()
-    unless: frozenset[str] = frozenset()
+    needs: tuple[Needed, ...] = ()
     early: bool = False
     folder: str = ""
-    asked_at: int = 0
-
-    @property
-    def unless_marked(self) -> bool:
-        """Whether only tests without the mark `asyncio` get it."""
-        return "asyncio" in self.unless
 
 
 class HookedMark(NamedTuple):
@@ -125,7 +131,7 @@ class AsyncHooks:
         early = sum(added.early for added in self.added)
         for added in self.added[:early]:
             names.append(_names(own, outer))
-            _add(added, item, own, names[added.asked_at], taken=False)
+            _add(added, item, own, names, taken=False)
         collected = _closest(own, outer)[0]
         taken = auto or collected is not None
         by_collected = version >= TAKEN_WHEN_COLLECTED
@@ -133,7 +139,7 @@ class AsyncHooks:
             own.append((_BARE, None))
         for added in self.added[early:]:
             names.append(_names(own, outer))
-            _add(added, item, own, names[added.asked_at], taken=taken)
+            _add(added, item, own, names, taken=taken)
         if auto and not by_collected:
             own.append((_BARE, None))
         mark, place = _closest(own, outer)
@@ -170,18 +176,22 @@ def _names(own: _Marks, outer: _Marks) -> frozenset[str]:
     return frozenset(mark.name for mark, _ in (*own, *outer))
 
 
-def _add(added: AddedMark, item: Item, own: _Marks, names: frozenset[str], *, taken: bool) -> None:
-    """Put a mark on a test, if the hook does; `names` are those that it asked for."""
+def _add(
+    added: AddedMark, item: Item, own: _Marks, names: Sequence[frozenset[str]], *, taken: bool
+) -> None:
+    """Put a mark on a test, if the hook does; `names` are those before each addition so far."""
     below = not added.folder or item.path.startswith(f"{added.folder}/")
     if not below or (added.to == "taken" and not taken):
         return
     if added.to == "async" and _is_hidden(item, added):
         return
-    # A mark that cannot be known may be one of those that are not seen.
-    unseen = UNKNOWN_MARK.name in names and not (added.only | added.unless) <= names
-    if not unseen and (not added.only <= names or added.unless & names):
-        return
-    mark = UNKNOWN_MARK if unseen else added.mark
+    mark = added.mark
+    for need in added.needs:
+        had = names[need.asked_at]
+        if UNKNOWN_MARK.name in had and not (need.only | need.unless) <= had:
+            mark = UNKNOWN_MARK  # which may be one of those that are not seen
+        elif not need.only <= had or need.unless & had:
+            return
     own.insert(0 if added.closest else len(own), (mark, added.place))
 
 

@@ -100,20 +100,31 @@ class Reader:
     def all_of(self, conditions: Iterable[Condition]) -> Answer:
         """The tests for which every condition holds."""
         found: Answer = True
-        for condition in conditions:
-            found = _both(found, self._one(condition))
+        since: frozenset[int] = frozenset()
+        for times, answer in self.questions(conditions):
+            both = _both(found, answer)
+            if both is False and found is not False and answer is not False and times != since:
+                both = None  # what a test has not at one time, it may have at another
+            found, since = both, since | times
             if found is False:
-                return False
+                break
         return found
 
-    def times_of_marks(self, conditions: Iterable[Condition]) -> Iterator[int]:
-        """When it is asked which marks the test has."""
+    def questions(self, conditions: Iterable[Condition]) -> Iterator[tuple[frozenset[int], Answer]]:
+        """What is asked, and when it is asked which marks a test has: one for each of the times."""
+        found: dict[frozenset[int], Answer] = {}
+        for condition in conditions:
+            since = frozenset(self._times_of_marks([condition]))
+            found[since] = _both(found.get(since, True), self._one(condition))
+        yield from found.items()
+
+    def _times_of_marks(self, conditions: Iterable[Condition]) -> Iterator[int]:
         for condition in conditions:
             answer = self._one(condition)
             if isinstance(answer, Asked) and (answer.only or answer.unless):
                 inner = [one for each in condition.either for one in each]
                 if inner:
-                    yield from self.times_of_marks(inner)
+                    yield from self._times_of_marks(inner)
                 else:
                     yield condition.since
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.facts import Call, FunctionRef, Name
 from scopecheck.finding import Place
-from scopecheck.suite.loops.added import AddedMark, AsyncHooks, HookedMark
+from scopecheck.suite.loops.added import AddedMark, AsyncHooks, HookedMark, Needed
 from scopecheck.suite.loops.asked import Asked, Reader, local_space
 from scopecheck.suite.marks import UNKNOWN_MARK
 from scopecheck.suite.values import (
@@ -236,34 +236,49 @@ class _Hooks:
         space = local_space(one.function)
         mark = self._mark(addition, one.function, space)
         reader = Reader(self._evaluator, space, self._keyword_marks)
-        asked = reader.all_of(addition.conditions)
-        if mark is None or asked is False:
+        found = list(reader.questions(addition.conditions))
+        if mark is None or any(asked is False for _, asked in found):
             return False
         append: Value = Literal(True)
         if addition.append is not None:
             append = self._evaluator.evaluate(addition.append, space)
-        if asked is None or not isinstance(append, Literal) or mark.name not in _ASYNC_MARKS:
+        if not isinstance(append, Literal) or mark.name not in _ASYNC_MARKS:
             return None
-        asked = Asked() if asked is True else asked
-        names = asked.only | asked.unless
-        asked_at = set(reader.times_of_marks(addition.conditions))
-        if not asked_at <= times.keys() or self._may_be_added(names):
-            return None
-        counts = [times[time] for time in asked_at] or [0]
-        first, last = min(counts), max(counts)
-        if names & {added.mark.name for added in self._added[first:last]}:
-            return None
+        kinds: set[str] = set()
+        needs = []
+        for since, asked in found:
+            if asked is None:
+                return None
+            if isinstance(asked, Asked):
+                kinds.update(["taken"] * asked.taken, ["async"] * asked.coroutine)
+                names = asked.only | asked.unless
+                asked_at = self._asked_at(names, since, times) if names else 0
+                if asked_at is None:
+                    return None
+                needs.extend([Needed(asked.only, asked.unless, asked_at)] if names else [])
         return AddedMark(
             mark,
             Place(one.function.module, addition.span),
             not append.value,
-            "taken" if asked.taken else "async" if asked.coroutine else "all",
-            asked.only,
-            asked.unless,
+            "taken" if "taken" in kinds else "async" if "async" in kinds else "all",
+            tuple(needs),
             addition.early,
             one.folder if one.hook in _OF_FOLDER else "",
-            last,
         )
+
+    def _asked_at(
+        self, names: frozenset[str], since: frozenset[int], times: dict[int, int]
+    ) -> int | None:
+        """How many marks were added when it was asked for these; None where that is not known.
+
+        since: the times of the function when it was asked: one is as good as another where no
+            mark of these names was added between them.
+        """
+        if not since <= times.keys() or self._may_be_added(names):
+            return None
+        counts = [times[time] for time in since]
+        between = self._added[min(counts) : max(counts)]
+        return None if names & {added.mark.name for added in between} else max(counts)
 
     def _may_be_added(self, names: frozenset[str]) -> bool:
         """Whether hooks put other marks of these names on tests."""
