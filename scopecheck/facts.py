@@ -18,7 +18,7 @@ import msgspec
 
 from scopecheck.source import Span
 
-FACTS_VERSION = 2
+FACTS_VERSION = 3
 
 
 class Name(msgspec.Struct, frozen=True, array_like=True, tag="n", gc=False):
@@ -391,8 +391,9 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     """A `def`, `async def` or `lambda` (named `<lambda>`).
 
     line: of the `def`; first_line: of the first decorator, which pytest reports.
-    bindings, returns: what a fixture factory or decorator binds and hands back; kept for functions
-        that are not tests themselves.
+    bindings, returns, defaults: what a fixture factory or decorator binds and hands back, and what
+        its parameters stand for where nothing is given; kept for functions that are not tests
+        themselves.
     body: None where no word in the text of the body matters to any rule.
     handout: kept for what looks like a fixture.
     hook: kept for hooks that matter to async tests, and for what may help them.
@@ -411,6 +412,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     owner: int = -1
     bindings: tuple[Binding, ...] = ()
     returns: tuple[Expression, ...] = ()
+    defaults: tuple[tuple[str, Expression], ...] = ()
     body: Body | None = None
     handout: Handout | None = None
     hook: HookFacts | None = None

@@ -452,6 +452,7 @@ class ModuleReader:
             flaws = read_flaws(node, self._text)
         bindings: tuple[Binding, ...] = ()
         returns: tuple[Expression, ...] = ()
+        defaults: tuple[tuple[str, Expression], ...] = ()
         handout = None
         handed = fixture or self._whole
         kept = not is_test and (
@@ -469,6 +470,7 @@ class ModuleReader:
             self._stops_at, self._always_stops = stops
             if kept:
                 returns = tuple(self._expressions.read(value) for value in _returned(node.body))
+                defaults = self._defaults(node.args) if returns else ()
             if handed and body is not None:
                 handout = read_handout(node, self._text, self._expressions, body.yields)
         self._functions[index] = Function(
@@ -484,6 +486,7 @@ class ModuleReader:
             owner,
             bindings,
             returns,
+            defaults,
             body,
             handout,
             hook_facts,
@@ -521,6 +524,16 @@ class ModuleReader:
             found.append(self._parameter(argument, "keyword", default is not None))
         if args.kwarg is not None:
             found.append(self._parameter(args.kwarg, "kwargs", False))
+        return tuple(found)
+
+    def _defaults(self, args: ast.arguments) -> tuple[tuple[str, Expression], ...]:
+        read = self._expressions.read
+        positional = [*args.posonlyargs, *args.args]
+        last = positional[len(positional) - len(args.defaults) :]
+        found = [(arg.arg, read(value)) for arg, value in zip(last, args.defaults, strict=True)]
+        for arg, value in zip(args.kwonlyargs, args.kw_defaults, strict=True):
+            if value is not None:
+                found.append((arg.arg, read(value)))
         return tuple(found)
 
     def _parameter(self, node: ast.arg, kind: ParameterKind, default: bool) -> Parameter:

@@ -561,6 +561,7 @@ class Evaluator:
         rest: list[Value] = list(args)
         extra: dict[str, Value] = {}
         given = dict(keywords)
+        defaults = dict(function.defaults)
         for parameter in function.parameters:
             if parameter.kind in ("normal", "positional") and rest:
                 values[parameter.name] = rest.pop(0)
@@ -574,8 +575,8 @@ class Evaluator:
                 given = {}
                 unknown = "**" in extra
                 values[parameter.name] = UNKNOWN if unknown else Dictionary(tuple(extra.items()))
-            elif parameter.default:
-                values[parameter.name] = Literal(None) if parameter.name == "fn" else UNKNOWN
+            elif parameter.name in defaults and "**" not in given:
+                values[parameter.name] = self.evaluate(defaults[parameter.name], func.env)
             else:
                 values[parameter.name] = UNKNOWN
         space = Namespace(func.env.facts, function.bindings, func.env, values)
