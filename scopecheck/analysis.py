@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from scopecheck.baseline import Outcome
     from scopecheck.finding import Finding
     from scopecheck.rulebook import Rule
+    from scopecheck.suite import Suite
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -34,6 +35,8 @@ class Analysis(msgspec.Struct, frozen=True):
     source: a file's text by its path in findings, or None where it cannot be had.
     rules: by name; at least those of the findings.
     baseline: what the baseline took away of all that was found; None where there is none.
+    suites: what was analysed. checked: the names of the rules that were.
+    suppressed: how many findings comments took away.
     """
 
     root: Path
@@ -42,3 +45,6 @@ class Analysis(msgspec.Struct, frozen=True):
     source: Callable[[str], str | None]
     rules: Mapping[str, Rule]
     baseline: Outcome | None = None
+    suites: tuple[Suite, ...] = ()
+    checked: frozenset[str] = frozenset()
+    suppressed: int = 0

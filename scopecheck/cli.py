@@ -92,13 +92,27 @@ def config_options(command: Any) -> Any:
     return command
 
 
+_RULE_OPTIONS = [
+    click.option("--select", multiple=True, callback=_selectors, help="Rules to check instead."),
+    click.option("--ignore", multiple=True, callback=_selectors, help="Rules to leave out."),
+    click.option(
+        "--extend-select", multiple=True, callback=_selectors, help="Rules to check, too."
+    ),
+    click.option("--extend-ignore", multiple=True, callback=_selectors, help="More to leave out."),
+    click.option("--preview", is_flag=True, help="Check rules that are still in preview."),
+]
+
+
+def rule_options(command: Any) -> Any:
+    """The options that say which rules are in force."""
+    for option in reversed(_RULE_OPTIONS):
+        command = option(command)
+    return command
+
+
 @cli.command(cls=Check)
 @click.argument("paths", nargs=-1)
-@click.option("--select", multiple=True, callback=_selectors, help="Rules to check instead.")
-@click.option("--ignore", multiple=True, callback=_selectors, help="Rules to leave out.")
-@click.option("--extend-select", multiple=True, callback=_selectors, help="Rules to check, too.")
-@click.option("--extend-ignore", multiple=True, callback=_selectors, help="More to leave out.")
-@click.option("--preview", is_flag=True, help="Check rules that are still in preview.")
+@rule_options
 @click.option(
     "--output-format",
     "formats",
@@ -155,6 +169,36 @@ def plan(paths: tuple[str, ...], **options: Any) -> None:
     from scopecheck import commands
 
     sys.exit(commands.plan(paths, commands.PlanOptions(**options)))
+
+
+@cli.command(cls=Check)
+@click.argument("paths", nargs=-1)
+@rule_options
+@click.option(
+    "--output-format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["text", "markdown", "html", "json"]),
+    help="How the report is written; may be repeated, in pairs with --output-file, the last one "
+    "to be printed.",
+)
+@click.option(
+    "--output-file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where the format before it is written (default: standard output).",
+)
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto")
+@config_options
+def audit(paths: tuple[str, ...], **options: Any) -> None:
+    """Write a validation report of the suites that PATHS belong to, by area, with evidence.
+
+    Status 1 if an area failed.
+    """
+    from scopecheck import commands
+
+    sys.exit(commands.audit(paths, commands.AuditOptions(**options)))
 
 
 @cli.command()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from scopecheck.analysis import Analysis
     from scopecheck.baseline import Key, Outcome
-    from scopecheck.config import LoadedSettings
+    from scopecheck.config import LoadedSettings, Settings
     from scopecheck.files import SuiteFiles
     from scopecheck.finding import Finding
     from scopecheck.project import Project
@@ -42,14 +42,20 @@ class Common:
 
 
 @dataclass(frozen=True)
-class Options(Common):
-    """The options of `check`."""
+class RuleOptions(Common):
+    """The options that say which rules are in force."""
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     extend_select: tuple[str, ...] = ()
     extend_ignore: tuple[str, ...] = ()
     preview: bool = False
+
+
+@dataclass(frozen=True)
+class Options(RuleOptions):
+    """The options of `check`."""
+
     outputs: tuple[tuple[str, str], ...] = ()
     baseline: Path | None = None
     update_baseline: bool = False
@@ -61,6 +67,14 @@ class Options(Common):
     show_files: bool = False
     quiet: bool = False
     verbose: bool = False
+    color: str = "auto"
+
+
+@dataclass(frozen=True)
+class AuditOptions(RuleOptions):
+    """The options of `audit`."""
+
+    outputs: tuple[tuple[str, str], ...] = ()
     color: str = "auto"
 
 
@@ -113,15 +127,7 @@ def check(arguments: Sequence[str], options: Options) -> int:
     if stdin is not None:
         arguments = [str(options.stdin_filename)]
     setup = _setup(arguments, options)
-    settings = setup.loaded.settings
-    if options.select:
-        settings = msgspec.structs.replace(settings, select=options.select)
-    settings = msgspec.structs.replace(
-        settings,
-        ignore=(*settings.ignore, *options.ignore),
-        extend_select=(*settings.extend_select, *options.extend_select),
-        extend_ignore=(*settings.extend_ignore, *options.extend_ignore),
-    )
+    settings = _with_rules(setup.loaded.settings, options)
     project = setup.project
     if stdin is not None:
         _provide(project, setup.paths[0], stdin)
@@ -154,6 +160,51 @@ def check(arguments: Sequence[str], options: Options) -> int:
         analysis = _add_ignores(project, analysis, options)
     _write(analysis, outputs, options)
     return FOUND if analysis.findings and not options.exit_zero else 0
+
+
+def _with_rules(settings: Settings, options: RuleOptions) -> Settings:
+    """The settings, with the rules that the options select and leave out."""
+    if options.select:
+        settings = msgspec.structs.replace(settings, select=options.select)
+    return msgspec.structs.replace(
+        settings,
+        ignore=(*settings.ignore, *options.ignore),
+        extend_select=(*settings.extend_select, *options.extend_select),
+        extend_ignore=(*settings.extend_ignore, *options.extend_ignore),
+    )
+
+
+def audit(arguments: Sequence[str], options: AuditOptions) -> int:
+    """`scopecheck audit`; the exit status."""
+    from scopecheck import rulebook
+    from scopecheck.audit import audit as validate
+    from scopecheck.report.audit import writer
+    from scopecheck.report.outputs import OutputError, pair, wants_color
+    from scopecheck.run import analyse
+
+    try:
+        outputs = pair(options.outputs, "text")
+    except OutputError as error:
+        raise Refused(str(error)) from None
+    setup = _setup(arguments, options)
+    project = setup.project
+    try:
+        analysis = analyse(
+            setup.paths,
+            root=project.root,
+            settings=_with_rules(setup.loaded.settings, options),
+            project=project,
+            whole=True,
+        )
+    except (ConfigError, DiscoveryError, rulebook.UnknownRuleError) as error:
+        raise Refused(str(error)) from None
+    _say(project, quiet=False)
+    found = validate(analysis)
+    for output in outputs:
+        with _opened(output.file) as stream:
+            color = output.file is None and wants_color(options.color, stream)
+            writer(output.format)(found, analysis, stream, color=color)
+    return FOUND if found.count("failed") else 0
 
 
 def plan(arguments: Sequence[str], options: PlanOptions) -> int:

@@ -36,6 +36,7 @@ def analyse(
     project: Project | None = None,
     known: Mapping[Key, int] | None = None,
     changes: Changes | None = None,
+    whole: bool = False,
 ) -> Analysis:
     """The findings of the suites that the paths belong to, those that touch the paths.
 
@@ -47,6 +48,7 @@ def analyse(
         project: one with files already read, or provided from elsewhere than the disk.
         known: the entries of a baseline, whose findings are left out.
         changes: leave out what these did not touch or cause.
+        whole: keep the findings that do not touch the paths, too.
     """
     start = time.perf_counter()
     project = project or Project(root, settings, jobs)
@@ -84,13 +86,14 @@ def analyse(
     if known is not None:
         from scopecheck.baseline import Scope, apply
 
-        whole = not paths or any(path == root for path in paths)
+        everything = not paths or any(path == root for path in paths)
         read = {facts.path for facts in files}
-        scope = Scope(in_force, lambda path: whole or path in read, text, complete)
+        scope = Scope(in_force, lambda path: everything or path in read, text, complete)
         baseline = apply(known, findings, scope)
         findings = list(baseline.kept)
-    named = _Named(suites)
-    findings = [finding for finding in findings if named.touched(finding)]
+    if not whole:
+        named = _Named(suites)
+        findings = [finding for finding in findings if named.touched(finding)]
     if changes is not None:
         findings = _due(findings, changes, project, suites)
     summary = Summary(
@@ -101,7 +104,17 @@ def analyse(
         fixable=sum(1 for finding in findings if finding.fault.fixes),
         elapsed_s=round(time.perf_counter() - start, 3),
     )
-    return Analysis(root, tuple(findings), summary, text, rulebook.rules(), baseline)
+    return Analysis(
+        root,
+        tuple(findings),
+        summary,
+        text,
+        rulebook.rules(),
+        baseline,
+        tuple(suites),
+        chosen,
+        outcome.suppressed,
+    )
 
 
 def _checked(suite: Suite, chosen: frozenset[str], settings: Settings) -> Iterator[Finding]:

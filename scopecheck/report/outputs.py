@@ -37,15 +37,18 @@ class Output(NamedTuple):
     file: Path | None
 
 
-def pair(given: Sequence[tuple[str, str]]) -> list[Output]:
+def pair(given: Sequence[tuple[str, str]], default: str = "") -> list[Output]:
     """The outputs that the options ask for.
 
     Args:
         given: each use of the two options, in order: (`FORMAT`, name) or (`FILE`, path).
+        default: the format where none is given; empty for that of findings.
 
     Raises:
         OutputError: they do not pair up, or two outputs go to one place.
     """
+    if not given and default:
+        return [Output(default, None)]
     if not given:
         in_actions = os.environ.get("GITHUB_ACTIONS") == "true"
         return [Output("github" if in_actions else "full", None)]
@@ -56,7 +59,7 @@ def pair(given: Sequence[tuple[str, str]]) -> list[Output]:
             pairs.append({})
         pairs[-1][option] = value
     if pairs == [{FILE: given[0][1]}]:
-        pairs = [{FORMAT: "full", FILE: given[0][1]}]
+        pairs = [{FORMAT: default or "full", FILE: given[0][1]}]
     outputs = [_output(found, last=found is pairs[-1]) for found in pairs]
     _check(outputs)
     return outputs

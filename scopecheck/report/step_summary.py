@@ -48,19 +48,19 @@ def _cells(finding: Finding, blob: str) -> Iterator[str]:
     yield finding.severity
     yield f"{finding.code} {finding.name}"
     yield _link(fault.place, blob)
-    words = [_escaped(printable(fault.message))]
+    words = [escaped(printable(fault.message))]
     for place in fault.related[:RELATED]:
         line = f"line {place.span.line}" if place.path == fault.place.path else ""
-        words.append(f"{_link(place, blob, line)}: {_escaped(printable(place.message))}")
+        words.append(f"{_link(place, blob, line)}: {escaped(printable(place.message))}")
     if len(fault.related) > RELATED:
         words.append(f"and {counted(len(fault.related) - RELATED, 'place')} more")
     if fault.help:
-        words.append(f"**help:** {_escaped(printable(fault.help))}")
+        words.append(f"**help:** {escaped(printable(fault.help))}")
     yield "<br>".join(words)
 
 
 def _link(place: Place, blob: str, shown: str = "") -> str:
-    shown = shown or _escaped(f"{printable(place.path)}:{place.span.line}")
+    shown = shown or escaped(f"{printable(place.path)}:{place.span.line}")
     if not blob:
         return shown
     return f"[{shown}]({blob}/{quote(os.fsencode(place.path), safe='/')}#L{place.span.line})"
@@ -73,7 +73,7 @@ def _blob(environment: Mapping[str, str]) -> str:
     return f"{server}/{repository}/blob/{commit}" if server and repository and commit else ""
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text for a cell of a table: what is between backticks stays code, all else is plain."""
     parts = _CODE_SPAN.split(text)
     for index in range(0, len(parts), 2):

@@ -1,0 +1,107 @@
+"""The words that the formats of an audit have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scopecheck.report.text import counted, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from scopecheck.audit import Area, Audit
+    from scopecheck.audit.model import Unknown
+    from scopecheck.finding import Finding
+    from scopecheck.rulebook import Rule
+
+NO_FINDING = "found nothing"
+
+
+def number_of(number: int, noun: str) -> str:
+    """`1 test`, `2 tests`, `2 uses of an async fixture`: the first word of the noun's head."""
+    if number == 1:
+        return f"1 {noun}"
+    for preposition in (" of ", " by ", " between ", " that ", " wider "):
+        head, found, rest = noun.partition(preposition)
+        if found:
+            verb = rest.replace("uses ", "use ", 1) if preposition == " that " else rest
+            return f"{number:,} {head}s{preposition}{verb}"
+    return f"{number:,} {noun}s"
+
+
+def examined(area: Area) -> str:
+    """`43 tests, 27 fixtures`."""
+    return ", ".join(number_of(count.number, count.noun) for count in area.evidence.examined)
+
+
+def holds(area: Area) -> Iterator[str]:
+    """What holds of an area, its rules that found nothing last."""
+    yield from (printable(text) for text in area.evidence.holds)
+    if area.clean:
+        yield f"{codes(area.clean)} found nothing"
+
+
+def codes(rules: Sequence[Rule]) -> str:
+    """`SCP101, SCP102 and SCP103`."""
+    *most, last = [rule.code for rule in rules]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def off(area: Area) -> str:
+    """The rules of an area that were not checked; empty where all were, or none."""
+    if area.verdict == "not examined" or not area.off:
+        return ""
+    return ", ".join(f"{rule.code} {rule.name} ({_why(rule)})" for rule in area.off)
+
+
+def _why(rule: Rule) -> str:
+    return "off" if rule.default == "on" else rule.default.replace("-", " ")
+
+
+def outcome(area: Area) -> str:
+    """What stands beside the verdict: how much was found, or why nothing was examined."""
+    if area.verdict == "not examined":
+        return area.reason
+    if area.findings:
+        return counted(len(area.findings), "finding")
+    return ""
+
+
+def unknown(entry: Unknown) -> str:
+    """`the scope of 'db' is computed (3 tests)`."""
+    return f"{printable(entry.reason)} ({number_of(entry.number, entry.noun)})"
+
+
+def title(audit: Audit) -> str:
+    """The folder that the report is about: of the one suite, or the root of several."""
+    names = [suite.name for suite in audit.suites]
+    return printable(names[0] if names[:1] == names and names != ["."] else audit.root.name)
+
+
+def suites(audit: Audit) -> Iterator[str]:
+    """A line for each suite: its size, and the versions that it was read for."""
+    for suite in audit.suites:
+        size = ", ".join(
+            (
+                counted(suite.tests, "test"),
+                counted(suite.fixtures, "fixture"),
+                f"{counted(suite.files, 'file')} read",
+            )
+        )
+        name = "" if len(audit.suites) == 1 else f"{suite.name}: "
+        versions = f"; for {', '.join(suite.versions)}" if suite.versions else ""
+        yield printable(f"{name}{size}{versions}")
+
+
+def cost(audit: Audit) -> str:
+    """`210 set-ups for 43 tests, each parametrized test counted once`."""
+    found = audit.cost
+    return (
+        f"{counted(found.setups, 'set-up')} of fixtures for {counted(found.tests, 'test')} in one "
+        "run; a parametrized test or fixture counts once"
+    )
+
+
+def by_severity(findings: Sequence[Finding]) -> list[Finding]:
+    """Errors first."""
+    return sorted(findings, key=lambda finding: finding.severity != "error")
