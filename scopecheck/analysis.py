@@ -35,7 +35,7 @@ class Analysis(msgspec.Struct, frozen=True):
     source: a file's text by its path in findings, or None where it cannot be had.
     rules: by name; at least those of the findings.
     baseline: what the baseline took away of all that was found; None where there is none.
-    suites: what was analysed. checked: the names of the rules that were.
+    suites: what was analysed, where it was asked for. checked: the names of the rules that were.
     suppressed: how many findings comments took away.
     """
 

@@ -82,6 +82,8 @@ _CONFIG_OPTIONS = [
     click.option("--python", metavar="PATH", help="The Python whose installed plugins are read."),
     click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave files out."),
     click.option("--jobs", type=click.IntRange(min=0), help="Processes to read files with."),
+    click.option("--no-cache", is_flag=True, help="Neither use nor write the cache."),
+    click.option("--cache-dir", type=click.Path(path_type=Path), help="Where the cache lies."),
 ]
 
 
@@ -221,6 +223,15 @@ def config(paths: tuple[str, ...], **options: Any) -> None:
     from scopecheck import commands
 
     sys.exit(commands.config(paths, commands.ConfigOptions(**options)))
+
+
+@cli.command()
+@config_options
+def clean(**options: Any) -> None:
+    """Remove the cache of the project that the current folder lies in."""
+    from scopecheck import commands
+
+    sys.exit(commands.clean(commands.Common(**options)))
 
 
 @cli.command()

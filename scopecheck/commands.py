@@ -39,6 +39,8 @@ class Common:
     python: str | None = None
     exclude: tuple[str, ...] = ()
     jobs: int | None = None
+    no_cache: bool = False
+    cache_dir: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ class _Setup:
 def check(arguments: Sequence[str], options: Options) -> int:
     """`scopecheck check`; the exit status."""
     from scopecheck import rulebook
+    from scopecheck.project import Project
     from scopecheck.report.outputs import OutputError, pair
     from scopecheck.run import analyse
 
@@ -138,8 +141,9 @@ def check(arguments: Sequence[str], options: Options) -> int:
     baseline = _baseline(setup.loaded, options)
     known = _known(baseline, options)
     changes = _changes(project.root, options)
-    try:
-        analysis = analyse(
+
+    def analysed(project: Project) -> Analysis:
+        return analyse(
             setup.paths,
             root=project.root,
             settings=settings,
@@ -147,10 +151,23 @@ def check(arguments: Sequence[str], options: Options) -> int:
             known=known,
             changes=changes,
         )
+
+    try:
+        try:
+            analysis = analysed(project)
+        except (ConfigError, DiscoveryError, rulebook.UnknownRuleError):
+            raise
+        except Exception:
+            if project.cache is None:
+                raise
+            # Facts that were kept, and are whole, may be wrong all the same.
+            project = Project(project.root, project.settings, project.load.jobs)
+            analysis = analysed(project)
     except (ConfigError, DiscoveryError) as error:
         raise Refused(str(error)) from None
     except rulebook.UnknownRuleError as error:
         raise Refused(str(error)) from None
+    _save(project, quiet=options.quiet)
     _say(project, quiet=options.quiet)
     if options.verbose:
         _say_more(project)
@@ -198,6 +215,7 @@ def audit(arguments: Sequence[str], options: AuditOptions) -> int:
         )
     except (ConfigError, DiscoveryError, rulebook.UnknownRuleError) as error:
         raise Refused(str(error)) from None
+    _save(project, quiet=False)
     _say(project, quiet=False)
     found = validate(analysis)
     for output in outputs:
@@ -220,6 +238,7 @@ def plan(arguments: Sequence[str], options: PlanOptions) -> int:
         suites = [setup.project.link(files) for files in _run_files(setup, names)]
     except (ConfigError, DiscoveryError) as error:
         raise Refused(str(error)) from None
+    _save(setup.project, quiet=False)
     _say(setup.project, quiet=False)
     root = setup.project.root
     chosen = [
@@ -343,6 +362,23 @@ def config(arguments: Sequence[str], options: ConfigOptions) -> int:
     return 0
 
 
+def clean(options: Common) -> int:
+    """`scopecheck clean`; the exit status."""
+    from scopecheck.cache import CacheFolder
+
+    loaded = _setup((), options).loaded
+    folder = CacheFolder(_cache_folder(loaded, options), loaded.root)
+    try:
+        removed = folder.clean()
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    except OSError as error:
+        raise Refused(f"{folder.path} cannot be removed: {error.strerror or error}") from None
+    shown = os.path.relpath(folder.path)
+    sys.stdout.write(f"removed {shown}\n" if removed else f"{shown}: there is no cache\n")
+    return 0
+
+
 def migrate(what: str, arguments: Sequence[str], options: MigrateOptions) -> int:
     """`scopecheck migrate`; the exit status."""
     from scopecheck.fix import files
@@ -418,7 +454,28 @@ def _setup(arguments: Sequence[str], options: Common) -> _Setup:
         settings = msgspec.structs.replace(settings, exclude=exclude)
     loaded = msgspec.structs.replace(loaded, settings=settings)
     jobs = options.jobs if options.jobs is not None else settings.jobs or 0
-    return _Setup(loaded, Project(loaded.root, settings, jobs), paths)
+    cache = None
+    if not options.no_cache:
+        from scopecheck.cache import Cache
+
+        cache = Cache(_cache_folder(loaded, options), loaded.root)
+    return _Setup(loaded, Project(loaded.root, settings, jobs, cache), paths)
+
+
+def _cache_folder(loaded: LoadedSettings, options: Common) -> Path:
+    """The cache's folder: an option is seen from the working directory, a setting from the root."""
+    if options.cache_dir is not None:
+        return Path(os.path.normpath(Path.cwd() / options.cache_dir))
+    return Path(os.path.normpath(loaded.root / loaded.settings.cache_dir))
+
+
+def _save(project: Project, *, quiet: bool) -> None:
+    """Keep what was read for the next run."""
+    if project.cache is None:
+        return
+    trouble = project.cache.save()
+    if trouble and not quiet:
+        sys.stderr.write(f"scopecheck: {trouble}\n")
 
 
 def _stdin(arguments: Sequence[str], options: Options) -> bytes | None:

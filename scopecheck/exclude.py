@@ -15,6 +15,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from scopecheck import disk
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 Reason: TypeAlias = Literal["excluded", "gitignored"]
 
+_LARGEST = 16_000_000
 _MAGIC = re.compile(r"[*?\[]")
 _HARD = re.compile(r"\[(?![\w.-]+\])|\\|[^/]\*\*|\*\*[^/]")
 """What only pathspec is asked about: negated or odd classes, escapes, `**` within a name."""
@@ -163,14 +166,14 @@ class Excluder:
             here = here + os.sep + name
             if self._exclude.match(here, name, True):
                 return True
-        return bool(self._exclude.match(path, names[-1], os.path.isdir(path)))  # noqa: PTH112
+        return bool(self._exclude.match(path, names[-1], disk.is_folder(path)))
 
     def _chain(self, folder: str) -> tuple[Patterns, ...]:
         """The patterns for a folder's entries, nearest first, up to the repository's top."""
         chain = self._chains.get(folder)
         if chain is None:
             parent, _, name = folder.rpartition(os.sep)
-            top = not parent or os.path.exists(folder + "/.git")  # noqa: PTH110 - the hot loop
+            top = not parent or disk.exists(folder + "/.git")
             outer = () if top else self._chain(parent)
             if any(one.match(folder, name, True) for one in outer):
                 # An ignored folder whose files are looked at all the same has only its own rules.
@@ -183,7 +186,6 @@ class Excluder:
 
 def _read_lines(path: str) -> list[str]:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-            return file.read().split("\n")
+        return disk.read_text(path, _LARGEST).split("\n")
     except OSError:
         return []

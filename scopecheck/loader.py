@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scopecheck.disk import Seen, Stamp, digest_of, note_file, read_stamped
 from scopecheck.facts import FileFacts, ReadError
-from scopecheck.read import read, read_function
+from scopecheck.read import TOO_DEEP, read, read_function
 from scopecheck.source import WHOLE_FILE, Source, SourceError, Span, decode, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from scopecheck.cache import Cache
     from scopecheck.facts import Function
 
 # Starting workers costs about as much as reading this many bytes (measured on two cores).
@@ -28,17 +30,37 @@ LARGE_FILE = 1_000_000
 MAX_FILE = 12_000_000
 
 
-def facts_of(root: Path, path: str) -> FileFacts:
+class Reading(msgspec.Struct, array_like=True):
+    """One file's facts, and what they were read from; stamp None: it could not be read."""
+
+    facts: FileFacts
+    stamp: Stamp | None = None
+    digest: bytes = b""
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the same content will have the same facts on another day."""
+        error = self.facts.error
+        return self.stamp is not None and (error is None or error.message != TOO_DEEP)
+
+
+def read_file(root: Path, path: str) -> Reading:
     """One file's facts; a file that cannot be read has an `error` that says why."""
-    file = root / path
     try:
-        data = read_bytes(file)
-        if len(data) > MAX_FILE:
-            return _failed(path, "skipped", _too_large(len(data)), WHOLE_FILE)
+        data, stamp = read_stamped(f"{root}{os.sep}{path}")
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}"
+        return Reading(_failed(path, "unreadable", message, WHOLE_FILE))
+    return Reading(_facts_in(path, data), stamp, digest_of(data))
+
+
+def _facts_in(path: str, data: bytes) -> FileFacts:
+    if len(data) > MAX_FILE:
+        return _failed(path, "skipped", _too_large(len(data)), WHOLE_FILE)
+    try:
         return read(decode(path, data))
     except SourceError as error:
-        span = Span(error.line, 1, error.line, 1)
-        return _failed(path, "unreadable", error.message, span)
+        return _failed(path, "unreadable", error.message, Span(error.line, 1, error.line, 1))
 
 
 def _too_large(size: int) -> str:
@@ -58,19 +80,45 @@ class Loader:
     Args:
         root: what paths are relative to.
         jobs: processes to read with; 0 for one a core.
+        cache: keeps the facts of files for the next run.
+
+    provided: whether a file's text came from elsewhere than the disk.
     """
 
-    def __init__(self, root: Path, jobs: int = 0) -> None:
+    def __init__(self, root: Path, jobs: int = 0, cache: Cache | None = None) -> None:
         self.root = root
         self.jobs = jobs or _cores()
+        self.cache = cache
+        self.provided = False
         self._facts: dict[str, FileFacts] = {}
 
     def __call__(self, path: str) -> FileFacts:
         """One file's facts."""
         facts = self._facts.get(path)
         if facts is None:
-            facts = self._facts[path] = facts_of(self.root, path)
+            facts = self._kept(path)
+        if facts is None:
+            reading = read_file(self.root, path)
+            facts = reading.facts
+            self._take(reading, None)
         return facts
+
+    def _kept(self, path: str) -> FileFacts | None:
+        """The facts that an earlier run kept, if the file is what it was."""
+        if self.cache is None:
+            return None
+        facts = self.cache.facts.find(path)
+        if facts is not None:
+            self._facts[path] = facts
+        return facts
+
+    def _take(self, reading: Reading, encoded: bytes | None) -> None:
+        facts = reading.facts
+        self._facts[facts.path] = facts
+        note_file(Seen(f"{self.root}{os.sep}{facts.path}", reading.stamp, reading.digest))
+        if self.cache is not None and reading.stamp is not None and reading.lasts:
+            data = msgspec.msgpack.encode(facts) if encoded is None else encoded
+            self.cache.facts.add(facts.path, reading.stamp, reading.digest, data)
 
     @property
     def paths(self) -> Iterable[str]:
@@ -93,17 +141,19 @@ class Loader:
 
     def provide(self, path: str, source: Source) -> None:
         """Use this text for a file in place of what is on disk."""
+        self.provided = True
         self._facts[path] = read(source)
 
     def read_all(self, paths: Iterable[str]) -> None:
         """Read the files that were not read yet."""
         wanted = [path for path in dict.fromkeys(paths) if path not in self._facts]
-        if self.jobs > 1 and len(wanted) > 1:
-            sizes = {path: self._size(path) for path in wanted}
-            if sum(sizes.values()) >= _PARALLEL_BYTES:
-                self._read_parallel(wanted, sizes)
-                return
         with _no_collection():
+            wanted = [path for path in wanted if self._kept(path) is None]
+            if self.jobs > 1 and len(wanted) > 1:
+                sizes = {path: self._size(path) for path in wanted}
+                if sum(sizes.values()) >= _PARALLEL_BYTES:
+                    self._read_parallel(wanted, sizes)
+                    return
             for path in wanted:
                 self(path)
 
@@ -120,7 +170,6 @@ class Loader:
         large = [path for path in paths if sizes[path] > LARGE_FILE]
         small = [path for path in paths if sizes[path] <= LARGE_FILE]
         batches = list(_batches(small, sizes))
-        decoder = msgspec.msgpack.Decoder(list[FileFacts])
         root = str(self.root)
         try:
             with ProcessPoolExecutor(min(self.jobs, len(batches) or 1)) as pool:
@@ -128,13 +177,27 @@ class Loader:
                 for path in large:
                     self(path)
                 for future in futures:
-                    for facts in decoder.decode(future.result()):
-                        self._facts[facts.path] = facts
+                    for sent in _SENT.decode(future.result()):
+                        facts = _FACTS.decode(sent.facts)
+                        reading = Reading(facts, sent.stamp, sent.digest)
+                        self._take(reading, sent.facts)
         except (BrokenProcessPool, OSError, PermissionError, UnicodeEncodeError):
             # No workers to be had (a sandbox, a full machine), or facts that cannot be sent: the
             # same work, one process.
             for path in paths:
                 self(path)
+
+
+class _Sent(msgspec.Struct, array_like=True):
+    """A reading as a worker sends it, its facts encoded as they are kept."""
+
+    facts: bytes
+    stamp: Stamp | None
+    digest: bytes
+
+
+_SENT = msgspec.msgpack.Decoder(list[_Sent])
+_FACTS = msgspec.msgpack.Decoder(FileFacts)
 
 
 def _cores() -> int:
@@ -159,8 +222,10 @@ def _batches(paths: Sequence[str], sizes: dict[str, int]) -> Iterator[list[str]]
 def _read_batch(root: str, paths: list[str]) -> bytes:
     """In a worker: the facts of some files, encoded."""
     folder = Path(root)
+    encode = msgspec.msgpack.encode
     with _no_collection():
-        return msgspec.msgpack.encode([facts_of(folder, path) for path in paths])
+        readings = (read_file(folder, path) for path in paths)
+        return encode([_Sent(encode(one.facts), one.stamp, one.digest) for one in readings])
 
 
 @contextmanager

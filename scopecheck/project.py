@@ -34,6 +34,7 @@ from scopecheck.suite.values import MISSING, strings_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scopecheck.cache import Cache
     from scopecheck.config import Settings
     from scopecheck.files import SuiteFiles
 
@@ -47,12 +48,16 @@ class Project:
         root: what every path is relative to.
         settings: the configuration in force.
         jobs: processes to read with, 0 for one a core.
+        cache: keeps what was found for the next run.
     """
 
-    def __init__(self, root: Path, settings: Settings, jobs: int = 0) -> None:
+    def __init__(
+        self, root: Path, settings: Settings, jobs: int = 0, cache: Cache | None = None
+    ) -> None:
         self.root = root
         self.settings = settings
-        self.load = Loader(root, jobs)
+        self.cache = cache
+        self.load = Loader(root, jobs, cache)
         self.discovered: list[SuiteFiles] = []
         self._environments: dict[Path, Environment | None] = {}
         self._stated: FolderCache = {}
@@ -124,9 +129,9 @@ class Project:
             import_paths=(config.rootdir, *config.pythonpath),
         )
 
-    def link(self, files: SuiteFiles) -> Suite:
-        """One suite, linked."""
-        found = self.plugins(files)
+    def link(self, files: SuiteFiles, found: PluginSet | None = None) -> Suite:
+        """One suite, linked; found: its plugins, where they are known already."""
+        found = found or self.plugins(files)
         paths = (files.config.rootdir, *files.config.pythonpath)
         environment = found.environment
 

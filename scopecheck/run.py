@@ -6,9 +6,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from scopecheck import checks, rulebook
+from scopecheck import rulebook
 from scopecheck.analysis import Analysis, Summary
-from scopecheck.finding import Fault, Finding, Place
+from scopecheck.checked import checked, finding_of
+from scopecheck.finding import Fault, Place
 from scopecheck.newer import is_newer_syntax
 from scopecheck.project import Project
 from scopecheck.read import TOO_DEEP
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scopecheck.baseline import Key, Outcome
+    from scopecheck.checked import Checked
     from scopecheck.config import Settings
-    from scopecheck.facts import FileFacts, Suppression
-    from scopecheck.rulebook import Rule
+    from scopecheck.facts import ReadError, Suppression
+    from scopecheck.files import SuiteFiles
+    from scopecheck.finding import Finding
     from scopecheck.since import Changes
-    from scopecheck.suite import Suite
 
 
 def analyse(
@@ -48,20 +50,19 @@ def analyse(
         project: one with files already read, or provided from elsewhere than the disk.
         known: the entries of a baseline, whose findings are left out.
         changes: leave out what these did not touch or cause.
-        whole: keep the findings that do not touch the paths, too.
+        whole: keep the findings that do not touch the paths, too, and the linked suites.
     """
     start = time.perf_counter()
     project = project or Project(root, settings, jobs)
-    suites = project.suites(paths)
     chosen = rulebook.choose(
         settings.select, settings.ignore, settings.extend_select, settings.extend_ignore
     )
-    found = {finding: None for suite in suites for finding in _checked(suite, chosen, settings)}
-    files = _analysed(project)
-    found.update(dict.fromkeys(_unreadable(project, files, chosen, settings)))
+    files, suites, made = checked(project, paths, settings, chosen, link=whole)
+    found = dict.fromkeys(made.findings)
+    found.update(dict.fromkeys(_unreadable(project, made.errors, chosen, settings)))
     ignores = _PerFileIgnores(settings)
     kept = [f for f in found if f.name not in ignores.of(f.fault.place.path)]
-    complete = all(facts.error is None for facts in files)
+    complete = not made.errors
 
     def in_force(path: str) -> frozenset[str]:
         return chosen - ignores.of(path)
@@ -72,12 +73,12 @@ def analyse(
 
     outcome = suppress(
         kept,
-        {**_silenced_settings(project, kept), **{f.path: f.suppressions for f in files}},
+        {**_silenced_settings(project, kept), **made.suppressions},
         in_force,
         complete=complete,
     )
     engine = [
-        _finding(rulebook.rules()[name], fault, settings)
+        finding_of(rulebook.rules()[name], fault, settings)
         for name, faults in outcome.faults.items()
         for fault in faults
     ]
@@ -87,19 +88,19 @@ def analyse(
         from scopecheck.baseline import Scope, apply
 
         everything = not paths or any(path == root for path in paths)
-        read = {facts.path for facts in files}
+        read = frozenset(made.paths)
         scope = Scope(in_force, lambda path: everything or path in read, text, complete)
         baseline = apply(known, findings, scope)
         findings = list(baseline.kept)
     if not whole:
-        named = _Named(suites)
+        named = _Named(files, made)
         findings = [finding for finding in findings if named.touched(finding)]
     if changes is not None:
-        findings = _due(findings, changes, project, suites)
+        findings = _due(findings, changes, project, made)
     summary = Summary(
-        files=len(files),
-        tests=len({(s.files.name, item.nodeid) for s in suites for item in s.items}),
-        fixtures=len({f.key for s in suites for f in s.fixtures if f.path is not None}),
+        files=len(made.paths),
+        tests=made.tests,
+        fixtures=made.fixtures,
         findings=len(findings),
         fixable=sum(1 for finding in findings if finding.fault.fixes),
         elapsed_s=round(time.perf_counter() - start, 3),
@@ -117,51 +118,23 @@ def analyse(
     )
 
 
-def _checked(suite: Suite, chosen: frozenset[str], settings: Settings) -> Iterator[Finding]:
-    """What the chosen rules find in one suite."""
-    for name, rule in rulebook.rules().items():
-        if name not in chosen:
-            continue
-        check = checks.find(rule.code, name)
-        if check is not None:
-            for fault in check(suite):
-                yield _finding(rule, fault, settings)
-
-
-def _finding(rule: Rule, fault: Fault, settings: Settings) -> Finding:
-    severity = settings.severity.get(rule.name) or settings.severity.get(rule.code)
-    certainty = fault.certainty or rule.certainty
-    if severity is None:
-        lowered = fault.certainty == "likely" and rule.certainty == "proved"
-        severity = "warning" if lowered else rule.severity
-    return Finding(rule.code, rule.name, severity, certainty, fault)
-
-
-def _analysed(project: Project) -> list[FileFacts]:
-    """Every file of the project's own that was read."""
-    return [project.load(path) for path in project.own_files]
-
-
 def _unreadable(
-    project: Project, files: Iterable[FileFacts], chosen: frozenset[str], settings: Settings
+    project: Project, errors: Mapping[str, ReadError], chosen: frozenset[str], settings: Settings
 ) -> Iterator[Finding]:
     """SCP001 and SCP004: files that could not be parsed or read."""
-    for facts in files:
-        error = facts.error
-        if error is None:
-            continue
+    for path, error in errors.items():
         name = "syntax-error" if error.kind == "syntax" else "unreadable-file"
         if name in chosen:
             message, advice = error.message, ""
             parsed = error.kind == "syntax" and error.message != TOO_DEEP
-            source = project.load.source(facts.path) if parsed else None
+            source = project.load.source(path) if parsed else None
             if source is not None and is_newer_syntax(source.text):
                 version = f"{sys.version_info[0]}.{sys.version_info[1]}"
                 message = f"is written for a Python newer than the {version} that reads it here"
                 message = f"{message} ({error.message})"
                 advice = "run scopecheck with the Python that runs the suite"
-            fault = Fault(Place(facts.path, error.span), message, facts.path, help=advice)
-            yield _finding(rulebook.rules()[name], fault, settings)
+            fault = Fault(Place(path, error.span), message, path, help=advice)
+            yield finding_of(rulebook.rules()[name], fault, settings)
 
 
 def _silenced_settings(
@@ -207,18 +180,15 @@ class _PerFileIgnores:
 
 
 def _due(
-    findings: Sequence[Finding], changes: Changes, project: Project, suites: Sequence[Suite]
+    findings: Sequence[Finding], changes: Changes, project: Project, made: Checked
 ) -> list[Finding]:
     """The findings that the changes touched or caused."""
     from scopecheck.since import Lines, is_due
 
-    tests: dict[str, list[Lines]] = {}
-    for suite in suites:
-        for item in suite.items:
-            function = item.function
-            if function is not None and changes.any_in(item.place.path):
-                lines = Lines(item.place.path, function.first_line, function.end_line)
-                tests.setdefault(item.nodeid, []).append(lines)
+    def tests(nodeid: str) -> Iterator[Lines]:
+        for test in made.places.get(nodeid, ()):
+            if test.last and changes.any_in(test.home):
+                yield Lines(test.home, test.first, test.last)
 
     def extent(place: Place) -> tuple[int, int]:
         line = place.span.line
@@ -229,23 +199,16 @@ def _due(
         ]
         return max(around, default=(line, place.span.end_line))
 
-    return [
-        finding
-        for finding in findings
-        if is_due(finding, changes, extent, lambda nodeid: tests.get(nodeid, ()))
-    ]
+    return [finding for finding in findings if is_due(finding, changes, extent, tests)]
 
 
 class _Named:
     """The paths that the user named, and which findings touch them."""
 
-    def __init__(self, suites: Sequence[Suite]) -> None:
-        named = [entry for suite in suites for entry in suite.files.named]
+    def __init__(self, suites: Sequence[SuiteFiles], made: Checked) -> None:
+        named = [entry for files in suites for entry in files.named]
         self._all = not named or any(entry.whole or entry.path in ("", ".") for entry in named)
-        self._test_files: dict[str, set[str]] = {}
-        for suite in () if self._all else suites:
-            for item in suite.items:
-                self._test_files.setdefault(item.nodeid, set()).add(item.path)
+        self._places = made.places
         self._files = frozenset(entry.path for entry in named)
         self._folders = tuple(f"{entry.path}/" for entry in named)
 
@@ -256,5 +219,5 @@ class _Named:
         fault = finding.fault
         paths = {fault.place.path, *(place.path for place in fault.related), *fault.searched}
         for nodeid in fault.tests:
-            paths |= self._test_files.get(nodeid, set())
+            paths.update(test.path for test in self._places.get(nodeid, ()))
         return any(path in self._files or path.startswith(self._folders) for path in paths)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scopecheck import disk
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -61,7 +63,7 @@ def read_bytes(file: Path) -> bytes:
         SourceError: the file is missing, unreadable or not a regular file.
     """
     try:
-        return file.read_bytes()
+        return disk.read(str(file))
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror or error}") from None
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scopecheck import disk
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -121,7 +123,7 @@ def _module_at(base: Path, parts: list[str]) -> Path | None:
     path = os.path.join(base, *parts)  # noqa: PTH118 - this is the hot path of every import
     for candidate in (f"{path}{os.sep}__init__.py", f"{path}.py", path):
         # An editable install may map a module to its file as such.
-        if candidate.endswith(".py") and os.path.isfile(candidate):  # noqa: PTH113
+        if candidate.endswith(".py") and disk.is_file(candidate):
             return Path(candidate)
     return None
 

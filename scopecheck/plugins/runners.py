@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scopecheck import disk
 from scopecheck.plugins.stated import folders_between
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def _files(root: Path, rootdir: Path) -> Iterator[tuple[Path, bool]]:
     """The files to search; True for those of which only command lines count."""
     for folder in folders_between(root, rootdir):
         inside = folder == rootdir
-        for parent, folders, names in os.walk(folder):
+        for parent, folders, names in disk.walk(str(folder)):
             here = Path(parent)
             top = here == folder
             if top and not inside:
@@ -176,9 +177,7 @@ def _chosen(folder: Path, names: Iterable[str], *, prose: bool) -> Iterator[tupl
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > _LARGEST:
-            return ""
-        return path.read_text("utf-8", "replace")
+        return disk.read_text(str(path), _LARGEST)
     except OSError:
         return ""
 

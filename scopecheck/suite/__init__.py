@@ -11,6 +11,7 @@ from functools import cached_property
 from posixpath import dirname, join
 from typing import TYPE_CHECKING
 
+from scopecheck import disk
 from scopecheck.facts import Import
 from scopecheck.source import relative
 from scopecheck.suite.handed import Handouts
@@ -145,7 +146,7 @@ class Suite:
         """The texts of files below a folder that look like tests and are not the suite's own."""
         read = self.own_files
         root = str(self._load.root)
-        for parent, folders, names in os.walk(f"{root}/{folder}" if folder else root):
+        for parent, folders, names in disk.walk(f"{root}/{folder}" if folder else root):
             folders[:] = [name for name in folders if name[0] != "." and name not in _NO_SOURCES]
             for name in names:
                 path = os.path.relpath(f"{parent}/{name}", root).replace(os.sep, "/")

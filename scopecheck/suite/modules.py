@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
+from scopecheck import disk
 from scopecheck.exclude import Excluder
 
 if TYPE_CHECKING:
@@ -164,9 +164,5 @@ class Modules:
     def _listing(self, folder: str) -> dict[str, bool] | None:
         """A folder's entries and whether each is a folder itself; None when unreadable."""
         if folder not in self._folders:
-            try:
-                with os.scandir(f"{self._root}/{folder}" if folder else self._root) as entries:
-                    self._folders[folder] = {entry.name: entry.is_dir() for entry in entries}
-            except OSError:
-                self._folders[folder] = None
+            self._folders[folder] = disk.entries(f"{self._root}/{folder}" if folder else self._root)
         return self._folders[folder]

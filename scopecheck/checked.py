@@ -1,0 +1,224 @@
+"""What the rules found in the suites of a run, and all that later stages need of the suites.
+
+Plain data, so that it can be kept: a run in which nothing changed links nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from scopecheck.disk import PASSING, Record, digest_of, noting
+from scopecheck.facts import ReadError, Suppression  # noqa: TC001 - the types of fields
+from scopecheck.finding import Fault, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from scopecheck.config import Settings
+    from scopecheck.files import Skipped, SuiteFiles
+    from scopecheck.plugins import PluginSet
+    from scopecheck.project import Project
+    from scopecheck.rulebook import Rule
+    from scopecheck.suite import Suite
+
+_NONE: frozenset[str] = frozenset()
+
+
+class WhereTest(msgspec.Struct, frozen=True, array_like=True):
+    """Where a test stands.
+
+    path: of the file that pytest collects it from. home, first, last: of its function; (0, 0) for
+    one that has none here.
+    """
+
+    path: str
+    home: str
+    first: int
+    last: int
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What the rules found, before anything is silenced.
+
+    paths: the project's own files that were read. errors: of those that have no facts.
+    suppressions: the comments in each, where there are any.
+    tests: how many node ids there are. fixtures: how many definitions.
+    places: of the tests that findings name, by node id.
+    """
+
+    findings: tuple[Finding, ...]
+    paths: tuple[str, ...]
+    errors: dict[str, ReadError]
+    suppressions: dict[str, tuple[Suppression, ...]]
+    tests: int
+    fixtures: int
+    places: dict[str, tuple[WhereTest, ...]]
+
+
+def checked(
+    project: Project,
+    paths: Sequence[Path],
+    settings: Settings,
+    chosen: frozenset[str],
+    *,
+    link: bool = False,
+) -> tuple[list[SuiteFiles], list[Suite], Checked]:
+    """The files of the suites that the paths stand for, and what the chosen rules find in them.
+
+    What was found before is used where nothing changed that it rests on; then there are no suites,
+    unless `link` asks for them.
+    """
+    fresh = not project.load.paths
+    with noting() as notes:
+        files = project.files(paths)
+        plugins = [project.plugins(one) for one in files]
+        cache = project.cache if fresh else None
+        key = b""
+        if cache is not None:
+            key = _key(project, files, plugins, settings, chosen)
+            content = None if link else cache.results.find(key)
+            kept = None if content is None else _decoded(content, chosen)
+            if kept is not None:
+                return files, [], kept
+        suites = [project.link(*both) for both in zip(files, plugins, strict=True)]
+        made = _made(project, suites, settings, chosen)
+    if cache is not None:
+        cache.results.add(key, Record.of(notes), _encoded(made))
+    return files, suites, made
+
+
+def _made(
+    project: Project, suites: Sequence[Suite], settings: Settings, chosen: frozenset[str]
+) -> Checked:
+    findings = {one: None for suite in suites for one in _found(suite, chosen, settings)}
+    facts = [project.load(path) for path in project.own_files]
+    return Checked(
+        tuple(findings),
+        tuple(one.path for one in facts),
+        {one.path: one.error for one in facts if one.error is not None},
+        {one.path: one.suppressions for one in facts if one.suppressions},
+        len({(suite.files.name, item.nodeid) for suite in suites for item in suite.items}),
+        len({f.key for suite in suites for f in suite.fixtures if f.path is not None}),
+        _places(suites, findings),
+    )
+
+
+def _found(suite: Suite, chosen: frozenset[str], settings: Settings) -> Iterable[Finding]:
+    """What the chosen rules find in one suite."""
+    from scopecheck import checks, rulebook
+
+    for name, rule in rulebook.rules().items():
+        if name not in chosen:
+            continue
+        check = checks.find(rule.code, name)
+        if check is not None:
+            for fault in check(suite):
+                yield finding_of(rule, fault, settings)
+
+
+def finding_of(rule: Rule, fault: Fault, settings: Settings) -> Finding:
+    """A fault under the rule's name, as severe as the rule or the settings say."""
+    severity = settings.severity.get(rule.name) or settings.severity.get(rule.code)
+    certainty = fault.certainty or rule.certainty
+    if severity is None:
+        lowered = fault.certainty == "likely" and rule.certainty == "proved"
+        severity = "warning" if lowered else rule.severity
+    return Finding(rule.code, rule.name, severity, certainty, fault)
+
+
+def _places(
+    suites: Sequence[Suite], findings: Iterable[Finding]
+) -> dict[str, tuple[WhereTest, ...]]:
+    wanted = {nodeid for finding in findings for nodeid in finding.fault.tests}
+    found: dict[str, dict[WhereTest, None]] = {}
+    for suite in suites if wanted else ():
+        for item in suite.items:
+            if item.nodeid in wanted:
+                function = item.function
+                lines = (0, 0) if function is None else (function.first_line, function.end_line)
+                place = WhereTest(item.path, item.place.path, *lines)
+                found.setdefault(item.nodeid, {})[place] = None
+    return {nodeid: tuple(places) for nodeid, places in found.items()}
+
+
+# -- as it is kept -------------------------------------------------------------------------------
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    """The sets that many findings share are kept once; each finding has their numbers."""
+
+    checked: Checked
+    sets: list[list[str]]
+    numbers: list[tuple[int, int]]
+
+
+def _encoded(made: Checked) -> bytes:
+    sets: dict[frozenset[str], int] = {_NONE: 0}
+    numbers: list[tuple[int, int]] = []
+    bare: list[Finding] = []
+    replace = msgspec.structs.replace
+    for finding in made.findings:
+        fault = finding.fault
+        numbers.append(
+            (sets.setdefault(fault.tests, len(sets)), sets.setdefault(fault.searched, len(sets)))
+        )
+        bare.append(replace(finding, fault=replace(fault, tests=_NONE, searched=_NONE)))
+    kept = _Kept(replace(made, findings=tuple(bare)), [sorted(one) for one in sets], numbers)
+    return msgspec.msgpack.encode(kept)
+
+
+def _decoded(content: bytes, chosen: frozenset[str]) -> Checked | None:
+    replace = msgspec.structs.replace
+    try:
+        kept = msgspec.msgpack.decode(content, type=_Kept)
+        sets = [frozenset(one) for one in kept.sets]
+        findings = tuple(
+            replace(
+                finding,
+                fault=replace(finding.fault, tests=sets[tests], searched=sets[searched]),
+            )
+            for finding, (tests, searched) in zip(kept.checked.findings, kept.numbers, strict=True)
+        )
+    except (msgspec.MsgspecError, LookupError, ValueError, RecursionError):
+        return None
+    if not chosen.issuperset(finding.name for finding in findings):
+        return None
+    return replace(kept.checked, findings=findings)
+
+
+def _key(
+    project: Project,
+    files: Sequence[SuiteFiles],
+    plugins: Sequence[PluginSet],
+    settings: Settings,
+    chosen: frozenset[str],
+) -> bytes:
+    """A digest of all that the result depends on and that no look at the disk shows again.
+
+    Which of the files the user named is none of it.
+    """
+    replace = msgspec.structs.replace
+    told = (
+        project.root,
+        replace(settings, jobs=None, cache_dir="-"),
+        chosen,
+        [replace(one, named=(), skipped=_lasting(one)) for one in files],
+        plugins,
+        sorted(project.load.paths),
+    )
+    return digest_of(msgspec.msgpack.encode(told, enc_hook=_plain, order="deterministic"))
+
+
+def _lasting(files: SuiteFiles) -> tuple[Skipped, ...]:
+    """What was not entered, without the folders of tools, this one's cache among them."""
+    return tuple(one for one in files.skipped if one.path.rpartition("/")[2] not in PASSING)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, PurePath):
+        return str(value)
+    raise TypeError(f"{type(value)} cannot be told apart by its content")
