@@ -116,8 +116,10 @@ class _Comparer:
             else:
                 self.disagree(item.nodeid, f"it passes; scopecheck says {said}")
         elif happened is not None:
-            self.error(item, happened, expected)
+            agreed = self.error(item, happened, expected)
             self.failed.append(happened)
+            if not agreed and item.phase == "setup":
+                return
         if not any(self.ends_setup(each) for each in expected):
             self.handling(item, happened, prediction)
 
@@ -134,19 +136,21 @@ class _Comparer:
             return self.pytest >= (9,)
         return trouble.kind in _ENDS_SETUP
 
-    def error(self, item: ItemRun, happened: Trouble, expected: list[Trouble]) -> None:
-        """Whether what went wrong is what was said."""
+    def error(self, item: ItemRun, happened: Trouble, expected: list[Trouble]) -> bool:
+        """Compares what went wrong with what was said; whether it was said."""
         if any(happened.agrees(each) for each in expected):
             self.found.counts[happened.kind] += 1
             self.found.counts["errors"] += 1
             self.found.counts["not the first that was said"] += not happened.agrees(expected[0])
-        elif item.again or self.failed_before(happened, expected):
+            return True
+        if item.again or self.failed_before(happened, expected):
             self.found.counts["failed before"] += 1
         elif expected and all(_is_past(item, each) for each in expected):
             self.found.counts["set up before"] += 1
         else:
             said = ", ".join(map(str, expected)) or "nothing"
             self.disagree(item.nodeid, f"pytest says [{happened}]; scopecheck says {said}")
+        return False
 
     def failed_before(self, happened: Trouble, expected: list[Trouble]) -> bool:
         """Whether pytest only says that it could not set up again what it could not before.

@@ -64,10 +64,11 @@ class Deprecations:
 
     def definitions(self, kind: str, said: Sequence[Deprecation]) -> Iterator[str]:
         """Overrides of the plugin's fixtures, of which it warns when they are set up."""
-        nodeids = set(self.warned.get(kind, ()))
+        warned = set(self.warned.get(kind, ()))
+        nodeids = set(warned)
         if kind == "override":
             # A synchronous test with the mark gets a loop, on which perhaps nothing runs.
-            nodeids &= self.is_async() | self.has_async()
+            nodeids &= self.is_async() | self.runs_on_event_loop()
         nodeids = set(filter(self.is_known, nodeids))
         self.seen += bool(nodeids)
         if nodeids and not said:
@@ -75,7 +76,7 @@ class Deprecations:
         passed = self.passed(said)
         if kind == "override":
             passed = {nodeid for nodeid in passed if "function" in self.items[nodeid].made}
-        if passed and not nodeids:
+        if passed and not warned:
             yield f"pytest-asyncio does not warn of the {kind}"
 
     def is_known(self, nodeid: str) -> bool:
@@ -88,9 +89,10 @@ class Deprecations:
         predicted = self.predicted.items
         return {nodeid for nodeid in self.items.keys() & predicted if predicted[nodeid].loop}
 
-    def has_async(self) -> set[str]:
-        """The tests for which some async function ran."""
-        return {nodeid for nodeid, item in self.items.items() if item.loops}
+    def runs_on_event_loop(self) -> set[str]:
+        """The tests for which an async function ran on the loop of `event_loop`."""
+        items = self.items.items()
+        return {nodeid for nodeid, item in items if item.event_loop in item.loops.values()}
 
     def passed(self, said: Iterable[Deprecation]) -> set[str]:
         """The tests concerned that passed."""

@@ -58,6 +58,14 @@ async def test_{}(connection):
     pass
 """
 
+_ON_PACKAGE_LOOP = """
+import pytest
+
+@pytest.mark.asyncio(loop_scope="package")
+async def test_a():
+    pass
+"""
+
 _CLOSES = """
 import pytest
 import pytest_asyncio
@@ -100,6 +108,19 @@ EXEMPTIONS = (
             "package/conftest.py": _PACKAGE_FIXTURE,
             "package/test_a.py": _USER.format("a"),
             "package/test_b.py": _USER.format("b"),
+        },
+        "0.26.0",
+    ),
+    Exemption(
+        "package-loop-in-another-package",
+        "0.24 to 0.26 register the loops of packages in the modules that are collected next, one "
+        "in each: where a package has none of its own, or more than one, that is another package's",
+        ((0, 24), (1, 0)),
+        r"it is not collected: KeyError: '.*::<event_loop>'",
+        {
+            "package/__init__.py": "",
+            "package/empty/__init__.py": "",
+            "package/test_a.py": _ON_PACKAGE_LOOP,
         },
         "0.26.0",
     ),

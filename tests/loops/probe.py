@@ -45,6 +45,7 @@ class _Notes:
     def __init__(self) -> None:
         self.made: list[str] = []
         self.test_loop: int | None = None
+        self.event_loop: int | None = None
         self.loops: dict[str, int] = {}
         self.unhandled: list[str] = []
         self.reach: list[Reach] = []
@@ -85,11 +86,14 @@ class Probe:
         config.add_cleanup(lambda: setattr(asyncio, "get_running_loop", running_loop))
 
     def _ran(self, function: str, loop: Any) -> None:
-        number, _ = self.loops.setdefault(id(loop), (len(self.loops), loop))
+        number = self._number(loop)
         if self.item is not None and function == self.items.get(self.item.nodeid):
             self.notes[self.item.nodeid].test_loop = number
         else:
             self.alive[function] = number
+
+    def _number(self, loop: Any) -> int:
+        return self.loops.setdefault(id(loop), (len(self.loops), loop))[0]
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -114,7 +118,10 @@ class Probe:
             named = re.match(r"_(session|package|module|class|function)_", fixturedef.argname)
             scope = named[1] if named else fixturedef.scope
             function_loop = fixturedef.argname == "event_loop"
-            self.notes[self.item.nodeid].made.append("function" if function_loop else scope)
+            notes = self.notes[self.item.nodeid]
+            notes.made.append("function" if function_loop else scope)
+            if function_loop and fixturedef.cached_result is not None:
+                notes.event_loop = self._number(fixturedef.cached_result[0])
 
     def pytest_fixture_post_finalizer(self, fixturedef: Any) -> None:
         """Forgets the loop of a fixture that was taken down."""
@@ -137,8 +144,9 @@ class Probe:
         for definition in _Reached(item).known.values():
             kept = definition.cached_result[2] if definition.cached_result is not None else None
             error = kept[0] if isinstance(kept, tuple) else kept
-            if error is not None and id(definition) not in notes.tried and call.excinfo:
-                return error is call.excinfo.value
+            again = error is not None and id(definition) not in notes.tried
+            if again and call.excinfo and error is call.excinfo.value:
+                return True
         return False
 
     def _look(self, item: Any, notes: _Notes) -> None:
@@ -184,6 +192,7 @@ class Probe:
                         notes.wanted,
                         notes.made,
                         notes.kept,
+                        notes.event_loop,
                         notes.loops,
                         notes.unhandled,
                         notes.reach,
@@ -197,8 +206,9 @@ class _Reached:
 
     def __init__(self, item: Any) -> None:
         self.root = str(item.config.rootpath)
+        self.item = item
         info = item._fixtureinfo
-        self.definitions = info.name2fixturedefs
+        self.definitions = dict(info.name2fixturedefs)
         self.known: dict[int, Any] = {}
         found: dict[tuple[str | None, str], bool] = {}
         if _is_async(_as_written(item.obj)):
@@ -211,7 +221,10 @@ class _Reached:
 
     def _answer(self, name: str, asker: Any) -> Any:
         """The definition that a request gets: for an override that asks for itself, the next."""
-        same = self.definitions.get(name, ())
+        if name not in self.definitions:
+            # Asked for by an override's base alone, up to pytest 8.4; looked up as it is set up.
+            self.definitions[name] = self._looked_up(name)
+        same = self.definitions[name]
         index = -1
         if asker is not None and asker.argname == name:
             index = list(same).index(asker) - len(same) - 1
@@ -220,6 +233,11 @@ class _Reached:
         definition = same[index]
         path = _as_written(definition.func).__code__.co_filename
         return definition if path.startswith(self.root) else None
+
+    def _looked_up(self, name: str) -> Any:
+        manager = self.item.session._fixturemanager
+        node = self.item if pytest.version_tuple >= (8,) else self.item.parent.nodeid
+        return manager.getfixturedefs(name, node) or ()
 
     def _visit(self, definition: Any, found: dict[tuple[str | None, str], bool]) -> None:
         if definition is None or id(definition) in self.known:

@@ -30,6 +30,7 @@ class ItemRun:
     wanted: the loop scope that the plugin reads from its mark and options; None without a mark.
     made: the scopes of the loops that were made for it, in order.
     kept: the fixtures that an earlier test had set up.
+    event_loop: the number of the loop that was made for it by the fixture of that name.
     loops: a number for each loop that an async function ran on: of the test, if it ran, and of
         every fixture that was alive when its call ended, or its set-up failed.
     unhandled: fixtures whose coroutine or generator nobody ran.
@@ -44,6 +45,7 @@ class ItemRun:
     wanted: str | None
     made: list[str]
     kept: list[str]
+    event_loop: int | None
     loops: dict[str, int]
     unhandled: list[str]
     reach: list[Reach]

@@ -29,6 +29,7 @@ from scopecheck.suite.loops.pytest_asyncio import (
     PytestAsyncio,
 )
 from scopecheck.suite.marks import UNKNOWN_MARK
+from scopecheck.suite.model import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from scopecheck.pytest_config import PytestConfig
     from scopecheck.suite.loops.added import AsyncHooks, HookedMark
     from scopecheck.suite.loops.doubts import Doubts
-    from scopecheck.suite.model import Fixture, Item, Plan, Scope
+    from scopecheck.suite.model import Fixture, Item, Plan
     from scopecheck.suite.resolve import Resolver
     from scopecheck.suite.sources import AsyncPlugins
 
@@ -268,6 +269,20 @@ class Loops:
                 key = (plan, self.test(item), asked, in_class)
                 found.setdefault(key, []).append(item)
         return tuple(tuple(items) for items in found.values())
+
+    def folders(self, fixture: Fixture) -> frozenset[str]:
+        """The folders of the tests that a fixture of package scope is set up for."""
+        return self._folders.get(fixture, frozenset())
+
+    @cached_property
+    def _folders(self) -> dict[Fixture, frozenset[str]]:
+        found: dict[Fixture, set[str]] = {}
+        for item in self._items:
+            assert item.plan is not None
+            for fixture in item.plan.order:
+                if fixture.scope is Scope.PACKAGE:
+                    found.setdefault(fixture, set()).add(item.path.rpartition("/")[0])
+        return {fixture: frozenset(folders) for fixture, folders in found.items()}
 
     # -- what follows --------------------------------------------------------------------------
 

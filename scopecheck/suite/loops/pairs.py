@@ -73,6 +73,10 @@ def _same(loops: Loops, user: Loop, fixture: Loop, definition: Fixture) -> bool 
     if plugin.has_event_loop and _asks_for_event_loop(definition):
         # It sets `event_loop` up, and up to 1.1 a test runs on the loop that was set up last.
         return True if user.scope == fixture.scope == Scope.FUNCTION else None
+    package = user.scope == fixture.scope == Scope.PACKAGE
+    if plugin.has_event_loop and package and definition.scope in (Scope.PACKAGE, None):
+        # Each package has a loop, and a fixture of an outer folder lives on from one to the next.
+        return True if len(loops.folders(definition)) == 1 else None
     return user.scope == fixture.scope
 
 

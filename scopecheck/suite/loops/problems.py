@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import Fixture, Item
 
 
+# From the first to before the second, the mark is looked at when the test is set up.
+_LOOKS_LATE = ((1, 1), (1, 4))
+
+
 def problems_of(loops: Loops, item: Item) -> Iterator[LoopProblem]:
     """What goes wrong with one test, collection first, then its fixtures in order, then itself."""
     plan = item.plan
@@ -110,12 +114,17 @@ def _is_outside(loops: Loops, plugin: PytestAsyncio, item: Item, scope: Scope | 
 
 
 def _at_collection(loops: Loops, plugin: PytestAsyncio, item: Item) -> Iterator[LoopProblem]:
-    """What is refused before any test runs: by `pytest_generate_tests` of 0.23 to 1.0, and later.
+    """What is refused before any test runs, by `pytest_generate_tests` of 0.23 to 1.0.
 
     It looks at the mark of every function, also of one that is not async; what hooks add and what
-    auto mode implies comes later.
+    auto mode implies comes later. 1.1 and later refuse marks of tests when they are set up or, from
+    1.4 on, collected.
     """
     mark = next((mark for mark in item.marks if mark.name == "asyncio"), None)
+    if item.is_async and _LOOKS_LATE[0] <= plugin.version < _LOOKS_LATE[1]:
+        if loops.hooks.unknown:
+            return
+        mark = loops.hooks.mark_of(item, plugin.version, auto=plugin.auto).mark
     if mark is None or plugin.one_loop or item.testcase:
         return
     if plugin.version >= (0, 24) and mark.keyword("scope") and mark.keyword("loop_scope"):
