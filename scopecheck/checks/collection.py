@@ -13,8 +13,8 @@ from scopecheck.checks.wording import tests as how_many_tests
 from scopecheck.facts import ClassRef, Deleted, FunctionRef
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
+from scopecheck.suite.collect import as_function, matches
 from scopecheck.suite.imports import unresolved
-from scopecheck.suite.link import as_function, matches
 from scopecheck.suite.values import ClassValue, FunctionValue
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _refused_classes(suite: Suite) -> Iterator[Fault]:
     """Classes of tests that have a constructor."""
     seen: set[tuple[str, int]] = set()
     lineages = suite.linker.lineages
-    for value, constructor in suite.linker.refused:
+    for value, constructor in suite.collector.refused:
         key = (value.module, value.index)
         if key in seen or value.module not in suite.files.test_files:
             continue
@@ -332,7 +332,7 @@ def _top_level_tests(suite: Suite, facts: FileFacts) -> list[tuple[str, Span]]:
 def _files_without_tests(suite: Suite) -> Iterator[Fault]:
     """Test files of which pytest collects nothing, though a class in them holds tests."""
     filled = {item.path for item in suite.items}
-    refused = {value.module for value, _ in suite.linker.refused}
+    refused = {value.module for value, _ in suite.collector.refused}
     for path in suite.files.test_files:
         if path in filled or path in refused or basename(path) in ("conftest.py", "__init__.py"):
             continue

@@ -8,7 +8,7 @@ from scopecheck.checks.wording import at, listed
 from scopecheck.checks.wording import tests as how_many_tests
 from scopecheck.facts import ClassRef
 from scopecheck.finding import Fault, Place
-from scopecheck.suite.link import as_function, matches
+from scopecheck.suite.collect import as_function, matches
 from scopecheck.suite.values import (
     ClassValue,
     External,

@@ -108,7 +108,7 @@ def _is_candidate(suite: Suite, fixture: Fixture, open_names: frozenset[str]) ->
         return False
     if _overrides_unseen(suite, fixture) or _is_default(suite, fixture):
         return False
-    if any(_in_reach(suite, each, fixture) for each in suite.linker.with_unseen_tests):
+    if any(_in_reach(suite, each, fixture) for each in suite.collector.with_unseen_tests):
         return False
     own = {*suite.files.conftests, *suite.files.test_files}
     path = fixture.path or ""

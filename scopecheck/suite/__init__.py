@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from scopecheck import disk
 from scopecheck.facts import Import
 from scopecheck.source import relative
+from scopecheck.suite.collect import Collector
 from scopecheck.suite.handed import Handouts
 from scopecheck.suite.link import Linker
 from scopecheck.suite.loops import Loops
@@ -52,6 +53,7 @@ class Suite:
         self,
         files: SuiteFiles,
         linker: Linker,
+        collector: Collector,
         resolver: Resolver,
         load: Loader,
         read: frozenset[str],
@@ -59,10 +61,11 @@ class Suite:
         self.root = load.root
         self.files = files
         self.linker = linker
+        self.collector = collector
         self.resolver = resolver
         self.evaluator = linker.evaluator
         self.version = resolver.version
-        self.items: tuple[Item, ...] = tuple(linker.items)
+        self.items: tuple[Item, ...] = tuple(collector.items)
         self.fixtures: tuple[Fixture, ...] = tuple(linker.fixtures)
         self._load = load
         self._read = read
@@ -242,6 +245,7 @@ def build(
         config.asyncio_mode == "auto",
     )
     linker = Linker(evaluator, rules, plugins, frozenset(files.startup_conftests))
+    collector = Collector(linker)
     for source in plugins.start:
         linker.add_plugin(source)
     startup = [path for path in files.startup_conftests if path in files.conftests]
@@ -262,20 +266,20 @@ def build(
         linker.session.complete = False
         linker.session.reason = f"plugin {name!r} is declared, and its fixtures are not known"
     for path in files.test_files:
-        linker.add_plugins_of(path)
-        linker.add_module(path)
+        linker.add_plugins_of(path, late=bool(collector.items))
+        collector.add_module(path)
     resolver = Resolver(version, config.usefixtures, linker.possible())
-    for item in linker.items:
+    for item in collector.items:
         item.plan = resolver.plan(item)
     refuse(
-        linker.items,
+        collector.items,
         linker.broken,
         files.test_files,
         modules,
         {path: linker.nodeid(path) for path in files.test_files},
         one_namespace=config.import_mode != "importlib",
     )
-    return Suite(files, linker, resolver, load, read)
+    return Suite(files, linker, collector, resolver, load, read)
 
 
 def read_imports(load: Loader, modules: Modules, paths: Iterable[str]) -> frozenset[str]:

@@ -1,12 +1,11 @@
-"""Links the facts of a suite's files: registers fixtures at their levels and collects the tests.
+"""Registers the fixtures of a suite's files at their levels.
 
-Follows `FixtureManager.parsefactories`, `PyCollector.collect` and `UnitTestCase.collect` of pytest
-9.2; what earlier versions do otherwise is said where it is done.
+Follows `FixtureManager.parsefactories` of pytest 9.2; what earlier versions do otherwise is said
+where it is done.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import sys
 from dataclasses import replace
 from posixpath import basename, dirname, relpath
@@ -20,21 +19,18 @@ from scopecheck.suite.hooks import (
     HOOK,
     changes_items,
     generated_names,
-    marks_subclasses,
     registers_unseen,
 )
-from scopecheck.suite.model import SCOPES, Fixture, Item, Level, Request, Scope
+from scopecheck.suite.model import SCOPES, Fixture, Level, Request, Scope
 from scopecheck.suite.refusals import Refusal
 from scopecheck.suite.signatures import innermost, requests
 from scopecheck.suite.sources import PluginSource
 from scopecheck.suite.values import (
     UNKNOWN,
-    ClassValue,
     External,
     FixtureValue,
     FunctionValue,
     Literal,
-    PartialValue,
     Raises,
     Result,
     Unknown,
@@ -50,11 +46,11 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import FixtureKind
     from scopecheck.suite.names import Evaluator, Namespace
     from scopecheck.suite.sources import KnownFixture, Plugins, Rules
-    from scopecheck.suite.values import MarkValue, Value
+    from scopecheck.suite.values import Value
 
 
 class Linker:
-    """Registers and collects, file by file."""
+    """Registers fixtures, file by file, in the order in which pytest loads the files."""
 
     def __init__(
         self,
@@ -72,10 +68,6 @@ class Linker:
         self.folders: dict[str, Level] = {}
         self.modules: dict[str, Level] = {}
         self.fixtures: list[Fixture] = []
-        self.items: list[Item] = []
-        self.refused: list[tuple[ClassValue, str]] = []
-        # Files with a class that may inherit tests from a base that is not known.
-        self.with_unseen_tests: set[str] = set()
         self.plugins = plugins
         # The plugins registered, without conftests; and why there may be others, or more in them.
         self.sources: list[PluginSource] = []
@@ -85,7 +77,8 @@ class Linker:
         # The modules whose hooks pytest calls, in the order in which it registers them, each with
         # the folder for whose tests alone those of its hooks that are about one test are called.
         self.hook_spaces: list[tuple[Namespace, str]] = []
-        self._changes_items: tuple[str, ...] = ()
+        # Why what a test requests is not known, where a hook may change it.
+        self.changes_items: tuple[str, ...] = ()
 
     # -- plugins and conftests -----------------------------------------------------------------
 
@@ -146,8 +139,11 @@ class Linker:
             found.setdefault(name, (configured,))
         return found
 
-    def add_plugins_of(self, path: str) -> None:
-        """Register the plugins that a module names in `pytest_plugins`."""
+    def add_plugins_of(self, path: str, *, late: bool = False) -> None:
+        """Register the plugins that a module names in `pytest_plugins`.
+
+        late: tests were collected before.
+        """
         space = self.evaluator.module(path)
         if space is None or "pytest_plugins" not in space.bindings:
             return
@@ -159,7 +155,7 @@ class Linker:
         names, complete = known_strings(value)
         if not complete:
             self._open(f"`pytest_plugins` of {path} is computed")
-        if self.items and any(name not in self._registered for name in names):
+        if late and any(name not in self._registered for name in names):
             # Those collected before have their definitions already.
             before = self.session
             self.session = before.later = replace(
@@ -224,7 +220,7 @@ class Linker:
         if level.kind in ("session", "folder") and registers_unseen(self.evaluator, space):
             self._open(f"{space.path} registers fixtures by itself")
         if "site-packages/" not in space.path and changes_items(space):
-            self._changes_items = (f"a hook of {space.path} changes what tests request",)
+            self.changes_items = (f"a hook of {space.path} changes what tests request",)
 
     def _note_generated(self, hook: Value, level: Level) -> None:
         names, computed = generated_names(self.evaluator, hook)
@@ -383,31 +379,18 @@ class Linker:
                     return SCOPES.get(answer or ""), None if answer in SCOPES else answer
         return None, None
 
-    # -- collecting: PyCollector.collect -------------------------------------------------------
-
-    def add_module(self, path: str) -> None:
-        """Register a test module's fixtures and collect its tests."""
-        space = self.evaluator.module(path)
-        if space is None:
-            return
-        level = Level("module", path)
-        self.modules[path] = level
+    def add_module(self, path: str, space: Namespace) -> Level:
+        """Register a test module's fixtures; its level."""
+        level = self.modules[path] = Level("module", path)
         self._register_module(space, level)
-        levels = (*self._levels_of(path), level)
-        nodeid = self.nodeid(path)
-        if self.evaluator.lookup(space, "__test__") == Literal(False):
-            return
-        if space.facts.always_stops:
-            self.broken.setdefault(nodeid, Refusal("the module ends its import itself"))
-        own = pytest_marks.marks_in(self.evaluator.lookup(space, "pytestmark"))
-        for name in space.bindings:
-            self._collect(space, name, levels, nodeid, own, path)
+        return level
 
     def nodeid(self, path: str) -> str:
         """A file's node id: its path from pytest's rootdir."""
         return relpath(path, self.rules.rootdir or ".")
 
-    def _levels_of(self, path: str) -> tuple[Level, ...]:
+    def levels_of(self, path: str) -> tuple[Level, ...]:
+        """The levels of the session and of the folders that a file lies in, from the outside."""
         found: list[Level] = []
         folder = dirname(path)
         while folder:
@@ -418,106 +401,8 @@ class Linker:
         found.reverse()
         return (self.session, *found)
 
-    def _collect(
-        self,
-        space: Namespace,
-        name: str,
-        levels: tuple[Level, ...],
-        parent: str,
-        outer_marks: tuple[MarkValue, ...],
-        path: str,
-    ) -> None:
-        last = space.bindings[name][-1].value
-        functions = matches(self.rules.python_functions, name)
-        attached = space.attached.get(name)
-        if attached is not None and "__test__" in attached:
-            functions = self.evaluator.bound(attached["__test__"], space) == Literal(True)
-        if isinstance(last, FunctionRef) and not functions:
-            return
-        if isinstance(last, Import) and not self.rules.collect_imported_tests:
-            return
-        value = self.evaluator.lookup(space, name)
-        if isinstance(value, ClassValue):
-            self._collect_class(value, name, levels, parent, outer_marks, path)
-        elif functions:
-            function = as_function(value)
-            if function is not None and not self._is_fixture(value):
-                self._add_item(function, name, levels, parent, outer_marks, path, None)
-                if attached is not None and "__signature__" in attached:
-                    self.items[-1].unknown += ("its signature is assigned",)
-                if attached is not None and "pytestmark" in attached:
-                    self.items[-1].unknown += ("its marks are assigned",)
-
-    def _is_fixture(self, value: Value) -> bool:
-        hidden = isinstance(value, FunctionValue) and value.hidden is not None
-        return isinstance(value, FixtureValue) or (hidden and self.rules.version < (8, 4))
-
-    def _collect_class(
-        self,
-        value: ClassValue,
-        name: str,
-        levels: tuple[Level, ...],
-        parent: str,
-        outer_marks: tuple[MarkValue, ...],
-        path: str,
-    ) -> None:
-        lineage = self.lineages.of(value)
-        flag = self.lineages.is_test(lineage)
-        if not lineage.testcase and not (matches(self.rules.python_classes, name) or flag is True):
-            return
-        if flag is False or self.lineages.is_abstract(lineage):
-            return
-        if not lineage.testcase:
-            constructor = self.lineages.has_constructor(lineage)
-            if constructor is not None:
-                self.refused.append((value, constructor))
-                return
-        level = Level("class", f"{parent}::{name}")
-        if lineage.opaque:
-            level.complete = False
-            level.reason = f"a base class of {name} is not known"
-            self.with_unseen_tests.add(path)
-        owner = "::".join([*parent.split("::")[1:], name])
-        self._register_class(lineage, level, path, owner)
-        own = self._class_marks(lineage, value)
-        marks = (*own, *outer_marks)
-        nodeid = f"{parent}::{name}"
-        inner = (*levels, level)
-        if lineage.testcase:
-            self._collect_testcase(lineage, inner, nodeid, marks, path)
-            return
-        for attribute, holder in self.lineages.collected_names(lineage):
-            space = self.evaluator.class_space(holder)
-            member = self.evaluator.lookup(space, attribute)
-            if isinstance(member, ClassValue):
-                self._collect_class(member, attribute, inner, nodeid, marks, path)
-            elif matches(self.rules.python_functions, attribute):
-                function = as_function(member)
-                if function is not None and not self._is_fixture(member):
-                    self._add_item(function, attribute, inner, nodeid, marks, path, lineage)
-
-    def _collect_testcase(
-        self,
-        lineage: Lineage,
-        levels: tuple[Level, ...],
-        nodeid: str,
-        marks: tuple[MarkValue, ...],
-        path: str,
-    ) -> None:
-        names = self.lineages.names(lineage)
-        found = False
-        for name in sorted(name for name in names if name.startswith("test")):
-            member = self.lineages.attribute(lineage, name)
-            function = as_function(member)
-            if function is not None:
-                found = True
-                self._add_item(function, name, levels, nodeid, marks, path, lineage)
-        if not found and "runTest" in names:
-            function = as_function(self.lineages.attribute(lineage, "runTest"))
-            if function is not None:
-                self._add_item(function, "runTest", levels, nodeid, marks, path, lineage)
-
-    def _register_class(self, lineage: Lineage, level: Level, home: str, owner: str) -> None:
+    def register_class(self, lineage: Lineage, level: Level, home: str, owner: str) -> None:
+        """Register the fixtures of a class and its bases at the class's level."""
         for name, holder in sorted(self.lineages.names(lineage).items()):
             space = self.evaluator.class_space(holder)
             bindings = space.bindings[name]
@@ -538,120 +423,9 @@ class Linker:
             self._note_incomplete(self.evaluator.class_space(holder), level)
         self._note_generated(self.lineages.attribute(lineage, HOOK), level)
 
-    def _class_marks(self, lineage: Lineage, value: ClassValue) -> tuple[MarkValue, ...]:
-        """A class's own marks, those of its bases first (`get_unpacked_marks`)."""
-        found: list[MarkValue] = []
-        if marks_subclasses(self.evaluator, lineage):
-            found.append(pytest_marks.UNKNOWN_MARK)
-        for holder in reversed(lineage.classes):
-            space = self.evaluator.class_space(holder)
-            found.extend(pytest_marks.marks_in(self.evaluator.lookup(space, "pytestmark")))
-            found.extend((value if holder == value else self._decorated(holder)).marks)
-        return tuple(found)
-
-    def _decorated(self, value: ClassValue) -> ClassValue:
-        """The class with its decorators applied, as its module sees it."""
-        found = self.evaluator.evaluate(ClassRef(value.index), value.env)
-        return found if isinstance(found, ClassValue) else value
-
-    def _add_item(
-        self,
-        function: FunctionValue,
-        name: str,
-        levels: tuple[Level, ...],
-        parent: str,
-        outer_marks: tuple[MarkValue, ...],
-        path: str,
-        lineage: Lineage | None,
-    ) -> None:
-        testcase = lineage is not None and lineage.testcase
-        marks = (*function.marks, *outer_marks)
-        if lineage is not None and (patched := sum(c.patched for c in lineage.classes)):
-            function = replace(function, patched=function.patched + patched)
-        inner = innermost(function)
-        facts = inner.function
-        used = tuple(
-            Request(used, Place(inner.module, facts.span))
-            for used in pytest_marks.used_names(marks)
-        )
-        if self.loop_factories and self._runs_asyncio(function, marks):
-            # pytest-asyncio 1.4 and later parametrize it where a hook chooses loop factories.
-            used = (*used, Request("_asyncio_loop_factory", Place(inner.module, facts.span)))
-        if self._runs_anyio(function, marks, testcase=testcase):
-            used = (*used, Request("anyio_backend", Place(inner.module, facts.span)))
-        version = self.rules.version
-        method = lineage is not None
-        asked = requests(function, method=method, bound=False, version=version)
-        # unittest fills no parameters: what fills them may run the test too.
-        runs_async = lineage is not None and (lineage.runs_async or (testcase and bool(asked)))
-        if testcase:
-            asked = ()
-        self.items.append(
-            Item(
-                f"{parent}::{name}",
-                path,
-                facts.line,
-                Place(inner.module, facts.span),
-                facts,
-                levels,
-                asked,
-                used,
-                marks,
-                # unittest knows no parametrization: pytest ignores the marks.
-                pytest_marks.parametrized(() if testcase else marks),
-                is_async=function.is_async,
-                testcase=testcase,
-                runs_async=runs_async,
-                own_marks=len(function.marks),
-                skipped=pytest_marks.is_skipped(marks),
-                opaque=function.opaque or _under_decorator(lineage),
-                unknown=(*self._changes_items, *(_DOUBTFUL if function.doubtful else ())),
-            )
-        )
-
-    def _runs_asyncio(self, function: FunctionValue, marks: Sequence[MarkValue]) -> bool:
-        if not function.is_async:
-            return False
-        return self.rules.asyncio_auto or any(mark.name == "asyncio" for mark in marks)
-
-    def _runs_anyio(
-        self, function: FunctionValue, marks: Sequence[MarkValue], *, testcase: bool
-    ) -> bool:
-        """Whether anyio's plugin puts `usefixtures("anyio_backend")` on the test.
-
-        (`pytest_pycollect_makeitem` of anyio 4.16: an async test, marked or in auto mode.)
-        """
-        if not self.plugins.anyio or testcase or not function.is_async:
-            return False
-        return self.rules.anyio_auto or any(mark.name == "anyio" for mark in marks)
-
-
-def matches(patterns: Sequence[str], name: str) -> bool:
-    """Whether a name fits `python_functions` or `python_classes`: a prefix, or a glob."""
-    return any(
-        name.startswith(pattern)
-        or (any(c in pattern for c in "*?[") and fnmatch.fnmatch(name, pattern))
-        for pattern in patterns
-    )
-
 
 def _is_text_or_nothing(value: Value | None) -> bool:
     return value is None or value == Literal(None) or text_of(value) is not None
-
-
-_DOUBTFUL = ("a decorator may put something else in its place",)
-
-
-def as_function(value: Value) -> FunctionValue | None:
-    """The function that pytest would call for a test, if the value is one."""
-    match value:
-        case FunctionValue():
-            return value
-        case PartialValue(func=FunctionValue() as inner, args=args, keywords=keywords):
-            count, names = inner.bound
-            given = tuple(key for key, _ in keywords)
-            return replace(inner, bound=(count + len(args), (*names, *given)))
-    return None
 
 
 # Libraries from which no fixture is imported by its name.
@@ -671,11 +445,6 @@ def _may_be_fixture(value: Value, bound: BoundValue) -> bool:
             top, dot, _ = name.partition(".")
             return bool(dot) and ":" not in name and top not in _WITHOUT_FIXTURES
     return False
-
-
-def _under_decorator(lineage: Lineage | None) -> bool:
-    """Whether an unknown decorator on a class may change its methods."""
-    return lineage is not None and any(value.decorated for value in lineage.classes)
 
 
 def _kind(function: FunctionValue) -> FixtureKind:
