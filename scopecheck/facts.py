@@ -387,6 +387,69 @@ class Flaw(msgspec.Struct, frozen=True, array_like=True, gc=False):
     cause: Span | None = None
 
 
+ChangeKind: TypeAlias = Literal["call", "item", "attribute", "del", "augmented", "name"]
+
+
+class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Something that a function changes in place, which it did not make itself.
+
+    kind: a method or function called, an item or attribute given, one taken away, `x += ...` of a
+        name that stands for a path, a global name bound again.
+    target: the path of what changes: a root, then attributes, `[]` for an item, `make()` for what
+        a call gives; empty for a plain function or a global name.
+    name: of the method, the attribute, the global name; `[]` for an item.
+    key: of an item, or the first argument: a constant as Python writes it, a dotted name, or `?`.
+    value: what is assigned, or the last argument, where that is a dotted name, a constant (as
+        Python writes it) or an empty container; `=` for `x += ...`.
+    condition: under an `if`, a `match` or in a handler.
+    final: in a `finally`, after the `yield`, or handed to what calls it when the test is over.
+    nested: in a function inside this one.
+    under: the context managers around it, by the dotted names called; `?` for another form.
+    imported: the import inside the function that binds the root.
+    """
+
+    kind: ChangeKind
+    target: tuple[str, ...]
+    name: str
+    span: Span
+    key: str = ""
+    value: str = ""
+    condition: bool = False
+    final: bool = False
+    nested: bool = False
+    under: tuple[str, ...] = ()
+    imported: Import | None = None
+
+    @property
+    def by_name(self) -> bool:
+        """Whether what is given is kept under a name, as a value from before is."""
+        return self.value[:1].isidentifier() and self.value not in ("None", "True", "False")
+
+
+class Passed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A call that hands paths to a function, by position or keyword of the arguments."""
+
+    function: tuple[str, ...]
+    arguments: tuple[tuple[str, tuple[str, ...]], ...]
+    span: Span
+    nested: bool = False
+    imported: Import | None = None
+
+
+class Effects(msgspec.Struct, frozen=True, array_like=True):
+    """What a function changes, in source order.
+
+    passed: calls by which it may change more.
+    mutable_defaults: parameters that it changes and whose default is a container.
+    mutable_parameters: parameters that it changes, and that `parametrize` gives containers.
+    """
+
+    changes: tuple[Change, ...] = ()
+    passed: tuple[Passed, ...] = ()
+    mutable_defaults: tuple[str, ...] = ()
+    mutable_parameters: tuple[str, ...] = ()
+
+
 class Function(msgspec.Struct, frozen=True, array_like=True):
     """A `def`, `async def` or `lambda` (named `<lambda>`).
 
@@ -398,6 +461,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     handout: kept for what looks like a fixture.
     hook: kept for hooks that matter to async tests, and for what may help them.
     flaws: of a function named like a test.
+    effects: None where it is seen to change nothing.
     """
 
     name: str
@@ -417,6 +481,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     handout: Handout | None = None
     hook: HookFacts | None = None
     flaws: tuple[Flaw, ...] = ()
+    effects: Effects | None = None
 
 
 class Class(msgspec.Struct, frozen=True, array_like=True):

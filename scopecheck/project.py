@@ -28,7 +28,7 @@ from scopecheck.source import relative
 from scopecheck.suite import PluginSource, Suite, build
 from scopecheck.suite.modules import Modules
 from scopecheck.suite.names import Evaluator
-from scopecheck.suite.sources import AsyncPlugins, Plugins
+from scopecheck.suite.sources import AsyncPlugins, Options, Plugins
 from scopecheck.suite.values import MISSING, strings_of
 
 if TYPE_CHECKING:
@@ -168,7 +168,9 @@ class Project:
             anyio=found.in_force("anyio"),
             run_async=self._run_async(files, found),
         )
-        return build(self.root, files, self.load, found.pytest.number[:2], plugins)
+        settings = self.settings
+        options = Options(settings.paired_calls, settings.context_factories or None)
+        return build(self.root, files, self.load, found.pytest.number[:2], plugins, options)
 
     def _run_async(self, files: SuiteFiles, found: PluginSet) -> AsyncPlugins:
         """What the plugins in force say about running async fixtures and tests."""

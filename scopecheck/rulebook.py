@@ -14,7 +14,8 @@ each where it is needed:
 
     toml      settings of scopecheck, and with `plugins` the versions that the section is about
     pytest    what pytest does: an outcome (`1 error, 2 passed`), then words of its output; a first
-              line `$ pytest ...` gives it arguments
+              line `$ pytest ...` gives it arguments. Further blocks are further runs, such as one
+              in which the tests are named in another order
     diff      the exact fix
 
 Only the head of each page is read to list the rules; the sections are read when asked for.
@@ -151,6 +152,7 @@ class Example(msgspec.Struct, frozen=True):
     """A section of a page as a small project, with what must be found in it.
 
     settings: the section's `toml` block without a path: keys of `[tool.scopecheck]`.
+    proof: what the section's first `pytest` block says; further_runs: what the others say.
     diffs: the exact fix, one `diff` block after another.
     """
 
@@ -162,6 +164,7 @@ class Example(msgspec.Struct, frozen=True):
     settings: dict[str, Any]
     proof: Proof | None
     diffs: tuple[str, ...]
+    further_runs: tuple[Proof, ...] = ()
 
     @property
     def id(self) -> str:
@@ -423,6 +426,7 @@ def _example(page: Path, section: _Section) -> Example:
     expected: list[Expected] = []
     settings: dict[str, Any] = {}
     proof: Proof | None = None
+    further_runs: list[Proof] = []
     diffs: list[str] = []
     for block in section.blocks:
         if block.path or block.language == "py":
@@ -437,8 +441,9 @@ def _example(page: Path, section: _Section) -> Example:
             settings.update(_settings(page, block))
         elif block.language == "pytest":
             if proof:
-                raise PageError(page, block.line, "the section has two 'pytest' blocks")
-            proof = _proof(page, block)
+                further_runs.append(_proof(page, block))
+            else:
+                proof = _proof(page, block)
         elif block.language == "diff":
             diffs.append(block.text)
         elif block.language == "python":
@@ -452,6 +457,7 @@ def _example(page: Path, section: _Section) -> Example:
         settings=settings,
         proof=proof,
         diffs=tuple(diffs),
+        further_runs=tuple(further_runs),
     )
 
 

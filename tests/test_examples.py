@@ -35,6 +35,8 @@ FAULTS = {
     ("unit/test_context.py", 31, "fixture-yields-twice"),
     ("unit/test_context.py", 47, "called-fixture"),
     ("unit/test_session_store.py", 11, "unhandled-async-test"),
+    ("unit/test_settings.py", 11, "unrestored-environ"),
+    ("unit/test_tools.py", 27, "unrestored-patch"),
     ("unit/test_tools.py", 10, "never-collected"),
     ("unit/test_tools.py", 20, "duplicate-test"),
     ("unit/test_tools.py", 36, "unknown-fixture"),

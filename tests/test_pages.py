@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from scopecheck import rulebook, testing
@@ -148,6 +149,17 @@ def test_what_pytest_does_is_held_against_the_page(
     problems = testing.proof_problems(section, tmp_path)
     assert len(problems) == bool(message)
     assert all(problem.message.startswith(message) for problem in problems)
+
+
+def test_further_runs_are_held_against_the_page_too(tmp_path: Path) -> None:
+    section = msgspec.structs.replace(
+        example(PASSING, proof=Proof("1 passed")),
+        further_runs=(Proof("no tests", ("-k", "nothing")), Proof("2 passed", line=30)),
+    )
+    testing.write_example(section, tmp_path)
+    (problem,) = testing.proof_problems(section, tmp_path)
+    assert problem.line == 30
+    assert problem.message.startswith("pytest says '1 passed', not '2 passed'")
 
 
 def test_firing_section_of_a_proved_rule_needs_a_proof(tmp_path: Path) -> None:

@@ -232,7 +232,6 @@ def test_block_inside_a_longer_fence_is_not_a_block(tmp_path: Path) -> None:
         ("## A\n```py\n```\n```toml\nx =\n```\n", "not TOML"),
         ("## A\n```py\n```\n```pytest\n\n```\n", "begins with the outcome"),
         ("## A\n```py\n```\n```pytest\n$ tox\n1 error\n```\n", "must be '\\$ pytest"),
-        ("## A\n```py\n```\n```pytest\n1 error\n```\n```pytest\n1 error\n```\n", "two 'pytest'"),
         (
             "## A\n```py\n```\n`b.py`:\n```python\n```\n## B\n```py\n```\n```python\n```\n",
             "write 'py'",
@@ -249,6 +248,16 @@ def test_proof_without_arguments(tmp_path: Path) -> None:
     page = write_page(tmp_path, sections="\n## A\n```py\n```\n```pytest\n1 error\n```\n")
     (example,) = rulebook.read_examples(page)
     assert example.proof == Proof("1 error", line=example.files[0].line + 2)
+
+
+def test_further_runs(tmp_path: Path) -> None:
+    runs = "```pytest\n1 error\n```\n```pytest\n$ pytest -x\n1 passed\n```\n"
+    page = write_page(tmp_path, sections=f"\n## A\n```py\n```\n{runs}")
+    (example,) = rulebook.read_examples(page)
+    assert example.proof is not None
+    assert example.proof.outcome == "1 error"
+    (further,) = example.further_runs
+    assert (further.outcome, further.arguments) == ("1 passed", ("-x",))
 
 
 @pytest.mark.parametrize("selector", ["scope-mismatch", "SCP101", "scp101"])

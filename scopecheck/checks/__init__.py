@@ -28,7 +28,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "loop_objects",
     ),
     "3": ("missing", "graph", "called", "unused", "definitions", "collection"),
-    "4": ("isolation",),
+    "4": ("process_state", "patches"),
     "5": ("events",),
     "6": ("assertions",),
     "7": ("cost",),

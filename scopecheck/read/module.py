@@ -35,6 +35,7 @@ from scopecheck.read.assertions import ASSERTION_WORDS, read_flaws
 from scopecheck.read.bodies import read_body
 from scopecheck.read.comments import suppressions
 from scopecheck.read.conditions import truth
+from scopecheck.read.effects import read_effects
 from scopecheck.read.expressions import ExpressionReader, dotted
 from scopecheck.read.handouts import read_handout
 from scopecheck.read.hook_words import HELPER_WORDS
@@ -491,6 +492,7 @@ class ModuleReader:
             handout,
             hook_facts,
             flaws,
+            read_effects(node, self._text, whole=self._whole),
         )
         return FunctionRef(index)
 

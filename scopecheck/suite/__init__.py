@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from scopecheck import disk
 from scopecheck.facts import Import
 from scopecheck.source import relative
+from scopecheck.suite.changes import Changes
 from scopecheck.suite.collect import Collector
 from scopecheck.suite.handed import Handouts
 from scopecheck.suite.link import Linker
@@ -25,7 +26,7 @@ from scopecheck.suite.names import Evaluator
 from scopecheck.suite.opened import is_held_open
 from scopecheck.suite.refusals import refuse
 from scopecheck.suite.resolve import Resolver
-from scopecheck.suite.sources import Plugins, PluginSource, Rules
+from scopecheck.suite.sources import Options, Plugins, PluginSource, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -57,8 +58,10 @@ class Suite:
         resolver: Resolver,
         load: Loader,
         read: frozenset[str],
+        options: Options,
     ) -> None:
         self.root = load.root
+        self.options = options
         self.files = files
         self.linker = linker
         self.collector = collector
@@ -69,6 +72,7 @@ class Suite:
         self.fixtures: tuple[Fixture, ...] = tuple(linker.fixtures)
         self._load = load
         self._read = read
+        self._lines: dict[str, list[str]] = {}
 
     def facts(self, path: str) -> FileFacts | None:
         """The facts of a file that was read for this suite, None if it has none."""
@@ -79,6 +83,12 @@ class Suite:
         """The text of a file that was read; empty where it cannot be had any more."""
         source = self._load.source(path)
         return "" if source is None else source.text
+
+    def lines(self, path: str, first: int, last: int) -> str:
+        """The text of some lines of a file that was read, from 1, both included."""
+        if path not in self._lines:
+            self._lines[path] = self.text(path).splitlines(keepends=True)
+        return "".join(self._lines[path][first - 1 : last])
 
     @cached_property
     def loops(self) -> Loops:
@@ -111,6 +121,18 @@ class Suite:
     def handouts(self) -> Handouts:
         """What fixtures hand out, as far as event loops are concerned."""
         return Handouts(self.evaluator, self._load.function, self.answers)
+
+    @cached_property
+    def changes(self) -> Changes:
+        """What tests, fixtures and xunit functions change that outlives them."""
+        return Changes(
+            self.evaluator,
+            self.linker.lineages,
+            self.items,
+            self.fixtures,
+            self.facts,
+            self._load.function,
+        )
 
     def loop_calls(
         self, path: str, function: Function, names: frozenset[str]
@@ -220,6 +242,7 @@ def build(
     load: Loader,
     version: tuple[int, int],
     plugins: Plugins,
+    options: Options | None = None,
 ) -> Suite:
     """Read what the suite's files import, and link it.
 
@@ -229,6 +252,7 @@ def build(
         load: gives the facts of a file by path.
         version: pytest's, as (major, minor).
         plugins: what is known of the plugins in force.
+        options: what scopecheck's own configuration says.
     """
     config = files.config
     rootdir = _relative(root, config.rootdir)
@@ -279,7 +303,7 @@ def build(
         {path: linker.nodeid(path) for path in files.test_files},
         one_namespace=config.import_mode != "importlib",
     )
-    return Suite(files, linker, collector, resolver, load, read)
+    return Suite(files, linker, collector, resolver, load, read, options or Options())
 
 
 def read_imports(load: Loader, modules: Modules, paths: Iterable[str]) -> frozenset[str]:

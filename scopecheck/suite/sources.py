@@ -106,6 +106,18 @@ class Plugins:
 
 
 @dataclass(frozen=True, slots=True)
+class Options:
+    """What scopecheck's own configuration says that a suite is to know.
+
+    paired_calls: functions that change a state, each with the one that puts it back.
+    context_factories: what makes the context of a user or a request (globs); None for the defaults.
+    """
+
+    paired_calls: Mapping[str, str] = field(default_factory=dict)
+    context_factories: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """What pytest's configuration says about collection, and its version (major, minor)."""
 

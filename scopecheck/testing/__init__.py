@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scopecheck.finding import Finding
-    from scopecheck.rulebook import Example, Expected
+    from scopecheck.rulebook import Example, Expected, Proof
 
 HINT = "bless it with `python -m scopecheck.testing run --bless`"
 
@@ -72,20 +72,21 @@ def proof_problems(example: Example, folder: Path) -> list[Problem]:
     if proof is None:
         if example.fires:
             return [Problem(page, example.line, f"a proved rule needs a `pytest` block; {HINT}")]
-        outcome = _run_pytest(example, folder)
+        outcome = _run_pytest(example, folder, None)
         if outcome.is_clean:
             return []
         message = f"pytest is not content with this section: {outcome.summary}\n{outcome.output}"
         return [Problem(page, example.line, message)]
-    outcome = _run_pytest(example, folder)
     problems = []
-    if not outcome.agrees(proof.outcome):
-        message = f"pytest says {outcome.summary!r}, not {proof.outcome!r}; {HINT}"
-        problems.append(Problem(page, proof.line, f"{message}\n{outcome.output}"))
-    for words in proof.words:
-        if words not in outcome.output:
-            message = f"pytest does not say {words!r}\n{outcome.output}"
-            problems.append(Problem(page, proof.line, message))
+    for run in (proof, *example.further_runs):
+        outcome = _run_pytest(example, folder, run)
+        if not outcome.agrees(run.outcome):
+            message = f"pytest says {outcome.summary!r}, not {run.outcome!r}; {HINT}"
+            problems.append(Problem(page, run.line, f"{message}\n{outcome.output}"))
+        for words in run.words:
+            if words not in outcome.output:
+                message = f"pytest does not say {words!r}\n{outcome.output}"
+                problems.append(Problem(page, run.line, message))
     return problems
 
 
@@ -105,8 +106,8 @@ def bless(page: Path, example: Example, folder: Path) -> bool:
     Raises:
         oracle.Unavailable: no interpreter here has the versions that the section asks for.
     """
-    outcome = _run_pytest(example, folder)
     proof = example.proof
+    outcome = _run_pytest(example, folder, proof)
     if outcome.agrees(proof.outcome) if proof else not example.fires:
         return False
     # Sections above may have grown since the example was read.
@@ -123,9 +124,9 @@ def bless(page: Path, example: Example, folder: Path) -> bool:
     return True
 
 
-def _run_pytest(example: Example, folder: Path) -> oracle.Outcome:
+def _run_pytest(example: Example, folder: Path, proof: Proof | None) -> oracle.Outcome:
     versions = dict(example.settings.get("plugins", {}))
-    return oracle.run(folder, example.proof.arguments if example.proof else (), versions)
+    return oracle.run(folder, proof.arguments if proof else (), versions)
 
 
 def _findings(example: Example, folder: Path) -> list[Finding]:

@@ -1,0 +1,190 @@
+"""Whether what a test, fixture or set-up changes is put back, by itself or by what runs with it.
+
+left      nothing is seen to put it back
+inline    it is put back by a statement that a failure before it would skip
+restored  it is put back, or may be: also where only running code could tell
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from scopecheck.suite.model import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from scopecheck.facts import Change
+    from scopecheck.suite import Suite
+    from scopecheck.suite.changes import Actor
+    from scopecheck.suite.model import Item
+
+Verdict: TypeAlias = Literal["left", "inline", "restored"]
+
+# Context managers that put nothing back but what they do themselves, by the last part of the name.
+_HARMLESS = frozenset(
+    [
+        *("raises", "warns", "deprecated_call", "open", "suppress", "assertRaises", "subTest"),
+        *("assertRaisesRegex", "assertLogs", "assertWarns", "TemporaryDirectory", "patch"),
+        *("NamedTemporaryFile", "at_level", "disabled", "catch_warnings", "freeze_time", "timeout"),
+        *(
+            "fail_after",
+            "move_on_after",
+            "create_task_group",
+            "TaskGroup",
+            "closing",
+            "nullcontext",
+        ),
+        *("websocket_connect", "StringIO", "BytesIO", "socket", "ThreadPoolExecutor", "Lock"),
+    ]
+)
+# What a test says that gives it modules of its own, to import inside of it.
+_FAKE_MODULES = re.compile(r"\w\.modules\b|\w_modules?\(|fake_module|mock_module")
+_HARMLESS_ENDS = ("Client", "client", "TestServer")
+# Marks of tests that run in a process of their own.
+_OWN_PROCESS = re.compile(r"fork|subproc|isolat|boxed|xdist_group")
+
+
+def runs_in_process(actor: Actor) -> bool:
+    """Whether what an actor does is done in the process of the tests, as it is written."""
+    items = [item for item in actor.items if not item.skipped]
+    if not items or actor.function.name == "<lambda>":
+        return False
+    if actor.kind == "test" and any(item.opaque or _is_doubtful(item) for item in items):
+        return False
+    return not all(any(_OWN_PROCESS.search(m.name) for m in item.marks) for item in items)
+
+
+def _is_doubtful(item: Item) -> bool:
+    return any("decorator" in reason for reason in item.unknown)
+
+
+def is_for_all(actor: Actor) -> bool:
+    """Whether an actor runs for the whole run: what it changes, it changes for every test."""
+    fixture = actor.fixture
+    if fixture is None:
+        return False
+    if fixture.scope is None or fixture.scope >= Scope.PACKAGE or not fixture.certain:
+        return True
+    return bool(fixture.autouse) and fixture.level in ("session", "folder")
+
+
+def judge(
+    suite: Suite,
+    actor: Actor,
+    change: Change,
+    touches: Callable[[Actor, Change], bool],
+    undoes: Callable[[Change], bool],
+    words: re.Pattern[str],
+) -> Verdict:
+    """What becomes of a change.
+
+    Args:
+        suite: the suite.
+        actor: who makes the change.
+        change: the change.
+        touches: whether another change is one of the same thing.
+        undoes: whether a later change of the same thing in the same function puts it back.
+        words: what the text of a fixture or xunit function has that puts it back.
+    """
+    if change.final or change.nested or any(_may_restore(name) for name in change.under):
+        return "restored"
+    others = [other for other in actor.changes if other is not change and touches(actor, other)]
+    if any(other.final or other.nested for other in others):
+        return "restored"
+    if words.search(decorators(suite, actor)):
+        return "restored"
+    if change.imported is not None and _FAKE_MODULES.search(text_of(suite, actor)):
+        return "restored"
+    items = [item for item in actor.items if not item.skipped]
+    if all(_is_restored_around(suite, actor, item, words) for item in items):
+        return "restored"
+    place = (change.span.line, change.span.column)
+    later = [other for other in others if (other.span.line, other.span.column) > place]
+    return "inline" if any(undoes(other) for other in later) else "left"
+
+
+def by_monkeypatch_before(
+    actor: Actor, change: Change, touches: Callable[[Actor, Change], bool]
+) -> bool:
+    """Whether `monkeypatch` has kept the value from before, and so puts it back."""
+    return any(
+        other.target == ("monkeypatch",)
+        and other.span.line < change.span.line
+        and touches(actor, other)
+        for other in actor.changes
+    )
+
+
+def _may_restore(context: str) -> bool:
+    last = context.rpartition(".")[2]
+    return last not in _HARMLESS and not last.endswith(_HARMLESS_ENDS)
+
+
+def _is_restored_around(suite: Suite, actor: Actor, item: Item, words: re.Pattern[str]) -> bool:
+    """Whether a fixture or xunit function that runs with a test may put something back."""
+    if item.plan is None or any(_UNSEEN.search(name) for name in item.plan.unknown):
+        return True
+    for other in suite.changes.around(item):
+        if other is not actor and words.search(text_of(suite, other)):
+            return True
+    return any(fixture.path is None and fixture.name in _RESTORING for fixture in item.plan.order)
+
+
+# Names of fixtures that nobody can see, and that may put something back.
+_UNSEEN = re.compile(r"env|clean|reset|restor|isolat|patch|chdir|cwd|fs\b|sandbox|override")
+_RESTORING = frozenset({"pytester", "testdir"})
+
+
+def text_of(suite: Suite, actor: Actor) -> str:
+    """The text of an actor, decorators included."""
+    return suite.lines(actor.path, actor.function.first_line, actor.function.end_line)
+
+
+def body_of(suite: Suite, actor: Actor) -> str:
+    """The text of an actor below its first line."""
+    return suite.lines(actor.path, actor.function.line, actor.function.end_line)
+
+
+def decorators(suite: Suite, actor: Actor) -> str:
+    """The text of an actor's decorators, and of those of its class."""
+    function = actor.function
+    text = suite.lines(actor.path, function.first_line, function.line - 1)
+    facts = suite.facts(actor.path)
+    owner = function.owner
+    while facts is not None and owner >= 0:
+        class_ = facts.classes[owner]
+        for decorator in class_.decorators:
+            text += suite.lines(actor.path, decorator.span.line, decorator.span.end_line)
+        owner = class_.owner
+    return text
+
+
+def symbol_of(actor: Actor) -> str:
+    """`path::Class::function` of an actor."""
+    if actor.fixture is not None:
+        return actor.fixture.symbol
+    classes = actor.items[0].nodeid.split("::")[1:-1] if actor.kind == "test" else []
+    return "::".join([actor.path, *classes, actor.function.name])
+
+
+def tests_of(actor: Actor) -> frozenset[str]:
+    """The node ids of the tests that an actor runs for."""
+    return frozenset(item.nodeid for item in actor.items)
+
+
+def writers(suite: Suite, words: re.Pattern[str] | None = None) -> Iterator[Actor]:
+    """The actors whose changes may reach other tests, those with these words in them included."""
+    for actor in suite.changes.actors:
+        if not actor.changes and not (words and words.search(text_of(suite, actor))):
+            continue
+        if "site-packages/" in actor.path:
+            continue
+        if runs_in_process(actor) and not is_for_all(actor):
+            yield actor
+
+
+def first(changes: Iterable[Change]) -> Change:
+    """The first of some changes in the source."""
+    return min(changes, key=lambda change: (change.span.line, change.span.column))

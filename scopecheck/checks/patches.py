@@ -1,0 +1,314 @@
+"""The code under test, changed for one test and left so: attributes, overrides, started patches."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from scopecheck.checks.leaks import (
+    body_of,
+    by_monkeypatch_before,
+    judge,
+    symbol_of,
+    tests_of,
+    text_of,
+    writers,
+)
+from scopecheck.checks.wording import at
+from scopecheck.facts import Const, Items, Mapping
+from scopecheck.finding import Fault, Place
+from scopecheck.suite.changes import is_test_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scopecheck.checks.leaks import Verdict
+    from scopecheck.facts import Change
+    from scopecheck.suite import Suite
+    from scopecheck.suite.changes import Actor, Subject
+
+_OVERRIDES = "dependency_overrides"
+# What a name of a library stands for is told from its spelling alone: `unittest.mock.MagicMock`.
+_CLASS_NAME = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z0-9]\w*)?|[A-Z]{1,3}[a-z]\w*")
+# Objects that are another one in each thread, task or request.
+_LOCAL = re.compile(r"local|proxy|contextvar|context_var", re.IGNORECASE)
+_INVERSE = {
+    "register": ("unregister", "deregister", "remove"),
+    "subscribe": ("unsubscribe",),
+    "install": ("uninstall",),
+    "connect": ("disconnect",),
+    "add": ("remove", "discard", "delete"),
+}
+
+
+def unrestored_patch(suite: Suite) -> Iterator[Fault]:
+    """SCP407: the code under test is changed for one test and not put back."""
+    for actor in writers(suite):
+        told: set[object] = set()
+        for change in actor.changes:
+            fault = _started(suite, actor, change)
+            if fault is None:
+                subject = suite.changes.subject(actor.path, actor.function, change)
+                if subject is None or subject.key in told:
+                    continue
+                fault = _patched(suite, actor, change, subject)
+                if fault is not None or change.kind == "attribute":
+                    told.add(subject.key)
+            if fault is not None:
+                yield fault
+
+
+# -- attributes and overrides --------------------------------------------------------------------
+
+
+def _patched(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Fault | None:
+    what = _what(suite, change, subject)
+    if what is None:
+        return None
+    if change.kind == "attribute" and _is_reset(suite, actor, change, subject):
+        return None
+    if _judged(suite, actor, change, subject) != "left":
+        return None
+    related = []
+    if subject.path and subject.kind != "module" and subject.line:
+        related.append(at(_line(subject), "it is made here, once for all tests"))
+    return Fault(
+        Place(actor.path, change.span),
+        f"{what} and never put back",
+        symbol_of(actor),
+        tuple(related),
+        notes=("every test that runs later in the same process meets it",),
+        help=_advice(change),
+        tests=tests_of(actor),
+    )
+
+
+_BLANK = frozenset({"None", "False", "0", "''", "[]", "{}", "b''", "0.0"})
+
+
+def _is_reset(suite: Suite, actor: Actor, change: Change, subject: Subject) -> bool:
+    """Whether an attribute is given the value that it has from the start, or may be.
+
+    A test that asserts the attribute afterwards expects the code under test to change it.
+    """
+    written = re.escape(".".join((*change.target[-1:], change.name)))
+    below = suite.lines(actor.path, change.span.end_line + 1, actor.function.end_line)
+    if re.search(rf"assert\b.*{written}\s*(?:==|!=|is\b|in\b|not\b|<|>|$)", below, re.MULTILINE):
+        return True
+    if change.value not in _BLANK:
+        return bool(change.value) and change.value == _default(suite, change, subject)
+    default = _default(suite, change, subject)
+    return not default or default == change.value or actor.kind != "test"
+
+
+def _default(suite: Suite, change: Change, subject: Subject) -> str:
+    """The value that an attribute has from the start, as far as it is written."""
+    space = None
+    if subject.kind == "module" and subject.path:
+        space = suite.evaluator.module(subject.path)
+    else:
+        class_ = suite.changes.class_of(subject)
+        if class_ is not None:
+            space = suite.evaluator.class_space(class_)
+    bindings = () if space is None else space.bindings.get(change.name, ())
+    match bindings[0].value if len(bindings) == 1 else None:
+        case Const(value=value):
+            return repr(value)
+        case Items(items=(), rest=0):
+            return "[]"
+        case Mapping(items=()):
+            return "{}"
+        case None:
+            return ""
+    return "?"
+
+
+def _line(subject: Subject) -> Place:
+    from scopecheck.source import Span
+
+    line = subject.line
+    return Place(subject.path, Span(line, 1, line, 1 + len(subject.name)))
+
+
+def _what(suite: Suite, change: Change, subject: Subject) -> str | None:
+    """What is changed, in words; None where it is not for this rule."""
+    written = ".".join((*change.target, change.name))
+    if _OVERRIDES in subject.rest[-1:] or (change.name == _OVERRIDES and subject.kind == "object"):
+        sets = change.kind == "item" or (change.kind == "call" and change.name == "update")
+        if sets and subject.kind in ("object", "external"):
+            return f"an override is left in `{'.'.join(change.target)}`"
+        return None
+    if change.kind == "call":
+        return _registered(suite, change, subject)
+    if change.kind != "attribute" or "[]" in subject.rest:
+        return None
+    if change.name.startswith("__") and change.name in ("__test__", "__signature__", "__doc__"):
+        return None
+    if any(part.endswith("()") for part in subject.rest):
+        return None
+    match subject.kind:
+        case "module" if not is_test_code(subject.path):
+            return f"`{written}` of a module is replaced"
+        case "class" if not is_test_code(subject.path) and not subject.rest:
+            return f"`{written}` of a class is replaced"
+        case "object" if not is_test_code(subject.path) and not subject.rest:
+            maker = suite.changes.maker_of(subject)
+            if not maker or _LOCAL.search(maker) or _is_local(suite, subject):
+                return None
+            return f"`{written}` of an object of the code under test is replaced"
+        case "external" if not subject.rest:
+            return _external(change, subject, written)
+    return None
+
+
+def _external(change: Change, subject: Subject, written: str) -> str | None:
+    """Attributes of a library's modules and classes."""
+    name = subject.name
+    if name.startswith("builtins.") or name.endswith("()"):
+        return None
+    last = name.rpartition(".")[2]
+    if name in ("sys", "os.environ"):
+        return None
+    if "." not in name and change.target[-1] == name:
+        return f"`{written}` of a module is replaced"
+    if name in _STANDARD_MODULES:
+        return f"`{written}` of a module is replaced"
+    if _CLASS_NAME.fullmatch(last) and not last.isupper():
+        return f"`{written}` of a class is replaced"
+    return None
+
+
+_STANDARD_MODULES = frozenset({"os.path", "urllib.request", "xml.etree", "asyncio.events"})
+
+
+def _is_local(suite: Suite, subject: Subject) -> bool:
+    class_ = suite.changes.class_of(subject)
+    if class_ is None:
+        return False
+    return any(
+        _LOCAL.search(holder.class_.name) is not None
+        or any(_LOCAL.search(str(base)) for base in holder.class_.bases)
+        for holder in suite.linker.lineages.of(class_).classes
+    )
+
+
+def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Verdict:
+    last = _OVERRIDES if _OVERRIDES in (*subject.rest, change.name) else change.name
+
+    def touches(actor: Actor, other: Change) -> bool:
+        if last == _OVERRIDES:
+            return _OVERRIDES in (*other.target, other.name)
+        if other.name in ("reload", "undo") and other.kind == "call":
+            return True
+        if other.kind == "call" and other.target == ("monkeypatch",):
+            return last in re.split(r"\W", other.key)
+        if change.kind == "call":
+            return other.kind == "call" and other.name in _inverses(change.name)
+        if other.name != change.name or other.kind not in ("attribute", "del"):
+            return False
+        found = suite.changes.subject(actor.path, actor.function, other)
+        return found is not None and found.key == subject.key
+
+    def undoes(other: Change) -> bool:
+        if last == _OVERRIDES:
+            return other.kind == "del" or other.name in ("pop", "clear", _OVERRIDES)
+        given = other.value in _BLANK or other.value == _default(suite, other, subject)
+        return other.kind == "del" or other.by_name or given or other.name == "reload"
+
+    if by_monkeypatch_before(actor, change, touches):
+        return "restored"
+    if _gives_back(suite, actor, change):
+        return "restored"
+    words = re.compile(
+        rf"\.{re.escape(last)}\b\s*(?:=|\.clear|\.pop|\[)|\breload\(|\bstopall\("
+        rf"|(?:setattr|patch|object)\([^)]*\b{re.escape(last)}\b"
+        rf"|\b{re.escape(change.target[-1].removesuffix('()'))}\b[\w.]*\.\w*{_RESETS}\w*\("
+    )
+    return judge(suite, actor, change, touches, undoes, words)
+
+
+_RESETS = r"(?:reset|clear|restore|shutdown|cleanup|tear_?down)"
+
+
+def _gives_back(suite: Suite, actor: Actor, change: Change) -> bool:
+    """Whether what is assigned is the value that was kept before."""
+    if not change.by_name or "." in change.value:
+        return change.value.startswith("self.")
+    kept, attribute = re.escape(change.value), re.escape(change.name)
+    found = rf"\b{kept}\b\s*(?::[^=\n]*)?=\s*[^=\n]*\b{attribute}\b"
+    return re.search(found, body_of(suite, actor)) is not None
+
+
+def _advice(change: Change) -> str:
+    if _OVERRIDES in (*change.target, change.name):
+        return "clear the overrides after the `yield` of a fixture, or use `monkeypatch.setitem`"
+    if change.kind == "call":
+        return "take it away again after the `yield` of a fixture, or give each test its own object"
+    owner = ".".join(change.target)
+    return f'use `monkeypatch.setattr({owner}, "{change.name}", ...)`, which puts it back'
+
+
+# -- registries ----------------------------------------------------------------------------------
+
+
+def _inverses(name: str) -> tuple[str, ...]:
+    """What a method may be called that takes away what `register_tool` or `add_tool` puts in."""
+    word, dash, rest = name.partition("_")
+    return tuple(f"{back}{dash}{rest}" for back in _INVERSE.get(word, ()))
+
+
+def _registered(suite: Suite, change: Change, subject: Subject) -> str | None:
+    """Something put into an object of the code under test that lives as long as the process."""
+    inverses = _inverses(change.name)
+    if not inverses or subject.kind != "object" or subject.rest or is_test_code(subject.path):
+        return None
+    class_ = suite.changes.class_of(subject)
+    if class_ is None or class_.decorated:
+        return None
+    lineage = suite.linker.lineages.of(class_)
+    names = suite.linker.lineages.names(lineage)
+    if change.name not in names:
+        return None
+    if not any(name in names for name in inverses):
+        return None
+    shown = f"`{change.key.strip(chr(39))}`" if change.key[:1] in "'\"" else "something"
+    if not change.key:
+        return None
+    maker = class_.class_.name
+    return f"{shown} is registered with the one `{maker}` of the process (`{subject.name}`)"
+
+
+# -- patches that are started --------------------------------------------------------------------
+
+
+def _started(suite: Suite, actor: Actor, change: Change) -> Fault | None:
+    """`patch(...).start()` that nothing stops."""
+    if change.kind != "call" or change.name != "start" or not change.target:
+        return None
+    if not change.target[-1].endswith("()") or "patch" not in ".".join(change.target):
+        return None
+    subject = suite.changes.subject(actor.path, actor.function, change)
+    if subject is None or not subject.name.startswith(("unittest.mock.patch", "mock.patch")):
+        return None
+
+    def touches(_: Actor, other: Change) -> bool:
+        return other.name in ("stop", "stopall")
+
+    def undoes(_: Change) -> bool:
+        return True
+
+    words = re.compile(r"\bstop(?:all)?\b")
+    verdict = judge(suite, actor, change, touches, undoes, words)
+    if verdict == "restored":
+        return None
+    if verdict == "left" and re.search(r"\.stop\b|stopall", text_of(suite, actor)):
+        return None
+    fate = "stopped only if nothing fails before that" if verdict == "inline" else "never stopped"
+    return Fault(
+        Place(actor.path, change.span),
+        f"a patch is started and {fate}",
+        symbol_of(actor),
+        notes=("what it replaces stays replaced for every test that runs later",),
+        help="use it as a context manager or decorator, or stop it in a clean-up",
+        tests=tests_of(actor),
+    )

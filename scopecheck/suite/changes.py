@@ -1,0 +1,337 @@
+"""Who changes what: the functions that run for tests, and what the paths they change stand for.
+
+    actor     a function that pytest calls for tests: a test, a fixture, an xunit function
+    subject   what a path stands for: a parameter, an object or class of a module, a module, a name
+              of a library
+
+A subject is found through imports of other files, and through a function that returns an object of
+its module, a few calls deep. What can only be told by running code is None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from posixpath import basename
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from scopecheck.facts import (
+    Call,
+    ClassRef,
+    Deleted,
+    Extended,
+    FunctionRef,
+    Import,
+    Name,
+)
+from scopecheck.suite.values import ClassValue, External, FunctionValue, ModuleValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from scopecheck.facts import Change, Expression, FileFacts, Function
+    from scopecheck.suite.classes import Lineages
+    from scopecheck.suite.model import Fixture, Item
+    from scopecheck.suite.names import Evaluator, Namespace
+
+_MAX_HOPS = 8
+_BEFORE = frozenset(
+    [
+        *("setUp", "setUpClass", "asyncSetUp", "setup", "setup_method", "setup_class"),
+        *("setup_module", "setup_function", "setUpModule"),
+    ]
+)
+_AFTER = frozenset(
+    [
+        *("tearDown", "tearDownClass", "asyncTearDown", "teardown", "teardown_method"),
+        *("teardown_class", "teardown_module", "teardown_function", "tearDownModule"),
+    ]
+)
+XUNIT = _BEFORE | _AFTER
+
+Kind: TypeAlias = Literal["parameter", "object", "class", "module", "function", "external"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a path stands for.
+
+    name: a parameter's, an object's or a class's own name; of a library the whole dotted path.
+    path: the file that defines it. rest: what the path follows from it: attributes, `[]`, calls.
+    value: the expression that makes a module's object; class_: the class, for one that was read.
+    """
+
+    kind: Kind
+    name: str
+    path: str = ""
+    rest: tuple[str, ...] = ()
+    value: Expression | None = None
+    class_: ClassValue | None = None
+    line: int = 0
+
+    @property
+    def key(self) -> tuple[str, str, tuple[str, ...]]:
+        """The same for two paths that lead to one object."""
+        return (self.path, self.name, self.rest)
+
+
+@dataclass(eq=False, slots=True)
+class Actor:
+    """A function that pytest calls for tests.
+
+    items: the tests that it is called for.
+    """
+
+    kind: Literal["test", "fixture", "xunit"]
+    path: str
+    function: Function
+    fixture: Fixture | None = None
+    items: list[Item] = field(default_factory=list)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What it changes, in source order."""
+        effects = self.function.effects
+        return () if effects is None else effects.changes
+
+
+class Changes:
+    """The actors of one suite, and what they change."""
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        lineages: Lineages,
+        items: Iterable[Item],
+        fixtures: Iterable[Fixture],
+        facts: Callable[[str], FileFacts | None],
+        read_function: Callable[[str, Function], FileFacts | None],
+    ) -> None:
+        self._evaluator = evaluator
+        self._lineages = lineages
+        self._items = tuple(items)
+        self._fixtures = tuple(fixtures)
+        self._facts = facts
+        self._read_function = read_function
+        self._xunit: dict[tuple[str, tuple[str, ...]], tuple[Actor, ...]] = {}
+        self._by_function: dict[tuple[str, int, int], Actor] = {}
+        self._returned: dict[tuple[str, int, int], Name | None] = {}
+
+    # -- actors --------------------------------------------------------------------------------
+
+    @cached_property
+    def actors(self) -> tuple[Actor, ...]:
+        """Every test, every fixture that some test sets up, every xunit function, once each."""
+        for item in self._items:
+            # Where a whole run is refused, another one, from a folder below, may not be.
+            if item.function is not None and not item.refused_here:
+                self._actor("test", item.place.path, item.function).items.append(item)
+            for fixture in item.plan.order if item.plan is not None else ():
+                if fixture.path is not None and fixture.function is not None:
+                    actor = self._actor("fixture", fixture.path, fixture.function)
+                    actor.fixture = fixture
+                    actor.items.append(item)
+            for actor in self._xunit_of(item):
+                actor.items.append(item)
+        return tuple(self._by_function.values())
+
+    def _actor(
+        self, kind: Literal["test", "fixture", "xunit"], path: str, function: Function
+    ) -> Actor:
+        key = (path, function.line, function.span.column)
+        found = self._by_function.get(key)
+        if found is None:
+            found = self._by_function[key] = Actor(kind, path, function)
+        return found
+
+    def whole(self, actor: Actor) -> Actor:
+        """The same actor with everything that it calls among its changes."""
+        facts = self._read_function(actor.path, actor.function)
+        return actor if facts is None else replace(actor, function=facts.functions[0])
+
+    def around(self, item: Item) -> Iterator[Actor]:
+        """The fixtures and xunit functions that are called for a test."""
+        assert self.actors is not None
+        for fixture in item.plan.order if item.plan is not None else ():
+            if fixture.path is not None and fixture.function is not None:
+                yield self._actor("fixture", fixture.path, fixture.function)
+        yield from self._xunit_of(item)
+
+    def _xunit_of(self, item: Item) -> tuple[Actor, ...]:
+        key = (item.path, tuple(item.nodeid.split("::")[1:-1]))
+        if key not in self._xunit:
+            self._xunit[key] = tuple(self._find_xunit(*key))
+        return self._xunit[key]
+
+    def _find_xunit(self, path: str, classes: tuple[str, ...]) -> Iterator[Actor]:
+        facts = self._facts(path)
+        if facts is None:
+            return
+        for function in facts.functions:
+            if function.name in XUNIT and function.owner < 0:
+                yield self._actor("xunit", path, function)
+        space = self._evaluator.module(path)
+        for name in classes:
+            value = None if space is None else self._evaluator.lookup(space, name)
+            if not isinstance(value, ClassValue):
+                return
+            space = self._evaluator.class_space(value)
+            for holder in self._lineages.of(value).classes:
+                inner = self._facts(holder.module)
+                for function in () if inner is None else inner.functions:
+                    if function.name in XUNIT and function.owner == holder.index:
+                        yield self._actor("xunit", holder.module, function)
+
+    # -- subjects ------------------------------------------------------------------------------
+
+    def subject(self, path: str, function: Function, change: Change) -> Subject | None:
+        """What a change is made to; of a plain function called, the function."""
+        whole = not change.target and change.kind in ("call", "name")
+        target = (change.name,) if whole else change.target
+        return self.resolve(path, function, target, change.imported)
+
+    def resolve(
+        self,
+        path: str,
+        function: Function | None,
+        target: tuple[str, ...],
+        imported: Import | None = None,
+    ) -> Subject | None:
+        """What a path in a function stands for."""
+        if not target:
+            return None
+        if imported is not None:
+            return self._imported(imported, path, target, 0)
+        if function is not None and any(p.name == target[0] for p in function.parameters):
+            return Subject("parameter", target[0], path, target[1:])
+        space = self._evaluator.module(path)
+        return None if space is None else self._follow(space, target, 0)
+
+    def _imported(
+        self, value: Import, importer: str, target: tuple[str, ...], hops: int
+    ) -> Subject | None:
+        called = target[0].endswith("()")
+        source = None
+        if value.name is not None:
+            source = self._evaluator.source(value, importer)
+        if source is not None and value.name in source.bindings:
+            name = f"{value.name}()" if called else value.name
+            return self._follow(source, (name, *target[1:]), hops + 1)
+        found = self._evaluator.imported(value, importer, target[0].removesuffix("()"))
+        if called and not isinstance(found, External):
+            return None
+        if isinstance(found, External):
+            return _external(found.name + ("()" if called else ""), target[1:])
+        if isinstance(found, ModuleValue):
+            return self._in_module(found, target[1:], hops)
+        return None
+
+    def _in_module(self, module: ModuleValue, rest: tuple[str, ...], hops: int) -> Subject | None:
+        if not rest:
+            return Subject("module", module.name, module.path)
+        space = self._evaluator.module(module.path)
+        if space is not None and rest[0].removesuffix("()") in space.bindings:
+            return self._follow(space, rest, hops + 1)
+        value = self._evaluator.attribute(module, rest[0])
+        if isinstance(value, ModuleValue):
+            return self._in_module(value, rest[1:], hops + 1)
+        return None
+
+    def _follow(self, space: Namespace, target: tuple[str, ...], hops: int) -> Subject | None:
+        if hops > _MAX_HOPS:
+            return None
+        name = target[0].removesuffix("()")
+        called = name != target[0]
+        bindings = space.bindings.get(name)
+        if not bindings:
+            return _external(f"builtins.{target[0]}", target[1:]) if space.complete else None
+        plain = [b for b in bindings if not isinstance(b.value, (Extended, Deleted))]
+        if not plain:
+            return None
+        binding = plain[-1]
+        match binding.value:
+            case Import() as value:
+                return self._imported(value, space.path, target, hops)
+            case FunctionRef(index=index):
+                function = space.facts.functions[index]
+                if not called:
+                    return Subject("function", name, space.path, target[1:], line=function.line)
+                returned = self._returns(space.path, function)
+                if returned is None:
+                    return None
+                return self._follow(space, (*returned.parts, *target[1:]), hops + 1)
+            case ClassRef(index=index):
+                if called:
+                    return None
+                class_ = ClassValue(space.path, space.facts.classes[index], space, index)
+                return Subject("class", name, space.path, target[1:], class_=class_)
+            case Deleted() | Extended():
+                return None
+            case value:
+                if called:
+                    return None
+                line = binding.span.line
+                return Subject("object", name, space.path, target[1:], value, line=line)
+
+    def _returns(self, path: str, function: Function) -> Name | None:
+        """The name of its module that a function returns, if it returns nothing else."""
+        key = (path, function.line, function.span.column)
+        if key not in self._returned:
+            self._returned[key] = None
+            facts = self._read_function(path, function)
+            if facts is not None:
+                own = facts.functions[0]
+                values = () if own.handout is None else own.handout.values
+                names = {value for value, _ in values if isinstance(value, Name)}
+                bound = {binding.name for binding in own.bindings}
+                declared = set(facts.global_names)
+                if len(names) == len(values) == 1 and not function.parameters:
+                    (only,) = names
+                    if only.parts[0] not in bound - declared and not own.is_generator:
+                        self._returned[key] = only
+        return self._returned[key]
+
+    def class_of(self, subject: Subject) -> ClassValue | None:
+        """The class, of those that were read, that makes a module's object."""
+        if subject.class_ is not None:
+            return subject.class_
+        space = self._evaluator.module(subject.path) if subject.path else None
+        if space is None or not isinstance(subject.value, Call):
+            return None
+        found = self._evaluator.evaluate(subject.value.func, space)
+        return found if isinstance(found, ClassValue) else None
+
+    def maker_of(self, subject: Subject) -> str:
+        """The dotted name of what a module's object is made by; empty where it is not known."""
+        space = self._evaluator.module(subject.path) if subject.path else None
+        if space is None or not isinstance(subject.value, Call):
+            return ""
+        found = self._evaluator.evaluate(subject.value.func, space)
+        match found:
+            case External(name=name):
+                return name
+            case ClassValue():
+                return f"{self._evaluator.modules.name_of(found.module)}.{found.class_.name}"
+            case FunctionValue():
+                name = self._evaluator.modules.name_of(found.module)
+                return f"{name}.{found.function.name}"
+        return ""
+
+
+def _external(name: str, rest: tuple[str, ...]) -> Subject:
+    """A name of a library, with the attributes that are surely its own."""
+    kept = list(rest)
+    while kept and kept[0] != "[]" and not name.endswith("()"):
+        name = f"{name}.{kept.pop(0)}"
+    return Subject("external", name, "", tuple(kept))
+
+
+def is_test_code(path: str) -> bool:
+    """Whether a file is part of the tests, by its name and folders."""
+    *folders, name = path.split("/")
+    if name.startswith("test_") or name.endswith("_test.py") or basename(path) == "conftest.py":
+        return True
+    return any(part in ("tests", "test", "testing") for part in folders)
+
+
+__all__ = ["Actor", "Changes", "Subject", "is_test_code"]
