@@ -102,7 +102,11 @@ def judge(
         return "restored"
     place = (change.span.line, change.span.column)
     later = [other for other in others if (other.span.line, other.span.column) > place]
-    return "inline" if any(undoes(other) for other in later) else "left"
+    undoing = [other for other in later if undoes(other)]
+    # In the very next statement: nothing stands between that could fail.
+    if any(other.span.line == change.span.end_line + 1 for other in undoing):
+        return "restored"
+    return "inline" if undoing else "left"
 
 
 def by_monkeypatch_before(
