@@ -40,7 +40,7 @@ from scopecheck.pytest_files import ConfigFiles, Shadowed, differences, version_
 from scopecheck.walk import ConftestIgnores, Skipped, Walker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from scopecheck.config import Settings
 
@@ -91,16 +91,17 @@ def discover(
     settings: Settings,
     versions: Callable[[Path], str],
     conftest_ignores: Callable[[Path], ConftestIgnores],
+    texts: Mapping[Path, str] | None = None,
 ) -> list[SuiteFiles]:
     """The suites that the paths stand for, in the order of their folders.
 
-    versions: pytest's version for a folder; conftest_ignores: what a conftest leaves out. No path
-    stands for the root.
+    versions: pytest's version for a folder; conftest_ignores: what a conftest leaves out; texts:
+    of configuration files, in place of what is on disk. No path stands for the root.
 
     Raises:
         DiscoveryError: a path does not exist, or belongs to no suite.
     """
-    return _Discovery(absolute(root), settings, versions, conftest_ignores).suites(paths)
+    return _Discovery(absolute(root), settings, versions, conftest_ignores, texts).suites(paths)
 
 
 def collect_as_pytest(
@@ -202,12 +203,13 @@ class _Discovery:
         settings: Settings,
         versions: Callable[[Path], str],
         conftest_ignores: Callable[[Path], ConftestIgnores],
+        texts: Mapping[Path, str] | None,
     ) -> None:
         self._root = root
         self._versions = versions
         self._conftest_ignores = conftest_ignores
         self._excluder = Excluder(root, settings.exclude, settings.respect_gitignore)
-        self._files = ConfigFiles()
+        self._files = ConfigFiles(texts)
         self._runs: dict[Path, _Run] = {}
 
     def suites(self, paths: Sequence[Path]) -> list[SuiteFiles]:

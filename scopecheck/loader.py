@@ -81,16 +81,14 @@ class Loader:
         root: what paths are relative to.
         jobs: processes to read with; 0 for one a core.
         cache: keeps the facts of files for the next run.
-
-    provided: whether a file's text came from elsewhere than the disk.
     """
 
     def __init__(self, root: Path, jobs: int = 0, cache: Cache | None = None) -> None:
         self.root = root
         self.jobs = jobs or _cores()
         self.cache = cache
-        self.provided = False
         self._facts: dict[str, FileFacts] = {}
+        self._texts: dict[str, Source] = {}
 
     def __call__(self, path: str) -> FileFacts:
         """One file's facts."""
@@ -127,6 +125,8 @@ class Loader:
 
     def source(self, path: str) -> Source | None:
         """A file's text as it is now; None where it cannot be read."""
+        if path in self._texts:
+            return self._texts[path]
         try:
             return decode(path, read_bytes(self.root / path))
         except SourceError:
@@ -139,9 +139,18 @@ class Loader:
         source = self.source(path)
         return None if source is None else read_function(source, function, loop_names)
 
+    @property
+    def provided(self) -> bool:
+        """Whether a file's text came from elsewhere than the disk."""
+        return bool(self._texts)
+
+    def text_given(self, path: str) -> Source | None:
+        """The text that is used in place of what is on disk, if there is one."""
+        return self._texts.get(path)
+
     def provide(self, path: str, source: Source) -> None:
         """Use this text for a file in place of what is on disk."""
-        self.provided = True
+        self._texts[path] = source
         self._facts[path] = read(source)
 
     def read_all(self, paths: Iterable[str]) -> None:

@@ -43,6 +43,7 @@ class Project:
     """A root, its settings, and the files read below it.
 
     discovered: the suites that were last asked for, unread.
+    config_texts: of configuration files, in place of what is on disk.
 
     Args:
         root: what every path is relative to.
@@ -58,6 +59,7 @@ class Project:
         self.settings = settings
         self.cache = cache
         self.load = Loader(root, jobs, cache)
+        self.config_texts: dict[Path, str] = {}
         self.discovered: list[SuiteFiles] = []
         self._environments: dict[Path, Environment | None] = {}
         self._stated: FolderCache = {}
@@ -65,7 +67,12 @@ class Project:
     def files(self, paths: Sequence[Path]) -> list[SuiteFiles]:
         """The suites that the paths stand for, unread but for their conftests."""
         self.discovered = discover(
-            self.root, paths, self.settings, self.pytest_version, self._conftest_ignores
+            self.root,
+            paths,
+            self.settings,
+            self.pytest_version,
+            self._conftest_ignores,
+            self.config_texts,
         )
         return self.discovered
 

@@ -26,6 +26,7 @@ from scopecheck.ini import IniError, IniSection, parse_ini
 from scopecheck.toml import KeyPath, TomlError, key_lines, line_of, parse_toml
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 CONFIG_NAMES = (
@@ -115,10 +116,14 @@ class Shadowed(msgspec.Struct, frozen=True):
 
 
 class ConfigFiles:
-    """Reads configuration files, each once."""
+    """Reads configuration files, each once.
 
-    def __init__(self) -> None:
-        self._texts: dict[Path, str | None] = {}
+    Args:
+        texts: what stands in some files, in place of what is on disk.
+    """
+
+    def __init__(self, texts: Mapping[Path, str] | None = None) -> None:
+        self._texts: dict[Path, str | None] = {**(texts or {})}
         self._tables: dict[tuple[Path, bool, bool], ConfigTable | None] = {}
         self._ini: dict[Path, dict[str, IniSection] | IniError] = {}
         self._toml: dict[Path, tuple[dict[str, object], _Lines] | TomlError] = {}

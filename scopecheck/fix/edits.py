@@ -92,7 +92,12 @@ class Editor:
         Raises:
             Overlap: two of them want the same text.
         """
-        return apply(self.source.text, [*self.edits, *self._removals()])
+        return apply(self.source.text, self.all_edits)
+
+    @property
+    def all_edits(self) -> list[Edit]:
+        """Every edit, those that remove lines last."""
+        return [*self.edits, *self._removals()]
 
     def slice(self, span: Span) -> str:
         """The text of a span."""

@@ -25,12 +25,12 @@ from scopecheck.fix.edits import Overlap
 from scopecheck.migrate import marks as marking
 from scopecheck.migrate import overrides as overriding
 from scopecheck.migrate import pins, proof, requests, scopes
-from scopecheck.migrate.configuration import Configuration
-from scopecheck.migrate.decorators import PLAIN, Decorators
-from scopecheck.migrate.imports import settle_imports
+from scopecheck.fix.configuration import Configuration
+from scopecheck.fix.decorators import PLAIN, Decorators
+from scopecheck.fix.names import settle_imports
 from scopecheck.migrate.marks import Marks
 from scopecheck.migrate.sharing import NEWEST, Sharing, key_of
-from scopecheck.migrate.workspace import Remark, Workspace
+from scopecheck.fix.workspace import Remark, Workspace
 from scopecheck.plugins.table import known_releases
 from scopecheck.plugins.versions import parse_version
 from scopecheck.read.code import Code

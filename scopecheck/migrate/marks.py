@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from scopecheck.facts import Call, Name
 from scopecheck.fix.calls import rewrite_call, with_item
 from scopecheck.fix.parsing import Withheld
-from scopecheck.migrate.imports import spell
+from scopecheck.fix.names import quote, spell
 from scopecheck.suite.model import Scope
 from scopecheck.suite.values import ClassValue, MarkValue
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from scopecheck.facts import Expression
-    from scopecheck.migrate.workspace import Workspace
+    from scopecheck.fix.workspace import Workspace
     from scopecheck.source import Span
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Item
@@ -227,13 +227,6 @@ def write_steps(workspace: Workspace, steps: Iterable[Step]) -> dict[Site, dict[
                 word = "its default" if step.scope is None else f'"{step.scope.word}"'
                 workspace.leave(step.path, step.line, f"give this test loop_scope={word}")
     return changed
-
-
-def quote(workspace: Workspace, path: str, word: str) -> str:
-    """A string in the quotes that a file uses most."""
-    text = workspace.editor(path).source.text
-    sign = "'" if text.count("'") > text.count('"') else '"'
-    return f"{sign}{word}{sign}"
 
 
 def _mark(workspace: Workspace, path: str, scope: Scope | None) -> str:

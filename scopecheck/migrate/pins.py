@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from scopecheck.fix.edits import Editor
-    from scopecheck.migrate.workspace import Workspace
+    from scopecheck.fix.workspace import Workspace
     from scopecheck.plugins.declarations import Statement
     from scopecheck.plugins.versions import Specifier
     from scopecheck.suite import Suite

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scopecheck.files import SuiteFiles
     from scopecheck.migrate.scopes import Defaults
     from scopecheck.migrate.sharing import Sharing
-    from scopecheck.migrate.workspace import Workspace
+    from scopecheck.fix.workspace import Workspace
     from scopecheck.suite import Suite
     from scopecheck.suite.loops import Loop
     from scopecheck.suite.model import Fixture, Item

@@ -14,7 +14,7 @@ from scopecheck.facts import Call, Const, Import
 from scopecheck.fix import functions
 from scopecheck.fix.calls import without_arguments
 from scopecheck.fix.parsing import Statement, Withheld
-from scopecheck.migrate.imports import spell
+from scopecheck.fix.names import spell
 from scopecheck.migrate.overrides import NAME
 from scopecheck.migrate.sharing import key_of
 from scopecheck.suite.values import MarkValue
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from scopecheck.facts import Function
-    from scopecheck.migrate.decorators import Decorators
+    from scopecheck.fix.decorators import Decorators
     from scopecheck.migrate.overrides import Override
     from scopecheck.migrate.sharing import FixtureKey
-    from scopecheck.migrate.workspace import Workspace
+    from scopecheck.fix.workspace import Workspace
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Fixture, Item
 

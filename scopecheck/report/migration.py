@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from scopecheck.fix.diff import Change
     from scopecheck.migrate import Migration
-    from scopecheck.migrate.workspace import Remark
+    from scopecheck.fix.workspace import Remark
 
 _COLORS = ((b"@@", b"36"), (b"+++", b"1"), (b"---", b"1"), (b"diff ", b"1"))
 _SIGNS = ((b"+", b"32"), (b"-", b"31"))

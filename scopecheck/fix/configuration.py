@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scopecheck.fix.edits import Editor
-    from scopecheck.migrate.workspace import Workspace
+    from scopecheck.fix.workspace import Workspace
     from scopecheck.pytest_config import PytestConfig
     from scopecheck.suite import Suite
 
@@ -39,6 +39,7 @@ class Configuration:
         self.path = suite.relative(file)
         self._exists = file.is_file()
         self._toml = file.suffix == ".toml"
+        self._files = ConfigFiles(workspace.project.config_texts)
         self._table_line = self._find_table(file)
 
     @property
@@ -156,7 +157,7 @@ class Configuration:
         """The line of the table's header; None where it has none of its own."""
         if not self._exists:
             return None
-        table = ConfigFiles().table(file, version_pair(self._config.version))
+        table = self._files.table(file, version_pair(self._config.version))
         if table is None or not table.header:
             return None
         try:

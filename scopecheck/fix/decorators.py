@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from scopecheck.facts import Call, FunctionRef, Name
 from scopecheck.fix.calls import rewrite_call
 from scopecheck.fix.parsing import Withheld
-from scopecheck.migrate.imports import spell
-from scopecheck.migrate.marks import quote
+from scopecheck.fix.names import quote, spell
 from scopecheck.suite.values import External, FixtureMarker, MarkValue
 
 if TYPE_CHECKING:
-    from scopecheck.migrate.workspace import Workspace
+    from scopecheck.fix.workspace import Workspace
     from scopecheck.source import Span
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Fixture, Scope

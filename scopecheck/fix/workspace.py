@@ -1,4 +1,4 @@
-"""The files that a migration changes, what it says about them, and what it leaves to be done.
+"""The files that a change touches, what it says about them, and what it leaves to be done.
 
 left   a place that has to be changed by hand, and why
 note   something that was done, and that a person should know of
@@ -79,11 +79,23 @@ class Workspace:
         """
         editor = self._editors.get(path)
         if editor is None:
-            data = read_bytes(self.root / path)
-            source = decode(path, data) if path.endswith(".py") else _plain(path, data)
+            source, data = self._read(path)
             editor = self._editors[path] = Editor(source)
             self._before[path] = data
         return editor
+
+    def _read(self, path: str) -> tuple[Source, bytes]:
+        """A file's text, that which was provided for it before that on disk; and its bytes."""
+        given = self.project.load.text_given(path)
+        if given is not None:
+            return given, encode(given, given.text)
+        data = read_bytes(self.root / path)
+        source = decode(path, data) if path.endswith(".py") else plain_source(path, data)
+        text = self.project.config_texts.get(self.root / path)
+        if text is None:
+            return source, data
+        source = Source(path, text, source.encoding, source.bom)
+        return source, encode(source, text)
 
     def code(self, path: str) -> Code:
         """A closer look at a file's code as it was."""
@@ -123,8 +135,12 @@ class Workspace:
         return sorted(found)
 
 
-def _plain(path: str, data: bytes) -> Source:
-    """The text of a file that is not Python's."""
+def plain_source(path: str, data: bytes) -> Source:
+    """The text of a file that is not Python's.
+
+    Raises:
+        SourceError: it is not UTF-8.
+    """
     bom = data.startswith(BOM)
     try:
         return Source(path, (data[len(BOM) :] if bom else data).decode(), "utf-8", bom)

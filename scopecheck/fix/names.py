@@ -12,7 +12,7 @@ from scopecheck.read.code import Code
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scopecheck.migrate.workspace import Workspace
+    from scopecheck.fix.workspace import Workspace
     from scopecheck.suite import Suite
 
 # After whose import a module's goes, wherever that stands.
@@ -36,6 +36,13 @@ def spell(workspace: Workspace, path: str, module: str, name: str) -> str:
     if not whole:
         workspace.need(path, module)
     return f"{whole or module}.{name}"
+
+
+def quote(workspace: Workspace, path: str, word: str) -> str:
+    """A string in the quotes that a file uses most."""
+    text = workspace.editor(path).source.text
+    sign = "'" if text.count("'") > text.count('"') else '"'
+    return f"{sign}{word}{sign}"
 
 
 def remove_names(workspace: Workspace, path: str, names: set[str], line: int = 0) -> None:
