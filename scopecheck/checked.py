@@ -13,6 +13,8 @@ import msgspec
 from scopecheck.disk import PASSING, Record, digest_of, noting
 from scopecheck.facts import ReadError, Suppression  # noqa: TC001 - the types of fields
 from scopecheck.finding import Fault, Finding
+from scopecheck.repair import with_offers
+from scopecheck.repair.bench import Bench
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from scopecheck.files import Skipped, SuiteFiles
     from scopecheck.plugins import PluginSet
     from scopecheck.project import Project
+    from scopecheck.repair.bench import Preference
     from scopecheck.rulebook import Rule
     from scopecheck.suite import Suite
 
@@ -65,12 +68,13 @@ def checked(
     settings: Settings,
     chosen: frozenset[str],
     *,
+    prefer: Preference = "",
     link: bool = False,
-) -> tuple[list[SuiteFiles], list[Suite], Checked]:
+) -> tuple[list[SuiteFiles], list[Suite], Checked, Bench]:
     """The files of the suites that the paths stand for, and what the chosen rules find in them.
 
     What was found before is used where nothing changed that it rests on; then there are no suites,
-    unless `link` asks for them.
+    unless `link` asks for them. Findings say what their fixes would do; the bench makes them.
     """
     fresh = not project.load.paths
     with noting() as notes:
@@ -79,22 +83,30 @@ def checked(
         cache = project.cache if fresh else None
         key = b""
         if cache is not None:
-            key = _key(project, files, plugins, settings, chosen)
+            key = _key(project, files, plugins, settings, chosen, prefer)
             content = None if link else cache.results.find(key)
             kept = None if content is None else _decoded(content, chosen)
             if kept is not None:
-                return files, [], kept
+                return files, [], kept, Bench(project, [], prefer)
         suites = [project.link(*both) for both in zip(files, plugins, strict=True)]
-        made = _made(project, suites, settings, chosen)
+        bench = Bench(project, suites, prefer)
+        made = _made(project, suites, settings, chosen, bench)
     if cache is not None:
         cache.results.add(key, Record.of(notes), _encoded(made))
-    return files, suites, made
+    return files, suites, made, bench
 
 
 def _made(
-    project: Project, suites: Sequence[Suite], settings: Settings, chosen: frozenset[str]
+    project: Project,
+    suites: Sequence[Suite],
+    settings: Settings,
+    chosen: frozenset[str],
+    bench: Bench,
 ) -> Checked:
-    findings = {one: None for suite in suites for one in _found(suite, chosen, settings)}
+    findings: dict[Finding, None] = {}
+    for suite in suites:
+        for one in _found(suite, chosen, settings):
+            findings[with_offers(bench, one, suite)] = None
     facts = [project.load(path) for path in project.own_files]
     return Checked(
         tuple(findings),
@@ -196,6 +208,7 @@ def _key(
     plugins: Sequence[PluginSet],
     settings: Settings,
     chosen: frozenset[str],
+    prefer: Preference,
 ) -> bytes:
     """A digest of all that the result depends on and that no look at the disk shows again.
 
@@ -206,6 +219,7 @@ def _key(
         project.root,
         replace(settings, jobs=None, cache_dir="-"),
         chosen,
+        prefer,
         [replace(one, named=(), skipped=_lasting(one)) for one in files],
         plugins,
         sorted(project.load.paths),

@@ -140,6 +140,16 @@ def rule_options(command: Any) -> Any:
     "--since", metavar="REV", help="Only what the changes since this git revision touch or cause."
 )
 @click.option("--add-ignore", is_flag=True, help="Write suppressions for what is found.")
+@click.option("--fix", is_flag=True, help="Mend what can be mended safely.")
+@click.option(
+    "--unsafe-fixes", is_flag=True, help="Make fixes, too, that may change what the tests do."
+)
+@click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing.")
+@click.option(
+    "--prefer",
+    type=click.Choice(["narrow", "wide"]),
+    help="Which way scopes are rather changed by a fix.",
+)
 @click.option("--statistics", is_flag=True, help="Count findings by rule.")
 @click.option("--exit-zero", is_flag=True, help="End with status 0 even if something is found.")
 @click.option("--stdin-filename", type=click.Path(path_type=Path), help="With `-`: its file.")
@@ -155,6 +165,7 @@ def check(paths: tuple[str, ...], **options: Any) -> None:
     """
     from scopecheck import commands
 
+    options["prefer"] = options["prefer"] or ""
     sys.exit(commands.check(paths, commands.Options(**options)))
 
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from scopecheck.config import LoadedSettings, Settings
     from scopecheck.files import SuiteFiles
     from scopecheck.finding import Finding
+    from scopecheck.fix.diff import Change
     from scopecheck.project import Project
+    from scopecheck.repair.bench import Preference
     from scopecheck.report.outputs import Output
     from scopecheck.since import Changes
 
@@ -63,6 +65,10 @@ class Options(RuleOptions):
     update_baseline: bool = False
     since: str | None = None
     add_ignore: bool = False
+    fix: bool = False
+    unsafe_fixes: bool = False
+    diff: bool = False
+    prefer: Preference = ""
     statistics: bool = False
     exit_zero: bool = False
     stdin_filename: Path | None = None
@@ -116,7 +122,7 @@ def check(arguments: Sequence[str], options: Options) -> int:
     """`scopecheck check`; the exit status."""
     from scopecheck import rulebook
     from scopecheck.project import Project
-    from scopecheck.report.outputs import OutputError, pair
+    from scopecheck.report.outputs import OutputError, pair, with_edits
     from scopecheck.run import analyse
 
     try:
@@ -126,6 +132,7 @@ def check(arguments: Sequence[str], options: Options) -> int:
     if options.add_ignore and (options.update_baseline or options.stdin_filename is not None):
         other = "--update-baseline" if options.update_baseline else "standard input"
         raise Refused(f"--add-ignore does not go with {other}: it writes into the files")
+    _check_fix_options(options)
     stdin = _stdin(arguments, options)
     if stdin is not None:
         arguments = [str(options.stdin_filename)]
@@ -140,19 +147,26 @@ def check(arguments: Sequence[str], options: Options) -> int:
         return 0
     baseline = _baseline(setup.loaded, options)
     known = _known(baseline, options)
-    changes = _changes(project.root, options)
+    asked: dict[str, Any] = {
+        "settings": settings,
+        "known": known,
+        "changes": _changes(project.root, options),
+        "prefer": options.prefer,
+    }
+    edits = with_edits(outputs)
 
     def analysed(project: Project) -> Analysis:
-        return analyse(
-            setup.paths,
-            root=project.root,
-            settings=settings,
-            project=project,
-            known=known,
-            changes=changes,
-        )
+        return analyse(setup.paths, root=project.root, project=project, edits=edits, **asked)
 
     try:
+        if options.fix or options.diff:
+            from scopecheck.mending import mend
+
+            status = mend(setup.paths, project, options, asked)
+            if status is not None:
+                return status
+            # What changed since a revision has changed again.
+            asked["changes"] = _changes(project.root, options, again=True)
         try:
             analysis = analysed(project)
         except (ConfigError, DiscoveryError, rulebook.UnknownRuleError):
@@ -177,6 +191,20 @@ def check(arguments: Sequence[str], options: Options) -> int:
         analysis = _add_ignores(project, analysis, options)
     _write(analysis, outputs, options)
     return FOUND if analysis.findings and not options.exit_zero else 0
+
+
+def _check_fix_options(options: Options) -> None:
+    if options.unsafe_fixes and not (options.fix or options.diff):
+        raise Refused("--unsafe-fixes goes with --fix or --diff")
+    if options.fix and not options.diff and options.stdin_filename is not None:
+        raise Refused("--fix does not go with standard input: it writes into the files")
+    for given, name in (
+        (options.outputs, "--output-format"),
+        (options.add_ignore, "--add-ignore"),
+        (options.update_baseline, "--update-baseline"),
+    ):
+        if options.diff and given:
+            raise Refused(f"--diff prints a diff, and does not go with {name}")
 
 
 def _with_rules(settings: Settings, options: RuleOptions) -> Settings:
@@ -399,11 +427,7 @@ def migrate(what: str, arguments: Sequence[str], options: MigrateOptions) -> int
     for name in migration.skipped:
         sys.stderr.write(f"scopecheck: the suite {name} does not use {what}\n")
     if options.diff:
-        prefix = _place_in_repository(setup.project.root)
-        color = _color(options.color, sys.stdout)
-        sys.stdout.flush()
-        sys.stdout.buffer.write(report.diff(migration.changes, prefix, color=color))
-        sys.stdout.buffer.flush()
+        print_diff(migration.changes, setup.project.root, options.color)
         sys.stderr.write(report.text(migration))
     else:
         try:
@@ -413,6 +437,16 @@ def migrate(what: str, arguments: Sequence[str], options: MigrateOptions) -> int
         sys.stdout.write(report.text(migration, written=True))
     undone = migration.changes if options.diff else ()
     return FOUND if undone or migration.left else 0
+
+
+def print_diff(changes: Sequence[Change], root: Path, color: str) -> None:
+    """Print changes below a root as a diff, byte for byte."""
+    from scopecheck.report.diffs import diff
+
+    text = diff(changes, _place_in_repository(root), color=_color(color, sys.stdout))
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text)
+    sys.stdout.buffer.flush()
 
 
 def _place_in_repository(root: Path) -> str:
@@ -642,7 +676,7 @@ def _add_ignores(project: Project, analysis: Analysis, options: Options) -> Anal
     return _with_findings(analysis, silenced.left)
 
 
-def _changes(root: Path, options: Options) -> Changes | None:
+def _changes(root: Path, options: Options, *, again: bool = False) -> Changes | None:
     """What changed since the revision that --since names."""
     if options.since is None:
         return None
@@ -652,7 +686,7 @@ def _changes(root: Path, options: Options) -> Changes | None:
         changes = changes_since(root, options.since)
     except SinceError as error:
         raise Refused(str(error)) from None
-    if changes.note and not options.quiet:
+    if changes.note and not options.quiet and not again:
         sys.stderr.write(f"scopecheck: {changes.note}\n")
     return changes
 

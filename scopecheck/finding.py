@@ -33,7 +33,7 @@ class Edit(msgspec.Struct, frozen=True, order=True):
 
 
 class Fix(msgspec.Struct, frozen=True):
-    """Edits that mend a finding, applied all or none."""
+    """Edits that mend a finding, applied all or none; none yet in a fix that is only offered."""
 
     title: str
     applicability: Applicability
@@ -51,6 +51,7 @@ class Fault(msgspec.Struct, frozen=True):
     searched: files whose change could make or unmake an absence (see CONTRACT: findings about
         absence touch every file that was searched); not listed in the output.
     certainty: overrides the rule's own where one instance is less certain.
+    names: what a repair has to know of it, as words whose meaning the rule's check gives them.
     """
 
     place: Place
@@ -63,6 +64,7 @@ class Fault(msgspec.Struct, frozen=True):
     fixes: tuple[Fix, ...] = ()
     searched: frozenset[str] = frozenset()
     certainty: Certainty | None = None
+    names: tuple[str, ...] = ()
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -1,10 +1,13 @@
-"""The stages of a check, in reading order: suites, checks, suppressions, and what was asked for."""
+"""The stages of a check, in reading order: suites, checks, suppressions, and what was asked for.
+
+`repair` goes through them again and again, until nothing is left to mend.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck import rulebook
 from scopecheck.analysis import Analysis, Summary
@@ -14,10 +17,11 @@ from scopecheck.newer import is_newer_syntax
 from scopecheck.project import Project
 from scopecheck.read import TOO_DEEP
 from scopecheck.read.comments import plain_suppressions
+from scopecheck.repair import with_edits, with_offers
 from scopecheck.suppress import suppress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from scopecheck.baseline import Key, Outcome
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from scopecheck.facts import ReadError, Suppression
     from scopecheck.files import SuiteFiles
     from scopecheck.finding import Finding
+    from scopecheck.repair.bench import Preference
+    from scopecheck.repair.rounds import Repaired
     from scopecheck.since import Changes
 
 
@@ -39,6 +45,8 @@ def analyse(
     known: Mapping[Key, int] | None = None,
     changes: Changes | None = None,
     whole: bool = False,
+    edits: bool = False,
+    prefer: Preference = "",
 ) -> Analysis:
     """The findings of the suites that the paths belong to, those that touch the paths.
 
@@ -51,56 +59,24 @@ def analyse(
         known: the entries of a baseline, whose findings are left out.
         changes: leave out what these did not touch or cause.
         whole: keep the findings that do not touch the paths, too, and the linked suites.
+        edits: make the fixes of the findings; else only what they would do is said.
+        prefer: which way scopes are rather changed by a fix.
     """
     start = time.perf_counter()
     project = project or Project(root, settings, jobs)
-    chosen = rulebook.choose(
-        settings.select, settings.ignore, settings.extend_select, settings.extend_ignore
-    )
-    files, suites, made = checked(project, paths, settings, chosen, link=whole)
-    found = dict.fromkeys(made.findings)
-    found.update(dict.fromkeys(_unreadable(project, made.errors, chosen, settings)))
-    ignores = _PerFileIgnores(settings)
-    kept = [f for f in found if f.name not in ignores.of(f.fault.place.path)]
-    complete = not made.errors
-
-    def in_force(path: str) -> frozenset[str]:
-        return chosen - ignores.of(path)
-
-    def text(path: str) -> str | None:
-        source = project.load.source(path)
-        return None if source is None else source.text
-
-    outcome = suppress(
-        kept,
-        {**_silenced_settings(project, kept), **made.suppressions},
-        in_force,
-        complete=complete,
-    )
-    engine = [
-        finding_of(rulebook.rules()[name], fault, settings)
-        for name, faults in outcome.faults.items()
-        for fault in faults
-    ]
-    findings = sorted((*outcome.kept, *engine), key=lambda f: f.sort_key)
-    baseline: Outcome | None = None
-    if known is not None:
-        from scopecheck.baseline import Scope, apply
-
-        everything = not paths or any(path == root for path in paths)
-        read = frozenset(made.paths)
-        scope = Scope(in_force, lambda path: everything or path in read, text, complete)
-        baseline = apply(known, findings, scope)
-        findings = list(baseline.kept)
-    if not whole:
-        named = _Named(files, made)
-        findings = [finding for finding in findings if named.touched(finding)]
-    if changes is not None:
-        findings = _due(findings, changes, project, made)
+    chosen = _chosen(settings)
+    look = _Look(project, paths, settings, chosen, prefer=prefer, link=whole)
+    asked = look.asked(chosen, known, changes, whole=whole)
+    findings = asked.findings
+    if edits and any(finding.fault.fixes for finding in findings):
+        if not look.suites:
+            look = _Look(project, paths, settings, chosen, prefer=prefer, link=True)
+            findings = look.asked(chosen, known, changes, whole=whole).findings
+        findings = [with_edits(look.bench, one) for one in findings]
     summary = Summary(
-        files=len(made.paths),
-        tests=made.tests,
-        fixtures=made.fixtures,
+        files=len(look.made.paths),
+        tests=look.made.tests,
+        fixtures=look.made.fixtures,
         findings=len(findings),
         fixable=sum(1 for finding in findings if finding.fault.fixes),
         elapsed_s=round(time.perf_counter() - start, 3),
@@ -109,13 +85,147 @@ def analyse(
         root,
         tuple(findings),
         summary,
-        text,
+        look.text,
         rulebook.rules(),
-        baseline,
-        tuple(suites),
+        asked.baseline,
+        tuple(look.suites),
         chosen,
-        outcome.suppressed,
+        asked.suppressed,
     )
+
+
+def repair(
+    paths: Sequence[Path],
+    *,
+    project: Project,
+    settings: Settings,
+    known: Mapping[Key, int] | None = None,
+    changes: Changes | None = None,
+    unsafe: bool = False,
+    prefer: Preference = "",
+) -> Repaired:
+    """Mend what `analyse` finds, in the project's memory; nothing is written.
+
+    unsafe: with fixes that may change what the tests do. The other arguments are those of
+    `analyse`. A fix is proved with all rules of the default set, whatever is selected.
+    """
+    from scopecheck.repair import rounds
+
+    chosen = _chosen(settings)
+    every = chosen | rulebook.default_rules()
+
+    def again() -> rounds.Look:
+        look = _Look(project, paths, settings, every, prefer=prefer, link=True)
+        return rounds.Look(
+            tuple(look.asked(chosen, known, changes).findings),
+            tuple(look.asked(every, whole=True).findings),
+            frozenset((s.files.name, item.nodeid) for s in look.suites for item in s.items),
+            look.bench,
+        )
+
+    return rounds.repair(project, again, unsafe=unsafe)
+
+
+def _chosen(settings: Settings) -> frozenset[str]:
+    return rulebook.choose(
+        settings.select, settings.ignore, settings.extend_select, settings.extend_ignore
+    )
+
+
+class _Asked(NamedTuple):
+    """The findings that are asked for, how many are silenced, and what a baseline made of them."""
+
+    findings: list[Finding]
+    suppressed: int
+    baseline: Outcome | None
+
+
+class _Look:
+    """The suites that the paths belong to, and what some rules find in them.
+
+    suites: none where what was found before is used, unless `link` asks for them.
+    bench: what fixes are made with.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        paths: Sequence[Path],
+        settings: Settings,
+        rules: frozenset[str],
+        *,
+        prefer: Preference,
+        link: bool,
+    ) -> None:
+        self._project = project
+        self._paths = paths
+        self._settings = settings
+        self._files, self.suites, self.made, self.bench = checked(
+            project, paths, settings, rules, prefer=prefer, link=link
+        )
+        self._ignores = _PerFileIgnores(settings)
+
+    def text(self, path: str) -> str | None:
+        """A file's text."""
+        source = self._project.load.source(path)
+        return None if source is None else source.text
+
+    def asked(
+        self,
+        rules: frozenset[str],
+        known: Mapping[Key, int] | None = None,
+        changes: Changes | None = None,
+        *,
+        whole: bool = False,
+    ) -> _Asked:
+        """What is found by some of the rules, and is neither silenced nor left out.
+
+        The arguments are those of `analyse`.
+        """
+        made = self.made
+        complete = not made.errors
+
+        def in_force(path: str) -> frozenset[str]:
+            return rules - self._ignores.of(path)
+
+        findings, suppressed = self._kept(rules, in_force, complete=complete)
+        baseline: Outcome | None = None
+        if known is not None:
+            from scopecheck.baseline import Scope, apply
+
+            everything = not self._paths or any(path == self._project.root for path in self._paths)
+            read = frozenset(made.paths)
+            scope = Scope(in_force, lambda path: everything or path in read, self.text, complete)
+            baseline = apply(known, findings, scope)
+            findings = list(baseline.kept)
+        if not whole:
+            named = _Named(self._files, made)
+            findings = [finding for finding in findings if named.touched(finding)]
+        if changes is not None:
+            findings = _due(findings, changes, self._project, made)
+        return _Asked(findings, suppressed, baseline)
+
+    def _kept(
+        self, rules: frozenset[str], in_force: Callable[[str], frozenset[str]], *, complete: bool
+    ) -> tuple[list[Finding], int]:
+        """What no comment silences, in the order of reports, and how much one does."""
+        made, project, settings = self.made, self._project, self._settings
+        found = dict.fromkeys(finding for finding in made.findings if finding.name in rules)
+        found.update(dict.fromkeys(_unreadable(project, made.errors, rules, settings)))
+        kept = [f for f in found if f.name not in self._ignores.of(f.fault.place.path)]
+        outcome = suppress(
+            kept,
+            {**_silenced_settings(project, kept), **made.suppressions},
+            in_force,
+            complete=complete,
+        )
+        engine = [
+            with_offers(self.bench, finding_of(rulebook.rules()[name], fault, settings))
+            for name, faults in outcome.faults.items()
+            for fault in faults
+        ]
+        findings = sorted((*outcome.kept, *engine), key=lambda f: f.sort_key)
+        return findings, outcome.suppressed
 
 
 def _unreadable(

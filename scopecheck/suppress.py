@@ -161,11 +161,14 @@ class _Silencers:
                 where = "in this file" if first == 0 else "here"
                 message = f"unused suppression: {_quoted(words)} is not reported {where}"
                 hint = "remove it" if len(words) == len(comment.codes) else "remove the rule"
-            faults.append(self._fault(comment, message, hint))
+            faults.append(self._fault(comment, message, hint, words))
         return faults
 
-    def _fault(self, comment: Suppression, message: str, hint: str) -> Fault:
-        return Fault(Place(self.path, comment.span), message, self.path, help=hint)
+    def _fault(
+        self, comment: Suppression, message: str, hint: str, words: Sequence[str] = ()
+    ) -> Fault:
+        place = Place(self.path, comment.span)
+        return Fault(place, message, self.path, help=hint, names=tuple(words))
 
 
 def _correction(word: str) -> str:

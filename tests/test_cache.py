@@ -327,7 +327,7 @@ def test_an_error_with_the_cache_is_none_without(
 ) -> None:
     from scopecheck import cli, commands
 
-    def fail(made: Project, *arguments: Any, **options: Any) -> tuple[Any, Any, Checked]:
+    def fail(made: Project, *arguments: Any, **options: Any) -> tuple[Any, Any, Checked, Any]:
         if made.cache is not None:
             raise IndexError("what a wrong fact may lead to")
         return checked(made, *arguments, **options)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from scopecheck.finding import Edit
 from scopecheck.fix import calls, functions
 from scopecheck.fix.diff import Change, unified
-from scopecheck.fix.edits import Editor, Overlap, apply, encode
+from scopecheck.fix.edits import Editor, Overlap, Withheld, apply, encode
 from scopecheck.fix.files import Refused, write
 from scopecheck.fix.imports import Placing, without_names
-from scopecheck.fix.parsing import Statement, Withheld, parse_expression
+from scopecheck.fix.parsing import Statement, parse_expression
 from scopecheck.read.code import Code
 from scopecheck.source import Span, decode
 

@@ -256,6 +256,7 @@ def _without_mark(suite: Suite, items: list[Item], run: list[Item]) -> Fault:
         notes,
         advice,
         _certainty(suite, first),
+        (mark,),
     )
 
 
@@ -411,6 +412,7 @@ def _unhandled_fixture(suite: Suite, users: _Users) -> Fault:
         advice,
         frozenset(item.nodeid for item in users.lost),
         certainty="likely" if loops.assumed or _may_be_legacy(suite) else None,
+        names=() if loops.plugin is None else (mark,),
     )
 
 
@@ -543,6 +545,7 @@ def _fault(
     notes: Iterable[str] = (),
     advice: str = "",
     certainty: Certainty | None = None,
+    names: tuple[str, ...] = (),
 ) -> Fault:
     """A fault at the name of the first of some tests."""
     return Fault(
@@ -554,6 +557,7 @@ def _fault(
         advice,
         frozenset(item.nodeid for item in items),
         certainty=certainty,
+        names=names,
     )
 
 

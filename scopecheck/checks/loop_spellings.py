@@ -171,6 +171,7 @@ def _told_mark(loops: Loops, use: _Use) -> Fault:
         help=advice,
         tests=frozenset(item.nodeid for item in use.items),
         certainty=None if agreed else "likely",
+        names=(verdict,) if verdict in ("deprecated", "both") else (),
     )
 
 

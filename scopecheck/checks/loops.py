@@ -387,6 +387,7 @@ def _too_narrow(suite: Suite, problem: LoopProblem, users: list[Item]) -> Fault:
     assert fixture.place is not None
     loop = loops.fixture(fixture, users[0])
     related: list[Place] = []
+    names: tuple[str, ...] = ()
     if problem.kind == "policy-mismatch":
         message = (
             f"`{fixture.name}` ({scoped(fixture.scope)}) does not live as long as the loop that is "
@@ -407,6 +408,8 @@ def _too_narrow(suite: Suite, problem: LoopProblem, users: list[Item]) -> Fault:
             f"which is {scoped(scope)}"
         ]
         advice = _wider_loop(loops, fixture, loop)
+        if loops.plugin is not None and loops.plugin.version >= (0, 24):
+            names = ("loop_scope",)
         if loop is not None and _kind(loop) == "ini":
             assert loop.decision is not None
             if loop.decision.place is not None:
@@ -431,6 +434,7 @@ def _too_narrow(suite: Suite, problem: LoopProblem, users: list[Item]) -> Fault:
         help=advice,
         tests=frozenset(item.nodeid for item in users),
         certainty=None if _always_outlived(suite, fixture, users[0]) else "likely",
+        names=names,
     )
 
 

@@ -6,12 +6,6 @@
 
 libcst sees the piece that is rewritten and nothing else. What it does not print back unchanged is
 not rewritten (`Withheld`); what lies outside an edit stays as it is, byte for byte. This is the
-only package that imports libcst, but for `scopecheck.newer`.
+only package that imports libcst, but for `scopecheck.newer`. Its modules `edits`, `diff`, `files`
+and `workspace` do without.
 """
-
-from __future__ import annotations
-
-from scopecheck.fix.edits import Editor, Overlap, apply, encode
-from scopecheck.fix.parsing import Withheld
-
-__all__ = ["Editor", "Overlap", "Withheld", "apply", "encode"]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from scopecheck.fix.parsing import Withheld, parse_expression, print_expression
+from scopecheck.fix.edits import Withheld
+from scopecheck.fix.parsing import parse_expression, print_expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ def rewrite_call(
     callee: str | None = None,
     renamed: Mapping[str, str] = _NOTHING,
     given: Mapping[str, str] = _NOTHING,
+    dropped: Iterable[str] = (),
 ) -> str:
     """The text of a call (or of what is not called yet), changed.
 
@@ -28,6 +30,7 @@ def rewrite_call(
         callee: what is called instead.
         renamed: keywords that get another name.
         given: keywords and the code of their values; one that is there gets the new value.
+        dropped: keywords that go, with their values.
 
     Raises:
         Withheld: the expression is neither a name nor a call, or is not printed back unchanged.
@@ -43,7 +46,9 @@ def rewrite_call(
         raise Withheld("it is neither a name nor a call")
     if callee is not None:
         call = call.with_changes(func=cst.parse_expression(callee))
-    args = [_renamed(arg, renamed) for arg in call.args]
+    gone = set(dropped)
+    kept = [arg for arg in call.args if arg.keyword is None or arg.keyword.value not in gone]
+    args = [_renamed(arg, renamed) for arg in _ended(call, kept)]
     for keyword, value in given.items():
         args = _with_keyword(call, args, keyword, cst.parse_expression(value))
     return print_expression(call.with_changes(args=args), text)
@@ -62,11 +67,16 @@ def without_arguments(text: str, dropped: Iterable[str]) -> str | None:
     kept = [arg for arg in call.args if _string(arg.value) not in values]
     if not kept:
         return None
-    if kept[-1] is not call.args[-1]:
-        kept[-1] = kept[-1].with_changes(
-            comma=call.args[-1].comma, whitespace_after_arg=call.args[-1].whitespace_after_arg
-        )
-    return print_expression(call.with_changes(args=kept), text)
+    return print_expression(call.with_changes(args=_ended(call, kept)), text)
+
+
+def _ended(call: cst.Call, kept: list[cst.Arg]) -> list[cst.Arg]:
+    """Those of a call's arguments that stay, the last one with what ended the list."""
+    if not kept or kept[-1] is call.args[-1]:
+        return kept
+    last = call.args[-1]
+    changes = {"comma": last.comma, "whitespace_after_arg": last.whitespace_after_arg}
+    return [*kept[:-1], kept[-1].with_changes(**changes)]
 
 
 def without_items(text: str, dropped: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.facts import Call, FunctionRef, Name
 from scopecheck.fix.calls import rewrite_call
-from scopecheck.fix.parsing import Withheld
+from scopecheck.fix.edits import Withheld
 from scopecheck.fix.names import quote, spell
 from scopecheck.suite.values import External, FixtureMarker, MarkValue
 

@@ -24,6 +24,10 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
+class Withheld(Exception):  # noqa: N818
+    """Code that is not rewritten; says why in words for a user."""
+
+
 class Overlap(Exception):  # noqa: N818
     """Two edits want the same text."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 import libcst.matchers
 
-from scopecheck.fix.parsing import Withheld
+from scopecheck.fix.edits import Withheld
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

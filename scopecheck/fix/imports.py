@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from scopecheck.fix.parsing import Statement, Withheld
+from scopecheck.fix.edits import Withheld
+from scopecheck.fix.parsing import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

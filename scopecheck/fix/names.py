@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import Import
+from scopecheck.fix.edits import Withheld
 from scopecheck.fix.imports import Placing, without_names
-from scopecheck.fix.parsing import Withheld
 from scopecheck.read.code import Code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from scopecheck.fix.workspace import Workspace
     from scopecheck.suite import Suite
@@ -68,27 +68,40 @@ def remove_names(workspace: Workspace, path: str, names: set[str], line: int = 0
         editor.replace_lines(statement.first, statement.last, text)
 
 
-def settle_imports(workspace: Workspace, suites: Iterable[Suite]) -> None:
-    """Add what the edited files need now, and drop what only the code that is gone needed."""
-    taken = _taken(suites)
+def settle_imports(workspace: Workspace, taken: Mapping[str, Collection[str]]) -> None:
+    """Add what the edited files need now, and drop what only the code that is gone needed.
+
+    taken: the names that other files import from each file (`taken_names`).
+    """
     for path in [path for path in workspace.edited if path.endswith(".py")]:
-        code = workspace.code(path)
-        bound = {one.bound for statement in code.imports() for one in statement.names}
         text = workspace.text(path)
         assert text is not None
-        used = code.uses(bound)
+        before = workspace.code(path)
         try:
-            unused = used - Code(text).uses(bound)
+            unused = unused_names(before, text, taken.get(path, ()))
         except SyntaxError:
             continue  # Told of when the result is read.
-        unused -= taken.get(path, set())
-        if "*" not in taken.get(path, ()):
+        if unused:
             remove_names(workspace, path, unused)
     for path, needed in sorted(workspace.needs.items()):
         _add(workspace, path, needed)
 
 
-def _taken(suites: Iterable[Suite]) -> dict[str, set[str]]:
+def unused_names(before: Code, after: str, taken: Collection[str]) -> set[str]:
+    """The imported names that a file used, and does not use any more.
+
+    taken: those that other files import from it; `*` for all of them.
+
+    Raises:
+        SyntaxError: the text cannot be parsed.
+    """
+    if "*" in taken:
+        return set()
+    bound = {one.bound for statement in before.imports() for one in statement.names}
+    return (before.uses(bound) - Code(after).uses(bound)).difference(taken)
+
+
+def taken_names(suites: Iterable[Suite]) -> dict[str, set[str]]:
     """The names that other files import from each file."""
     found: dict[str, set[str]] = {}
     for suite in suites:

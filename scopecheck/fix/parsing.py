@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from scopecheck.fix.edits import newline_of
+from scopecheck.fix.edits import Withheld, newline_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,10 +20,6 @@ _MAX_LINE = 1_000
 _MAX_TEXT = 1_000_000
 # What an indented statement is put under, to be parsed alone.
 _HEAD = "if 1:"
-
-
-class Withheld(Exception):  # noqa: N818
-    """Code that is not rewritten; says why in words for a user."""
 
 
 def parse_expression(text: str) -> cst.BaseExpression:

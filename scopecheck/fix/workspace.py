@@ -37,16 +37,20 @@ class Workspace:
 
     left: what has to be done by hand. notes: what should be known. needs: the imports that a file
     needs after its edits, as (module, name); an empty name for `import module`.
+
+    Args:
+        project: where they are.
+        codes: the closer looks at files as they are that were taken before.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, codes: dict[str, Code] | None = None) -> None:
         self.project = project
         self.root = project.root
         self.left: dict[Remark, None] = {}
         self.notes: dict[Remark, None] = {}
         self.needs: dict[str, set[tuple[str, str]]] = {}
         self._editors: dict[str, Editor] = {}
-        self._codes: dict[str, Code] = {}
+        self._codes = {} if codes is None else codes
         self._before: dict[str, bytes] = {}
         self._made: dict[str, str] = {}
 
@@ -91,6 +95,8 @@ class Workspace:
             return given, encode(given, given.text)
         data = read_bytes(self.root / path)
         source = decode(path, data) if path.endswith(".py") else plain_source(path, data)
+        if encode(source, source.text) != data:
+            raise SourceError(f"{source.encoding} would not write back what is there byte for byte")
         text = self.project.config_texts.get(self.root / path)
         if text is None:
             return source, data

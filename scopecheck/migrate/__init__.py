@@ -21,16 +21,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scopecheck.fix.configuration import Configuration
+from scopecheck.fix.decorators import PLAIN, Decorators
 from scopecheck.fix.edits import Overlap
+from scopecheck.fix.names import settle_imports, taken_names
+from scopecheck.fix.workspace import Remark, Workspace
 from scopecheck.migrate import marks as marking
 from scopecheck.migrate import overrides as overriding
 from scopecheck.migrate import pins, proof, requests, scopes
-from scopecheck.fix.configuration import Configuration
-from scopecheck.fix.decorators import PLAIN, Decorators
-from scopecheck.fix.names import settle_imports
 from scopecheck.migrate.marks import Marks
 from scopecheck.migrate.sharing import NEWEST, Sharing, key_of
-from scopecheck.fix.workspace import Remark, Workspace
 from scopecheck.plugins.table import known_releases
 from scopecheck.plugins.versions import parse_version
 from scopecheck.read.code import Code
@@ -108,7 +108,7 @@ def migrate(project: Project, paths: Sequence[Path], to: str = "") -> Migration:
         move = _Move(workspace, suite, to or newest(), to or OLDEST)
         move.edit()
         moved.append(move)
-    settle_imports(workspace, suites)
+    settle_imports(workspace, taken_names(suites))
     _check_edits(workspace)
     for move in moved:
         move.prove()

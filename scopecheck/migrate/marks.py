@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from scopecheck.facts import Call, Name
-from scopecheck.fix.calls import rewrite_call, with_item
-from scopecheck.fix.parsing import Withheld
-from scopecheck.fix.names import quote, spell
+from scopecheck.fix.calls import rewrite_call
+from scopecheck.fix.edits import Withheld
+from scopecheck.fix.marks import calls_of_marks, decorate, mark_module, spell_mark
+from scopecheck.fix.names import quote
 from scopecheck.suite.model import Scope
 from scopecheck.suite.values import ClassValue, MarkValue
 
@@ -220,53 +221,18 @@ def write_steps(workspace: Workspace, steps: Iterable[Step]) -> dict[Site, dict[
                 quoted = quote(workspace, step.path, step.scope.word)
                 changed[step.site] = {"loop_scope": quoted}
             case "function" | "class":
-                _decorate(workspace, step)
+                decorate(workspace, step.path, step.line, _mark(workspace, step))
             case "module":
-                _mark_module(workspace, step)
+                mark_module(workspace, step.path, _mark(workspace, step))
             case "nowhere":
                 word = "its default" if step.scope is None else f'"{step.scope.word}"'
                 workspace.leave(step.path, step.line, f"give this test loop_scope={word}")
     return changed
 
 
-def _mark(workspace: Workspace, path: str, scope: Scope | None) -> str:
-    mark = spell(workspace, path, "pytest", "mark.asyncio")
-    return mark if scope is None else f"{mark}(loop_scope={quote(workspace, path, scope.word)})"
-
-
-def _decorate(workspace: Workspace, step: Step) -> None:
-    editor = workspace.editor(step.path)
-    facts = workspace.project.load(step.path)
-    line = step.line
-    for function in facts.functions if step.where == "function" else ():
-        if function.line == step.line:
-            line = function.first_line
-    for class_ in facts.classes if step.where == "class" else ():
-        if class_.line == step.line and class_.decorators:
-            line = class_.decorators[0].span.line
-    text = editor.lines(step.line, step.line)
-    indent = text[: len(text) - len(text.lstrip())]
-    editor.insert(line, f"{indent}@{_mark(workspace, step.path, step.scope)}\n")
-
-
-def _mark_module(workspace: Workspace, step: Step) -> None:
-    editor = workspace.editor(step.path)
-    code = workspace.code(step.path)
-    mark = _mark(workspace, step.path, step.scope)
-    for binding in workspace.project.load(step.path).bindings:
-        if binding.name == "pytestmark" and not binding.target:
-            part = code.items_of(binding.span.line, "pytestmark")
-            if part is not None:
-                try:
-                    editor.replace(part.span, with_item(editor.slice(part.span), mark))
-                except Withheld as reason:
-                    message = f"add `{mark}` to the module's `pytestmark` ({reason})"
-                    workspace.leave(step.path, binding.span.line, message)
-            return
-    imports = code.imports()
-    line = imports[-1].last + 1 if imports else code.first_line
-    after = "" if line > editor.text.line_count or editor.is_blank(line) else "\n"
-    editor.insert(line, f"\npytestmark = {mark}\n{after}")
+def _mark(workspace: Workspace, step: Step) -> str:
+    scope = None if step.scope is None else step.scope.word
+    return spell_mark(workspace, step.path, "asyncio", scope)
 
 
 def rename_scopes(workspace: Workspace, suite: Suite) -> dict[Site, dict[str, str]]:
@@ -279,7 +245,7 @@ def rename_scopes(workspace: Workspace, suite: Suite) -> dict[Site, dict[str, st
         if "asyncio" not in text or "scope" not in text:
             continue
         space = suite.evaluator.module(path)
-        for call in _calls_of_marks(workspace, path):
+        for call in calls_of_marks(workspace, path):
             if space is None or call.keyword("scope") is None:
                 continue
             value = suite.evaluator.evaluate(call.func, space)
@@ -290,17 +256,6 @@ def rename_scopes(workspace: Workspace, suite: Suite) -> dict[Site, dict[str, st
                 continue
             found[Site(path, call.span)] = {"scope": "loop_scope"}
     return found
-
-
-def _calls_of_marks(workspace: Workspace, path: str) -> Iterator[Call]:
-    """Calls of what may be an asyncio mark: `....asyncio(...)`, or a name that stands for it."""
-    names = {"asyncio"}
-    for binding in workspace.project.load(path).bindings:
-        if isinstance(binding.value, Name) and binding.value.parts[-1] == "asyncio":
-            names.add(binding.name)
-    code = workspace.code(path)
-    for name in sorted(names):
-        yield from code.calls(name)
 
 
 def rewrite_marks(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from scopecheck.facts import Attribute, Call, Import, Name, Opaque
 from scopecheck.fix.calls import without_items
-from scopecheck.fix.parsing import Withheld
+from scopecheck.fix.edits import Withheld
 from scopecheck.fix.names import remove_names, spell
 from scopecheck.migrate.sharing import key_of
 from scopecheck.suite.values import External
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from scopecheck.facts import Expression
     from scopecheck.fix.edits import Editor
-    from scopecheck.migrate.sharing import FixtureKey
     from scopecheck.fix.workspace import Workspace
+    from scopecheck.migrate.sharing import FixtureKey
     from scopecheck.read.code import Step
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Fixture

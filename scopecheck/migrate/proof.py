@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from scopecheck.files import SuiteFiles
+    from scopecheck.fix.workspace import Workspace
     from scopecheck.migrate.scopes import Defaults
     from scopecheck.migrate.sharing import Sharing
-    from scopecheck.fix.workspace import Workspace
     from scopecheck.suite import Suite
     from scopecheck.suite.loops import Loop
     from scopecheck.suite.model import Fixture, Item

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from scopecheck.facts import Call, Const, Import
 from scopecheck.fix import functions
 from scopecheck.fix.calls import without_arguments
-from scopecheck.fix.parsing import Statement, Withheld
+from scopecheck.fix.edits import Withheld
 from scopecheck.fix.names import spell
+from scopecheck.fix.parsing import Statement
 from scopecheck.migrate.overrides import NAME
 from scopecheck.migrate.sharing import key_of
 from scopecheck.suite.values import MarkValue
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
     from scopecheck.facts import Function
     from scopecheck.fix.decorators import Decorators
+    from scopecheck.fix.workspace import Workspace
     from scopecheck.migrate.overrides import Override
     from scopecheck.migrate.sharing import FixtureKey
-    from scopecheck.fix.workspace import Workspace
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Fixture, Item
 

@@ -12,12 +12,16 @@ if TYPE_CHECKING:
 
 
 def write(analysis: Analysis, stream: TextIO, *, color: bool) -> None:
-    """`path:line:column: error[SCP101] scope-mismatch: message`, one line each."""
+    """`path:line:column: error[SCP101] scope-mismatch: message`, one line each.
+
+    `[*]` after the rule's name marks what can be fixed.
+    """
     paint = Painter(color)
     shown = for_reader(analysis.root)
     for finding in analysis.findings:
         fault = finding.fault
         kind = paint(finding.severity, f"{finding.severity}[{finding.code}]")
         where = paint("bold", located(fault.place, shown))
-        stream.write(f"{where}: {kind} {finding.name}: {printable(fault.message)}\n")
+        mark = f" {paint('help', '[*]')}" if fault.fixes else ""
+        stream.write(f"{where}: {kind} {finding.name}:{mark} {printable(fault.message)}\n")
     stream.write(f"{summary_line(analysis, paint)}\n")

@@ -14,6 +14,7 @@ error[scope-mismatch] SCP101: session fixture `engine` requests function fixture
    |     -------- `settings` is set up for each test
 note: ...
 help: ...
+fix: ... (--fix)
 affects: 41 tests
 """
 
@@ -102,6 +103,9 @@ class Report:
             yield from self._remark("note", note)
         if fault.help:
             yield from self._remark("help", fault.help)
+        for fix in fault.fixes:
+            how = "--fix" if fix.applicability == "safe" else "--fix --unsafe-fixes"
+            yield from self._remark("fix", f"{fix.title} ({how})")
         if fault.tests:
             yield from self._affected(fault.tests)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from scopecheck.analysis import Analysis
 
 FORMAT, FILE = "formats", "files"
+_WITH_EDITS = frozenset({"json", "json-lines", "sarif", "rdjson"})
 _STANDARD = "-"
 
 
@@ -96,6 +97,11 @@ def _check(outputs: Sequence[Output]) -> None:
                     f"{seen[place]} and {output.format} would both be written to {output.file}"
                 )
             seen[place] = output.format
+
+
+def with_edits(outputs: Sequence[Output]) -> bool:
+    """Whether a report has the edits of fixes, and not only what they do."""
+    return any(output.format in _WITH_EDITS for output in outputs)
 
 
 def write_all(

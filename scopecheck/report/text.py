@@ -23,6 +23,7 @@ STYLES: Mapping[str, str] = {
     "related": "\x1b[1;94m",
     "note": "\x1b[1m",
     "help": "\x1b[1;96m",
+    "fix": "\x1b[1;92m",
     "good": "\x1b[1;92m",
     "faint": "\x1b[2m",
     "plain": "",
@@ -96,7 +97,17 @@ def summary_line(analysis: Analysis, paint: Painter) -> str:
         for severity in ("error", "warning")
         if (number := _number(analysis.findings, severity))
     )
-    return f"Found {found} in {files} ({size}) in {elapsed}{more}"
+    return f"Found {found} in {files} ({size}) in {elapsed}{more}{_fixable(analysis.findings)}"
+
+
+def _fixable(findings: tuple[Finding, ...]) -> str:
+    """How many can be mended, and by which options."""
+    kinds = [{fix.applicability for fix in f.fault.fixes} for f in findings if f.fault.fixes]
+    safe = sum("safe" in kind for kind in kinds)
+    parts = [f"{safe} with --fix"] if safe else []
+    if unsafe := len(kinds) - safe:
+        parts.append(f"{unsafe} {'more ' if safe else ''}with --fix --unsafe-fixes")
+    return f"; fixable: {' and '.join(parts)}" if parts else ""
 
 
 def _number(findings: tuple[Finding, ...], severity: str) -> int:

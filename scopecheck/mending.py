@@ -1,0 +1,65 @@
+"""Carries out `check --fix` and `check --diff`: makes and proves fixes, writes or shows them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from scopecheck.cli import FOUND, Refused
+from scopecheck.commands import print_diff
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from scopecheck.commands import Options
+    from scopecheck.project import Project
+    from scopecheck.repair.rounds import Repaired
+
+
+def mend(
+    paths: Sequence[Path], project: Project, options: Options, asked: Mapping[str, Any]
+) -> int | None:
+    """Mend what is found; the exit status, or None where the report of what is left is to follow.
+
+    asked: the arguments of `run.repair`.
+    """
+    from scopecheck.fix import files
+    from scopecheck.run import repair
+
+    repaired = repair(paths, project=project, unsafe=options.unsafe_fixes, **asked)
+    if options.diff:
+        print_diff(repaired.changes, project.root, options.color)
+    else:
+        try:
+            files.write(project.root, repaired.changes)
+        except files.Refused as error:
+            raise Refused(str(error)) from None
+        project.config_texts.clear()
+    if not options.quiet:
+        sys.stderr.writelines(f"{line}\n" for line in _told(repaired, options))
+    if options.diff:
+        return FOUND if repaired.asked and not options.exit_zero else 0
+    return None
+
+
+def _told(repaired: Repaired, options: Options) -> Iterator[str]:
+    """What was mended by rule, what could not be, and what more could."""
+    from scopecheck.report.text import counted
+
+    fixed = sum(repaired.fixed.values())
+    verb = "would fix" if options.diff else "fixed"
+    if fixed:
+        size = counted(len(repaired.changes), "file")
+        yield f"scopecheck: {verb} {counted(fixed, 'finding')} in {size}:"
+        width = max(len(str(number)) for number in repaired.fixed.values())
+        for (code, name), number in sorted(repaired.fixed.items()):
+            yield f"  {number:>{width}}  {code}  {name}"
+    else:
+        yield f"scopecheck: {verb} nothing"
+    for line in repaired.dropped:
+        yield f"scopecheck: {line}"
+    if not options.unsafe_fixes:
+        more = sum(1 for finding in repaired.left if finding.fault.fixes)
+        if more:
+            yield f"scopecheck: --unsafe-fixes may mend {more} more"
