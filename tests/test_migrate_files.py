@@ -77,7 +77,7 @@ def test_line_endings_byte_order_mark_and_a_missing_last_one(tmp_path: Path) -> 
         b"async def shared():\r\n    return asyncio.get_running_loop()"
     )
     assert after(migration, "test_a.py") == (
-        b"import asyncio\r\n\r\n"
+        b"import asyncio\r\n\r\n\r\n"
         b"async def test_a(shared):\r\n    assert shared is asyncio.get_running_loop()"
     )
     assert after(migration, "pytest.ini") == (

@@ -62,6 +62,7 @@ def test_full() -> None:
            |              ------ the first test that needs it
         note: pytest raises ScopeMismatch when the first test that needs `engine` is set up
         help: give `settings` the scope "session"
+        fix: Make it wider (--fix --unsafe-fixes)
         affects: 5 tests
                  tests/test_users.py::test_0
                  tests/test_users.py::test_1
@@ -76,13 +77,14 @@ def test_full() -> None:
           |     ^^^^^^^^
         affects: tests/test_users.py::test_get
 
-        Found 1 error, 1 warning in 120 files (904 tests, 77 fixtures) in 0.31 s
+        Found 1 error, 1 warning in 120 files (904 tests, 77 fixtures) in 0.31 s; \
+fixable: 1 with --fix --unsafe-fixes
         """
     )
 
 
 def test_notes_are_wrapped() -> None:
-    assert full(MISMATCH, 60).splitlines()[-8:-6] == [
+    assert full(MISMATCH, 60).splitlines()[-9:-7] == [
         "note: pytest raises ScopeMismatch when the first test that",
         "      needs `engine` is set up",
     ]
@@ -241,9 +243,10 @@ def test_concise() -> None:
     assert written("concise", MISMATCH, UNUSED) == dedent(
         """\
         tests/conftest.py:12:5: error[SCP101] scope-mismatch: \
-session fixture `engine` requests function fixture `settings`
+[*] session fixture `engine` requests function fixture `settings`
         tests/conftest.py:5:5: warning[SCP303] unused-fixture: nothing requests 100% of `settings`
-        Found 1 error, 1 warning in 120 files (904 tests, 77 fixtures) in 0.31 s
+        Found 1 error, 1 warning in 120 files (904 tests, 77 fixtures) in 0.31 s; \
+fixable: 1 with --fix --unsafe-fixes
         """
     )
 
@@ -253,7 +256,8 @@ def test_statistics() -> None:
         """\
         12  SCP303  [ ] unused-fixture
          1  SCP101  [*] scope-mismatch
-        Found 1 error, 12 warnings in 120 files (904 tests, 77 fixtures) in 0.31 s
+        Found 1 error, 12 warnings in 120 files (904 tests, 77 fixtures) in 0.31 s; \
+fixable: 1 with --fix --unsafe-fixes
         """
     )
 

@@ -51,7 +51,10 @@ def test_github() -> None:
     assert second.endswith(
         "::tests/conftest.py:5:5: nothing requests 100%25 of `settings`%0Aaffects: 1 test"
     )
-    assert summary == ("Found 1 error, 1 warning in 120 files (904 tests, 77 fixtures) in 0.31 s")
+    assert summary == (
+        "Found 1 error, 1 warning in 120 files (904 tests, 77 fixtures) in 0.31 s; "
+        "fixable: 1 with --fix --unsafe-fixes"
+    )
 
 
 def test_a_group_for_each_file() -> None:
@@ -122,7 +125,8 @@ def test_summary() -> None:
         """\
         ### scopecheck
 
-        Found 1 error, 1 warning in 120 files (904 tests, 77 fixtures) in 0.31 s
+        Found 1 error, 1 warning in 120 files (904 tests, 77 fixtures) in 0.31 s; \
+fixable: 1 with --fix --unsafe-fixes
 
         | | rule | where | what |
         | --- | --- | --- | --- |

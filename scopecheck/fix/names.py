@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import Import
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from scopecheck.fix.workspace import Workspace
     from scopecheck.suite import Suite
 
+# What two blank lines stand before.
+_OPENING = re.compile(r"(?:def|class|async)\b|@")
 # After whose import a module's goes, wherever that stands.
 _BESIDE = {"pytest_asyncio": "pytest"}
 
@@ -138,7 +141,8 @@ def _add(workspace: Workspace, path: str, needed: set[tuple[str, str]]) -> None:
     for module, name in sorted(needed - bound, reverse=True):
         line, before, after = placing.place(module, plain=not name, beside=_BESIDE.get(module, ""))
         text = f"from {module} import {name}\n" if name else f"import {module}\n"
-        editor.insert(line, "\n" * before + text + "\n" * after, ahead=True)
+        blank = 2 if after and _OPENING.match(editor.lines(line, line)) else int(after)
+        editor.insert(line, "\n" * before + text + "\n" * blank, ahead=True)
 
 
 def _listed(names: Iterable[str]) -> str:
