@@ -14,7 +14,7 @@ from scopecheck.facts import ClassRef, Deleted, FunctionRef
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
 from scopecheck.suite.collect import as_function, matches
-from scopecheck.suite.imports import unresolved
+from scopecheck.suite.imports import Memo, unresolved
 from scopecheck.suite.values import ClassValue, FunctionValue
 
 if TYPE_CHECKING:
@@ -99,10 +99,11 @@ def unresolved_import(suite: Suite) -> Iterator[Fault]:
     """SCP311: an import of a first-party module, or of a name from one, that does not exist."""
     conftests = frozenset(suite.files.conftests)
     decided = tuple(f"{dirname(path)}/".lstrip("/") for path in suite.files.dynamic)
+    memo = Memo()
     for path in (*suite.files.conftests, *suite.files.test_files):
         if path not in conftests and decided and path.startswith(decided):
             continue  # a hook may keep pytest from collecting it
-        for found in unresolved(suite.evaluator, path, conftests):
+        for found in unresolved(suite.evaluator, path, conftests, memo):
             yield _unresolved(suite, path, found)
 
 
@@ -118,9 +119,7 @@ def _unresolved(suite: Suite, path: str, found: Unresolved) -> Fault:
     near = get_close_matches(last, sorted(found.known), 1, 0.75)
     conftest = basename(path) == "conftest.py"
     tests = (
-        _tests_below(suite, dirname(path))
-        if conftest
-        else frozenset(item.nodeid for item in suite.items if item.path == path)
+        _tests_below(suite, dirname(path)) if conftest else suite.tests_of.get(path, frozenset())
     )
     related = (Place(found.inside, message=what),) if found.inside.endswith(".py") else ()
     return Fault(

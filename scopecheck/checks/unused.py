@@ -44,10 +44,11 @@ def unused_fixture(suite: Suite) -> Iterator[Fault]:
     if not unreached:
         return
     open_names = _open_names(suite) | _meant(suite, {key[2] for key in unreached})
+    defaults = _defaults(suite)
     live = {
         key
         for key, fixtures in unreached.items()
-        if not all(_is_candidate(suite, fixture, open_names) for fixture in fixtures)
+        if not all(_is_candidate(suite, fixture, open_names, defaults) for fixture in fixtures)
     }
     candidates = {key: fixtures for key, fixtures in unreached.items() if key not in live}
     if candidates:
@@ -102,11 +103,16 @@ def _meant(suite: Suite, names: set[str]) -> frozenset[str]:
     return frozenset(name for name in names if get_close_matches(name, missing, 1, 0.75))
 
 
-def _is_candidate(suite: Suite, fixture: Fixture, open_names: frozenset[str]) -> bool:
+def _is_candidate(
+    suite: Suite,
+    fixture: Fixture,
+    open_names: frozenset[str],
+    defaults: frozenset[tuple[str | None, str]],
+) -> bool:
     """Whether it would be seen if something used the fixture."""
     if fixture.autouse is not False or fixture.name in open_names or fixture.home is None:
         return False
-    if _overrides_unseen(suite, fixture) or _is_default(suite, fixture):
+    if (fixture.home, fixture.name) in defaults or _overrides_unseen(suite, fixture):
         return False
     if any(_in_reach(suite, each, fixture) for each in suite.collector.with_unseen_tests):
         return False
@@ -135,12 +141,16 @@ def _overrides_unseen(suite: Suite, fixture: Fixture) -> bool:
     return not asked <= {other.name for other in suite.fixtures if other is not fixture}
 
 
-def _is_default(suite: Suite, fixture: Fixture) -> bool:
-    """Whether a fixture beside it is used and asks for the name: each user overrides a default."""
-    return any(
-        other.home == fixture.home and any(r.name == fixture.name for r in other.requests)
-        for other in suite.users
-        if other.name != fixture.name
+def _defaults(suite: Suite) -> frozenset[tuple[str | None, str]]:
+    """Files, and names that a fixture in them that is used asks for.
+
+    Where the file has a fixture of the name too, that is a default, which each user overrides.
+    """
+    return frozenset(
+        (fixture.home, request.name)
+        for fixture in suite.users
+        for request in fixture.requests
+        if request.name != fixture.name
     )
 
 
@@ -159,6 +169,7 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
     for key in candidates:
         names.setdefault(key[2], set()).add(key)
     found: set[Key] = set()
+    homes = _homes(candidates)
     known = {(item.place.path, item.line) for item in suite.items}
     known |= {(fixture.path or "", fixture.line) for fixture in suite.fixtures}
     for path in sorted(suite.own_files):
@@ -177,7 +188,7 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
         asked = [name for name, keys in names.items() if not keys <= found]
         for name in mentions.in_strings(text, asked):
             found |= names[name]
-        found |= _mentioned_in_code(suite, facts, text, candidates)
+        found |= _mentioned_in_code(suite, facts, text, candidates, names, homes)
     left = {key: fixtures for key, fixtures in candidates.items() if key not in found}
     found |= _mentioned_outside(suite, left)
     return found
@@ -197,26 +208,40 @@ def _is_about_tests(suite: Suite, facts: FileFacts) -> bool:
     )
 
 
+def _homes(candidates: dict[Key, list[Fixture]]) -> dict[str, list[Key]]:
+    """The candidates by the files that they are written and registered in."""
+    found: dict[str, list[Key]] = {}
+    for key, fixtures in candidates.items():
+        for home in {home for fixture in fixtures for home in (fixture.path, fixture.home)}:
+            if home is not None:
+                found.setdefault(home, []).append(key)
+    return found
+
+
 def _mentioned_in_code(
-    suite: Suite, facts: FileFacts, text: str, candidates: dict[Key, list[Fixture]]
+    suite: Suite,
+    facts: FileFacts,
+    text: str,
+    candidates: dict[Key, list[Fixture]],
+    names: dict[str, set[Key]],
+    homes: dict[str, list[Key]],
 ) -> set[Key]:
     found: set[Key] = set()
     here: dict[str, set[Key]] = {}
     modules: dict[str, list[str]] = {}
     space = suite.evaluator.module(facts.path)
-    for name in space.bindings if space is not None else ():
-        value = space.bindings[name][-1].value if space is not None else None
-        if isinstance(value, Import) and space is not None:
+    bindings = {} if space is None else space.bindings
+    for name in bindings:
+        if space is not None and isinstance(bindings[name][-1].value, Import):
             module = suite.evaluator.lookup(space, name)
-            if isinstance(module, ModuleValue):
+            if isinstance(module, ModuleValue) and module.path in homes:
                 modules.setdefault(module.path, []).append(name)
-    for key, fixtures in candidates.items():
-        homes = {home for fixture in fixtures for home in (fixture.path, fixture.home)}
-        bound = space is not None and key[2] in space.bindings
-        if facts.path in homes or bound:
-            here.setdefault(fixtures[0].attribute, set()).add(key)
-        for home in homes & modules.keys():
-            if mentions.as_attribute(text, modules[home or ""], fixtures[0].attribute):
+    bound = (key for name in names.keys() & bindings.keys() for key in names[name])
+    for key in {*homes.get(facts.path, ()), *bound}:
+        here.setdefault(candidates[key][0].attribute, set()).add(key)
+    for home, owners in modules.items():
+        for key in homes[home]:
+            if mentions.as_attribute(text, owners, candidates[key][0].attribute):
                 found.add(key)
     for name in mentions.in_code(text, facts, here) if here else ():
         found |= here[name]

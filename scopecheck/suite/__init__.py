@@ -31,11 +31,14 @@ from scopecheck.suite.sources import Options, Plugins, PluginSource, Rules
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
+    from typing import TypeAlias
 
     from scopecheck.facts import FileFacts, Function, LoopCall
     from scopecheck.files import SuiteFiles
     from scopecheck.loader import Loader
     from scopecheck.suite.model import Fixture, Item, Plan
+
+    _Asked: TypeAlias = tuple[str, str | None, int, str]
 
 
 _NO_SOURCES = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
@@ -190,10 +193,13 @@ class Suite:
     def _imported(self) -> frozenset[str]:
         modules = self.evaluator.modules
         found: set[str] = set()
+        seen: set[_Asked] = set()
         for path in list(self._load.paths):
+            base, folder = modules.base(path), dirname(path)
             for binding in self._load(path).bindings:
-                if isinstance(binding.value, Import):
-                    found.update(_imported(modules, binding.value, path))
+                value = binding.value
+                if isinstance(value, Import) and _is_new(value, folder, base, seen):
+                    found.update(_imported(modules, value, path))
         return frozenset(found)
 
     @cached_property
@@ -214,6 +220,14 @@ class Suite:
             assert item.plan is not None
             found.setdefault(item.plan, []).append(item)
         return {plan: tuple(items) for plan, items in found.items()}
+
+    @cached_property
+    def tests_of(self) -> Mapping[str, frozenset[str]]:
+        """The node ids of the tests that pytest collects from each file."""
+        found: dict[str, set[str]] = {}
+        for item in self.items:
+            found.setdefault(item.path, set()).add(item.nodeid)
+        return {path: frozenset(nodeids) for path, nodeids in found.items()}
 
     @cached_property
     def users(self) -> Mapping[Fixture, frozenset[str]]:
@@ -310,7 +324,7 @@ def read_imports(load: Loader, modules: Modules, paths: Iterable[str]) -> frozen
     """Read the files and every first-party module that they import, directly or not; all paths."""
     wave = list(dict.fromkeys(paths))
     seen = set(wave)
-    looked_up: set[tuple[str, str | None, int, str]] = set()
+    looked_up: set[_Asked] = set()
     while wave:
         load.read_all(wave)
         found: dict[str, None] = {}
@@ -320,16 +334,23 @@ def read_imports(load: Loader, modules: Modules, paths: Iterable[str]) -> frozen
                 value = binding.value
                 if not isinstance(value, Import) or binding.guard.never:
                     continue
-                key = (value.module, value.name, value.level, folder if value.level else base)
-                if key in looked_up:
+                if not _is_new(value, folder, base, looked_up):
                     continue
-                looked_up.add(key)
                 for target in _imported(modules, value, path):
                     if target not in seen:
                         seen.add(target)
                         found[target] = None
         wave = list(found)
     return frozenset(seen)
+
+
+def _is_new(value: Import, folder: str, base: str, seen: set[_Asked]) -> bool:
+    """Whether no import that means the same was seen, in files of one folder and base."""
+    asked = (value.module, value.name, value.level, folder if value.level else base)
+    if asked in seen:
+        return False
+    seen.add(asked)
+    return True
 
 
 def _imported(modules: Modules, value: Import, importer: str) -> Iterable[str]:

@@ -46,8 +46,17 @@ class Unresolved:
     known: frozenset[str]
 
 
+class Memo:
+    """What was found for one importing file and holds for the others of the suite too."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, set[str] | None] = {}
+        self.closed: dict[tuple[str, str], bool] = {}
+        self.built: dict[str, bool] = {}
+
+
 def unresolved(
-    evaluator: Evaluator, importer: str, startup: frozenset[str]
+    evaluator: Evaluator, importer: str, startup: frozenset[str], memo: Memo
 ) -> Iterator[Unresolved]:
     """The imports of a module body that fail whenever the file is imported.
 
@@ -57,7 +66,7 @@ def unresolved(
     if space is None:
         return
     facts = space.facts
-    search = _Search(evaluator, importer, startup | {importer})
+    search = _Search(evaluator, importer, startup | {importer}, memo)
     for binding in facts.bindings:
         guard = binding.guard
         if not isinstance(binding.value, Import) or guard.branch or guard.caught or guard.never:
@@ -70,7 +79,10 @@ def unresolved(
 
 
 class _Search:
-    def __init__(self, evaluator: Evaluator, importer: str, startup: frozenset[str]) -> None:
+    def __init__(
+        self, evaluator: Evaluator, importer: str, startup: frozenset[str], memo: Memo
+    ) -> None:
+        self._memo = memo
         self._evaluator = evaluator
         self._modules = evaluator.modules
         self._importer = importer
@@ -134,6 +146,12 @@ class _Search:
 
     def _is_closed(self, package: str, name: str) -> bool:
         """Whether a package certainly has no submodule of that name at run time."""
+        key = (package, name)
+        if key not in self._memo.closed:
+            self._memo.closed[key] = self._find_closed(package, name)
+        return self._memo.closed[key]
+
+    def _find_closed(self, package: str, name: str) -> bool:
         folder = dirname(package) if package.endswith(".py") else package
         if package.endswith(".py"):
             if not package.endswith("__init__.py"):
@@ -155,6 +173,11 @@ class _Search:
 
     def _is_built(self, folder: str) -> bool:
         """Whether some of a package's modules may come from a compiler."""
+        if folder not in self._memo.built:
+            self._memo.built[folder] = self._find_built(folder)
+        return self._memo.built[folder]
+
+    def _find_built(self, folder: str) -> bool:
         while True:
             entries = self._modules.entries(folder)
             if not _BUILD_FILES.isdisjoint(entries):
@@ -194,12 +217,13 @@ class _Search:
             return None
         if is_package and not self._is_closed(current, name):
             return None
-        names = self._names(current, set())
+        if current not in self._memo.names:
+            self._memo.names[current] = self._names(current, set())
+        names = self._memo.names[current]
         if names is None or name in names:
             return None
-        if is_package:
-            names |= self._submodules(current)
-        return Unresolved(binding, dotted, name, current, frozenset(names))
+        known = frozenset(names | self._submodules(current) if is_package else names)
+        return Unresolved(binding, dotted, name, current, known)
 
     def _names(self, path: str, seen: set[str]) -> set[str] | None:
         """Every name that a module may have; None where code decides."""

@@ -30,10 +30,22 @@ _IMPORT = re.compile(r"^[ \t]+(?:from|import)\b[^\n(]*(?:\([^)]*\))?[^\n]*", re.
 
 def words_in(text: str, names: Iterable[str]) -> set[str]:
     """Those of the names that occur in a text as words, wherever."""
-    near = [name for name in names if name in text]
-    if not near:
-        return set()
-    return {name for name in near if re.search(rf"\b{re.escape(name)}\b", text)}
+    return {name for name in names if name in text and any(_places(text, name))}
+
+
+def _places(text: str, name: str) -> Iterator[tuple[str, str]]:
+    """The characters before and after a name, wherever it is a word; at an end of the text a space.
+
+    (Plain searches: an expression that begins with a boundary takes ten times as long.)
+    """
+    start = text.find(name)
+    while start >= 0:
+        end = start + len(name)
+        before = text[start - 1] if start else " "
+        after = text[end] if end < len(text) else " "
+        if not (before.isalnum() or before == "_" or after.isalnum() or after == "_"):
+            yield before, after
+        start = text.find(name, end)
 
 
 def in_strings(text: str, names: Iterable[str]) -> set[str]:
@@ -42,7 +54,11 @@ def in_strings(text: str, names: Iterable[str]) -> set[str]:
     if not near:
         return near
     found: set[str] = set()
-    for match in _TOKEN.finditer(text):
+    edges = "\"', \t\r\n\f\v"
+    quoted = any(
+        before in edges and after in edges for name in near for before, after in _places(text, name)
+    )
+    for match in _TOKEN.finditer(text) if quoted or "getfixture" in text else ():
         token = match.group()
         if token[0] == "#" or len(token) > 400:
             continue
