@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from scopecheck import disk, loader
-from scopecheck.cache import Cache, CacheFolder
+from scopecheck.cache import Cache, CacheFolder, folder
 from scopecheck.checked import checked
 from scopecheck.config import Settings
 from scopecheck.project import Project
@@ -320,6 +320,19 @@ def test_of_another_version_is_passed_over(suite: Path, monkeypatch: pytest.Monk
     assert made.cache is not None
     assert made.cache.facts.find("tests/test_a.py") is None
     assert found(made) == found(project(suite, cached=False))
+
+
+def test_two_builds_of_one_version_are_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "scopecheck/rules/scope-mismatch.md"
+    page.parent.mkdir(parents=True)
+    monkeypatch.setattr(folder, "__file__", str(tmp_path / "scopecheck/cache/folder.py"))
+    found = set()
+    for text in ("one", "another"):
+        page.write_text(text)
+        folder.identity.cache_clear()
+        found.add(folder.identity())
+    folder.identity.cache_clear()
+    assert len(found) == 2
 
 
 def test_an_error_with_the_cache_is_none_without(

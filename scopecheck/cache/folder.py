@@ -163,11 +163,12 @@ def _is_inside(path: Path, folder: Path) -> bool:
 def identity() -> str:
     """What must be the same for anything kept to be used: this program, and the Python it runs on.
 
-    In a checkout of scopecheck the state of its own files is part of it.
+    The state of its own files is part of it: a hook may be set up from any commit, and many commits
+    have one version.
     """
     python = f"{sys.implementation.name} {sys.version} {sys.platform}"
     own = Path(__file__).parent.parent
-    state = "" if (own / "rules").is_dir() else _state_of(own, own.parent / "rules")
+    state = _state_of(own, own.parent / "rules")
     return f"{__version__} {FACTS_VERSION} {python} {state}"
 
 
