@@ -115,11 +115,24 @@ def collect_as_pytest(
 
     Paths are relative to `root`; to pytest's rootdir where none is given.
     """
-    files = ConfigFiles()
-    config = read_pytest_config(invocation_dir, args, version, files)
-    run = _Run(config, conftest_ignores, Excluder(config.rootdir, (), False), _never)
+    config = read_pytest_config(invocation_dir, args, version, ConfigFiles())
+    return collect_configured(config, conftest_ignores, root or config.rootdir)
+
+
+def collect_configured(
+    config: PytestConfig,
+    conftest_ignores: Callable[[Path], ConftestIgnores],
+    root: Path,
+    exclude: Sequence[str] = (),
+    named: Sequence[Named] = (),
+) -> SuiteFiles:
+    """What a run of pytest with this configuration collects.
+
+    exclude: patterns of what to leave out, seen from the root. named: kept in the result.
+    """
+    run = _Run(config, conftest_ignores, Excluder(root, exclude, False), _never)
     run.collect(_existing(config))
-    return run.result(root or config.rootdir, config, "", ())
+    return run.result(root, config, "", named)
 
 
 def _never(_: str) -> bool:

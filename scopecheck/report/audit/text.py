@@ -14,10 +14,11 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
 from scopecheck.report.audit import words
+from scopecheck.report.paths import for_reader
 from scopecheck.report.text import Painter, located, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from scopecheck.analysis import Analysis
     from scopecheck.audit import Area, Audit
@@ -40,14 +41,15 @@ _UNKNOWN_WIDTH = 100
 
 def write(audit: Audit, analysis: Analysis, stream: TextIO, *, color: bool) -> None:  # noqa: ARG001
     """The whole report."""
-    text = _Text(Painter(color), _width(stream))
+    text = _Text(Painter(color), _width(stream), for_reader(audit.root))
     for line in text.lines(audit):
         stream.write(f"{line}\n")
 
 
 class _Text:
-    def __init__(self, paint: Painter, width: int) -> None:
+    def __init__(self, paint: Painter, width: int, shown: Callable[[str], str]) -> None:
         self.paint = paint
+        self.shown = shown
         self.width = width
 
     def lines(self, audit: Audit) -> Iterator[str]:
@@ -111,7 +113,7 @@ class _Text:
     def _head(self, finding: Finding) -> str:
         return (
             f"{self.paint(finding.severity, finding.code)} {finding.name}  "
-            f"{located(finding.fault.place)}"
+            f"{located(finding.fault.place, self.shown)}"
         )
 
     def _cost(self, audit: Audit) -> Iterator[str]:
