@@ -123,6 +123,8 @@ def _is_helper(loops: Loops, override: _Override) -> bool:
 
     Synchronous tests ask for it, and no async code does.
     """
+    if loops.plugin is None or loops.plugin.has_event_loop:
+        return False  # the plugin makes its loops with whatever has the name
     if override.fixture.scope is not Scope.FUNCTION or override.fixture.autouse is not False:
         return False
     return any(not item.is_async for item in override.set_up) and not any(

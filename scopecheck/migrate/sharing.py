@@ -194,6 +194,7 @@ class Sharing:
             key = key_of(fixture)
             if fixture.path is None or key in self.definitions or plugin is None:
                 continue
-            if plugin.takes(fixture) and fixture.loop_scope is None and fixture.scope is not None:
+            takes = key in self._turned or plugin.takes(fixture)
+            if takes and fixture.loop_scope is None and fixture.scope is not None:
                 self._define(key, fixture)
                 self.floors[key] = fixture.scope

@@ -67,8 +67,8 @@ class Deprecations:
         warned = set(self.warned.get(kind, ()))
         nodeids = set(warned)
         if kind == "override":
-            # A synchronous test with the mark gets a loop, on which perhaps nothing runs.
-            nodeids &= self.is_async() | self.runs_on_event_loop()
+            # Others may request it, or get it for their mark, and have nothing run on it.
+            nodeids &= self.runs_on_event_loop()
         nodeids = set(filter(self.is_known, nodeids))
         self.seen += bool(nodeids)
         if nodeids and not said:
@@ -90,9 +90,12 @@ class Deprecations:
         return {nodeid for nodeid in self.items.keys() & predicted if predicted[nodeid].loop}
 
     def runs_on_event_loop(self) -> set[str]:
-        """The tests for which an async function ran on the loop of `event_loop`."""
-        items = self.items.items()
-        return {nodeid for nodeid, item in items if item.event_loop in item.loops.values()}
+        """The tests for which an async function runs, or would have, on `event_loop`."""
+        return {
+            nodeid
+            for nodeid, item in self.items.items()
+            if item.wanted == "function" or item.event_loop in item.loops.values()
+        }
 
     def passed(self, said: Iterable[Deprecation]) -> set[str]:
         """The tests concerned that passed."""
@@ -106,11 +109,11 @@ class Deprecations:
         """
         if said.get("override"):
             return
-        told = {each.function for each in said.get("request", ()) if each.tests & self.items.keys()}
+        known = set(filter(self.is_known, self.items))
+        told = {each.function for each in said.get("request", ()) if each.tests & known}
         used = set()
-        for nodeid, item in self.items.items():
-            if self.is_known(nodeid):
-                used |= {item.function, *self.predicted.items[nodeid].fixtures}
+        for nodeid in known:
+            used |= {self.items[nodeid].function, *self.predicted.items[nodeid].fixtures}
         warned = used & set(self.warned.get("request", ()))
         self.seen += len(warned)
         for function in sorted(warned ^ told):
@@ -126,7 +129,7 @@ class Deprecations:
         if self.version >= (1, 4):
             warned = "mark" in self.warned
             self.seen += warned
-            if warned != bool(told):
+            if warned != bool(told) and all(map(self.is_known, self.items)):
                 yield f"pytest-asyncio {_warns(warned)} of a mark's `scope=`"
             return
         warnings = self.warned.get("mark", ())

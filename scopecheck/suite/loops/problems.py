@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # From the first to before the second, the mark is looked at when the test is set up.
 _LOOKS_LATE = ((1, 1), (1, 4))
 
+# From this version on, a mark means something for async tests alone.
+_ONLY_ITS_OWN = (1, 2)
+
 
 def problems_of(loops: Loops, item: Item) -> Iterator[LoopProblem]:
     """What goes wrong with one test, collection first, then its fixtures in order, then itself."""
@@ -33,6 +36,8 @@ def problems_of(loops: Loops, item: Item) -> Iterator[LoopProblem]:
         yield from _of_fixture(loops, item, fixture)
     loop = loops.test(item)
     if loop is None:
+        if plugin is not None and plugin.version < _ONLY_ITS_OWN:
+            yield from _of_marked(loops, plugin, item)
         return
     if loop.runner == "none":
         yield LoopProblem("unhandled-test", None)
@@ -99,6 +104,13 @@ def _of_policy(
         overridden = made is not None and made.path is not None
     if not overridden and scope > policy.scope:
         yield LoopProblem("policy-mismatch", policy, name, policy.scope, policy.certain)
+
+
+def _of_marked(loops: Loops, plugin: PytestAsyncio, item: Item) -> Iterator[LoopProblem]:
+    """A synchronous test with the mark gets a loop too, on which nothing runs."""
+    mark = next((mark for mark in item.marks if mark.name == "asyncio"), None)
+    if mark is not None and not item.testcase and not loops.hooks.unknown:
+        yield from _of_policy(loops, plugin, item, plugin.test_scope(mark)[0])
 
 
 def _is_outside(loops: Loops, plugin: PytestAsyncio, item: Item, scope: Scope | None) -> bool:
