@@ -88,7 +88,9 @@ def checked(
             kept = None if content is None else _decoded(content, chosen)
             if kept is not None:
                 return files, [], kept, Bench(project, [], prefer)
-        suites = [project.link(*both) for both in zip(files, plugins, strict=True)]
+        selectors = frozenset((*(settings.select or ()), *settings.extend_select))
+        pairs = zip(files, plugins, strict=True)
+        suites = [project.link(*both, selectors) for both in pairs]
         bench = Bench(project, suites, prefer)
         made = _made(project, suites, settings, chosen, bench)
     if cache is not None:

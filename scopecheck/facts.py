@@ -16,9 +16,10 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from scopecheck.evidence import Asserts, Evidence  # noqa: TC001 - msgspec evaluates it
 from scopecheck.source import Span
 
-FACTS_VERSION = 3
+FACTS_VERSION = 5
 
 
 class Name(msgspec.Struct, frozen=True, array_like=True, tag="n", gc=False):
@@ -462,6 +463,8 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     hook: kept for hooks that matter to async tests, and for what may help them.
     flaws: of a function named like a test.
     effects: None where it is seen to change nothing.
+    evidence: of how it can fail; of a function named like a test.
+    asserts: what its text has that may fail the test that calls it.
     """
 
     name: str
@@ -482,6 +485,8 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     hook: HookFacts | None = None
     flaws: tuple[Flaw, ...] = ()
     effects: Effects | None = None
+    evidence: Evidence | None = None
+    asserts: Asserts = ""
 
 
 class Class(msgspec.Struct, frozen=True, array_like=True):

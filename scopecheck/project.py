@@ -136,8 +136,19 @@ class Project:
             import_paths=(config.rootdir, *config.pythonpath),
         )
 
-    def link(self, files: SuiteFiles, found: PluginSet | None = None) -> Suite:
-        """One suite, linked; found: its plugins, where they are known already."""
+    def link(
+        self,
+        files: SuiteFiles,
+        found: PluginSet | None = None,
+        selectors: frozenset[str] = frozenset(),
+    ) -> Suite:
+        """One suite, linked.
+
+        Args:
+            files: of the suite.
+            found: its plugins, where they are known already.
+            selectors: how the rules to be checked were selected, as written.
+        """
         found = found or self.plugins(files)
         paths = (files.config.rootdir, *files.config.pythonpath)
         environment = found.environment
@@ -176,7 +187,12 @@ class Project:
             run_async=self._run_async(files, found),
         )
         settings = self.settings
-        options = Options(settings.paired_calls, settings.context_factories or None)
+        options = Options(
+            settings.paired_calls,
+            settings.context_factories or None,
+            settings.assert_functions,
+            selectors,
+        )
         return build(self.root, files, self.load, found.pytest.number[:2], plugins, options)
 
     def _run_async(self, files: SuiteFiles, found: PluginSet) -> AsyncPlugins:

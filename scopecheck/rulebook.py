@@ -16,6 +16,8 @@ each where it is needed:
     pytest    what pytest does: an outcome (`1 error, 2 passed`), then words of its output; a first
               line `$ pytest ...` gives it arguments. Further blocks are further runs, such as one
               in which the tests are named in another order
+    mutation  a change that makes the code under test wrong (`src/hub.py: OLD => NEW`), and which of
+              the section's tests pass and fail then (`passed: test_a`, `failed: test_b, test_c`)
     diff      the exact fix
 
 Only the head of each page is read to list the rules; the sections are read when asked for.
@@ -148,6 +150,20 @@ class Proof(msgspec.Struct, frozen=True):
     line: int = 0
 
 
+class Mutation(msgspec.Struct, frozen=True):
+    """A change that makes the code under test wrong, and what its tests do about it.
+
+    passed: the tests that pass, or are skipped, before and after; failed: those that then fail.
+    """
+
+    path: str
+    old: str
+    new: str
+    passed: tuple[str, ...]
+    failed: tuple[str, ...]
+    line: int
+
+
 class Example(msgspec.Struct, frozen=True):
     """A section of a page as a small project, with what must be found in it.
 
@@ -165,6 +181,7 @@ class Example(msgspec.Struct, frozen=True):
     proof: Proof | None
     diffs: tuple[str, ...]
     further_runs: tuple[Proof, ...] = ()
+    mutation: Mutation | None = None
 
     @property
     def id(self) -> str:
@@ -427,6 +444,7 @@ def _example(page: Path, section: _Section) -> Example:
     settings: dict[str, Any] = {}
     proof: Proof | None = None
     further_runs: list[Proof] = []
+    mutation: Mutation | None = None
     diffs: list[str] = []
     for block in section.blocks:
         if block.path or block.language == "py":
@@ -444,6 +462,8 @@ def _example(page: Path, section: _Section) -> Example:
                 further_runs.append(_proof(page, block))
             else:
                 proof = _proof(page, block)
+        elif block.language == "mutation":
+            mutation = _mutation(page, block, files)
         elif block.language == "diff":
             diffs.append(block.text)
         elif block.language == "python":
@@ -458,6 +478,7 @@ def _example(page: Path, section: _Section) -> Example:
         proof=proof,
         diffs=tuple(diffs),
         further_runs=tuple(further_runs),
+        mutation=mutation,
     )
 
 
@@ -492,3 +513,20 @@ def _proof(page: Path, block: _Block) -> Proof:
     if not lines:
         raise PageError(page, block.line, "a 'pytest' block begins with the outcome: '1 error'")
     return Proof(lines[0], tuple(arguments), tuple(lines[1:]), block.line)
+
+
+def _mutation(page: Path, block: _Block, files: Sequence[ExampleFile]) -> Mutation:
+    change, *rest = [line.strip() for line in block.text.splitlines() if line.strip()] or [""]
+    path, _, edit = change.partition(": ")
+    old, arrow, new = edit.partition(" => ")
+    names: dict[str, tuple[str, ...]] = {"passed": (), "failed": ()} | {
+        key: tuple(name.strip() for name in listed.split(","))
+        for key, _, listed in (line.partition(":") for line in rest)
+    }
+    if not arrow or len(names) != 2 or not any(names.values()):
+        wanted = "'PATH: OLD => NEW', then 'passed: NAMES' and 'failed: NAMES'"
+        raise PageError(page, block.line, f"a 'mutation' block is {wanted}")
+    text = next((file.text for file in files if file.path == path), "")
+    if text.count(old) != 1:
+        raise PageError(page, block.line, f"{path} must have {old!r} once, above this block")
+    return Mutation(path, old, new, names["passed"], names["failed"], block.line)

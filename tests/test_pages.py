@@ -75,6 +75,38 @@ def test_section_against_pytest(example: Example, tmp_path: Path) -> None:
         pytest.fail("\n".join(map(str, problems)), pytrace=False)
 
 
+@pytest.mark.parametrize(
+    "example",
+    [pytest.param(example, id=example.id) for _, example in SECTIONS if example.mutation],
+)
+def test_section_under_mutation(example: Example, tmp_path: Path) -> None:
+    testing.write_example(example, tmp_path)
+    try:
+        problems = testing.mutation_problems(example, tmp_path)
+    except oracle.Unavailable as reason:
+        pytest.skip(str(reason))
+    if problems:
+        pytest.fail("\n".join(map(str, problems)), pytrace=False)
+
+
+# Rules of these families say that a test passes whatever the code under test does. SCP602, SCP604,
+# SCP605 and SCP606 show it by runs on code that is wrong already.
+MUTATED = [
+    rule
+    for rule in rulebook.rules().values()
+    if rule.code.startswith(("SCP5", "SCP6"))
+    and rule.default != "opt-in"
+    and rule.certainty == "likely"
+]
+
+
+@pytest.mark.parametrize("rule", MUTATED, ids=lambda rule: rule.name)
+def test_default_rule_is_shown_by_a_mutation(rule: rulebook.Rule) -> None:
+    mutations = [example.mutation for example in rule.examples if example.mutation]
+    assert any(mutation.passed for mutation in mutations)
+    assert any(mutation.failed for mutation in mutations)
+
+
 # The runner itself.
 
 
@@ -83,6 +115,71 @@ def example(
 ) -> Example:
     file = ExampleFile("test_example.py", text, 10)
     return Example(rule, "A section", 1, (file,), expected, {}, proof, ())
+
+
+MUTATED_CODE = """\
+# vacuous-loop
+
+## One
+
+`code.py`:
+
+```py
+def run():
+    return ["started"]
+```
+
+```py
+from code_under_test import run
+
+
+def test_a():
+    run()
+
+
+def test_b():
+    assert run()
+```
+
+```mutation
+code_under_test.py: ["started"] => []
+passed: test_a
+failed: test_b
+```
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("passed: test_a", "passed: test_a", ""),
+        ("passed: test_a", "passed: test_a, test_b", "`test_b` does not pass after the mutation"),
+        ("failed: test_b", "failed: test_a, test_b", "`test_a` passes after the mutation"),
+        ("failed: test_b", "failed: test_c", "`test_c` does not pass before the mutation"),
+    ],
+)
+def test_what_tests_do_under_a_mutation_is_held_against_the_page(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    page = tmp_path / "vacuous-loop.md"
+    text = MUTATED_CODE.replace("`code.py`", "`code_under_test.py`").replace(old, new)
+    page.write_text(text, encoding="utf-8")
+    (section,) = rulebook.read_examples(page)
+    folder = tmp_path / "example"
+    testing.write_example(section, folder)
+    problems = testing.mutation_problems(section, folder)
+    assert [problem.message.partition("\n")[0] for problem in problems] == [message] * bool(message)
+
+
+@pytest.mark.parametrize(
+    "block", ["code.py", "code.py: a => b", "code.py: missing => b\npassed: test_a", ""]
+)
+def test_mutation_that_says_too_little(tmp_path: Path, block: str) -> None:
+    page = tmp_path / "vacuous-loop.md"
+    start, _, _ = MUTATED_CODE.partition("code_under_test.py: [")
+    page.write_text(f"{start}{block}\n```\n", encoding="utf-8")
+    with pytest.raises(PageError):
+        rulebook.read_examples(page)
 
 
 BROKEN = "\ndef test_a(:\n    pass\n"

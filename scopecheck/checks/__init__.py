@@ -30,7 +30,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "3": ("missing", "graph", "called", "unused", "definitions", "collection"),
     "4": ("process_state", "patches"),
     "5": ("events",),
-    "6": ("assertions",),
+    "6": ("assertions", "assertion_flow"),
     "7": ("cost",),
     "8": ("policy",),
 }

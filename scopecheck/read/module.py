@@ -35,7 +35,9 @@ from scopecheck.read.assertions import ASSERTION_WORDS, read_flaws
 from scopecheck.read.bodies import read_body
 from scopecheck.read.comments import suppressions
 from scopecheck.read.conditions import truth
+from scopecheck.read.dropped import file_names
 from scopecheck.read.effects import read_effects
+from scopecheck.read.evidence import Words, read_evidence
 from scopecheck.read.expressions import ExpressionReader, dotted
 from scopecheck.read.handouts import read_handout
 from scopecheck.read.hook_words import HELPER_WORDS
@@ -118,11 +120,13 @@ class ModuleReader:
         self._loop_names = loop_names
         self._assertion_lines = text.lines_with(ASSERTION_WORDS)
         self._hook_lines = text.lines_with(HELPER_WORDS)
+        self._words = Words.of(text)
 
     def read(self, tree: ast.Module) -> FileFacts:
         """The module's facts."""
         self._find_fixture_calls(tree)
         self._find_loop_calls(tree)
+        self._names = file_names(tree, self._text)
         bindings = self._bind_all(tree.body, ALWAYS, owner=-1)
         self._redefined.extend(redefinitions(tree.body, self._text))
         text = self._text.text
@@ -451,6 +455,10 @@ class ModuleReader:
         flaws: tuple[Flaw, ...] = ()
         if is_test and any_within(self._assertion_lines, body_line, end):
             flaws = read_flaws(node, self._text)
+        evidence = None
+        if is_test:
+            evidence = read_evidence(node, self._text, self._names, self._words)
+        asserts = self._words.asserts(body_line, end)
         bindings: tuple[Binding, ...] = ()
         returns: tuple[Expression, ...] = ()
         defaults: tuple[tuple[str, Expression], ...] = ()
@@ -493,6 +501,8 @@ class ModuleReader:
             hook_facts,
             flaws,
             read_effects(node, self._text, whole=self._whole),
+            evidence,
+            asserts,
         )
         return FunctionRef(index)
 

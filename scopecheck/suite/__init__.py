@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from scopecheck import disk
 from scopecheck.facts import Import
 from scopecheck.source import relative
+from scopecheck.suite.asserting import Asserting
 from scopecheck.suite.changes import Changes
 from scopecheck.suite.collect import Collector
 from scopecheck.suite.handed import Handouts
@@ -119,6 +120,16 @@ class Suite:
                 return True
             folder = dirname(folder)
         return "__init__.py" in self.evaluator.modules.entries(folder)
+
+    @cached_property
+    def asserting(self) -> Asserting:
+        """Which functions that tests call may fail them."""
+        return Asserting(
+            self.linker,
+            self._load.function,
+            lambda: [self._load(path) for path in sorted(self.own_files)],
+            self.options.assert_functions,
+        )
 
     @cached_property
     def handouts(self) -> Handouts:

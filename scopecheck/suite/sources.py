@@ -111,10 +111,14 @@ class Options:
 
     paired_calls: functions that change a state, each with the one that puts it back.
     context_factories: what makes the context of a user or a request (globs); None for the defaults.
+    assert_functions: functions that assert, by plain or dotted name (globs).
+    selectors: how the rules to be checked were selected, as written.
     """
 
     paired_calls: Mapping[str, str] = field(default_factory=dict)
     context_factories: tuple[str, ...] | None = None
+    assert_functions: tuple[str, ...] = ()
+    selectors: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
     missed alarm   a line marked `# error` at which the page's rule reported nothing
     false alarm    a finding of the page's rule on a line without a mark
     proof          what a `pytest` block says, compared with a run of pytest on the example
+    mutation       what the example's tests do when the code that they test is made wrong
 
 `python -m scopecheck.testing` runs them from the command line and starts new pages.
 """
@@ -87,6 +88,45 @@ def proof_problems(example: Example, folder: Path) -> list[Problem]:
             if words not in outcome.output:
                 message = f"pytest does not say {words!r}\n{outcome.output}"
                 problems.append(Problem(page, run.line, message))
+    return problems
+
+
+def mutation_problems(example: Example, folder: Path) -> list[Problem]:
+    """How what the tests do before and after a mutation differs from what the page says.
+
+    A test in which the page's rule reports something must be among those that pass all the same.
+
+    Raises:
+        oracle.Unavailable: no interpreter here has the versions that the section asks for.
+    """
+    mutation = example.mutation
+    assert mutation is not None
+    page = f"{example.rule}.md"
+    problems = []
+    flagged = {
+        nodeid.rpartition("::")[2]
+        for finding in _findings(example, folder)
+        for nodeid in finding.fault.tests
+    }
+    for name in sorted(flagged - set(mutation.passed)):
+        message = f"`{name}` is reported: it must be among the tests that pass all the same"
+        problems.append(Problem(page, mutation.line, message))
+    versions = dict(example.settings.get("plugins", {}))
+    named = {*mutation.passed, *mutation.failed}
+    before = oracle.run(folder, ("-v",), versions)
+    for name in sorted(named - before.passed):
+        message = f"`{name}` does not pass before the mutation\n{before.output}"
+        problems.append(Problem(page, mutation.line, message))
+    path = folder / mutation.path
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8", newline="")
+    after = oracle.run(folder, ("-v",), versions)
+    for name in sorted(set(mutation.passed) - after.passed):
+        message = f"`{name}` does not pass after the mutation\n{after.output}"
+        problems.append(Problem(page, mutation.line, message))
+    for name in sorted(set(mutation.failed) & after.passed):
+        message = f"`{name}` passes after the mutation\n{after.output}"
+        problems.append(Problem(page, mutation.line, message))
     return problems
 
 

@@ -25,6 +25,7 @@ _COUNT = re.compile(
     r"(\d+) (passed|failed|error|skipped|xfailed|xpassed|warning|deselected|rerun)s?\b"
 )
 _LAST_LINE = re.compile(r"^=*\s*(.+?) in [\d.]+s\b", re.MULTILINE)
+_PASSED = re.compile(r"::(\w+)(?:\[[^\n]*\])? (?:PASSED|SKIPPED)")
 _UNSTATED = {"warning", "deselected"}
 _COLLECTION_ERROR, _USAGE_ERROR, _NO_TESTS = 2, 4, 5
 _EXITS = {
@@ -76,6 +77,11 @@ class Outcome(NamedTuple):
         return ", ".join(
             f"{n} {kind}{'s' * (kind == 'error' and n > 1)}" for kind, n in stated.items()
         )
+
+    @property
+    def passed(self) -> set[str]:
+        """The names of the tests that passed or were skipped, of a run with `-v`."""
+        return set(_PASSED.findall(self.output))
 
     @property
     def is_clean(self) -> bool:

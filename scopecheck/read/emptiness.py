@@ -1,0 +1,309 @@
+"""Tells what a test has captured, and so may be empty, from what it made itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from scopecheck.read.expressions import dotted
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_COMPREHENSIONS = (ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
+# What hands on the items that it gets, as many as there are.
+_PASSING = frozenset(
+    {"list", "tuple", "set", "frozenset", "sorted", "reversed", "enumerate", "iter", "dict"}
+)
+_PASSING_METHODS = frozenset({"items", "values", "keys", "copy", "json"})
+_PASSING_CALLS = frozenset({"wait_for", "ensure_async", "run_until_complete"})
+# Lists that exist whatever the tested code does, or that are as long as what goes in.
+_STATIC = frozenset(
+    {
+        *("range", "dir", "vars", "globals", "locals", "zip", "map", "filter", "len", "open"),
+        *("getattr", "type", "super", "next", "chain", "count", "cycle", "repeat", "product"),
+        *("permutations", "combinations", "combinations_with_replacement", "groupby", "islice"),
+        *("getmembers", "signature", "get_type_hints", "fields", "glob", "rglob", "iglob"),
+        *("iterdir", "listdir", "scandir", "walk", "iter_modules", "walk_packages", "gather"),
+        *("as_completed", "wait", "imap", "starmap", "imap_unordered", "split", "partition"),
+        *("linspace", "arange", "tee", "sample", "choices", "getfixturevalue", "entry_points"),
+        *(
+            "enumerate",
+            "subTest",
+            "attempt",
+            "retry",
+            "retrying",
+            "__subclasses__",
+            "read_text",
+            "mro",
+        ),
+    }
+)
+_EMPTY_MAKERS = frozenset({"list", "dict", "set", "deque", "defaultdict", "Counter", "OrderedDict"})
+_FILLING = frozenset({"append", "extend", "add", "put", "put_nowait", "update", "insert"})
+_LOOKING = frozenset({"min", "max", "next"})
+_RECORDS = re.compile(
+    r"records|messages|record_tuples|call_args_list|mock_calls|await_args_list|method_calls|events$"
+)
+
+Where: TypeAlias = Literal["plain", "inner", "loop", "branch"]
+
+
+class _Fill(NamedTuple):
+    """How something gets into a list: where the statement stands, and the loop round it."""
+
+    where: Where
+    loop: ast.expr | None = None
+    function: str = ""
+
+
+class Emptiness:
+    """What one test's names stand for, as far as it matters whether they hold anything."""
+
+    def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        arguments = function.args
+        self._given = {
+            one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+        }
+        self._bound: dict[str, list[ast.expr | None]] = {}
+        self._fills: dict[str, list[_Fill]] = {}
+        # Expressions that are not empty, or the test fails in another way.
+        self._proved: set[str] = set()
+        self._busy: set[str] = set()
+        # Functions that the test calls itself: what they fill is filled.
+        self._called_here: set[str] = set()
+        self._function = ""
+        for statement in function.body:
+            self._read(statement, "plain", None)
+
+    def captured(self, node: ast.expr, *, streamed: bool = False) -> str | None:
+        """The dotted name of the call that gave what may be empty; None where that is not known.
+
+        It is empty for a list that something else fills while the test runs.
+
+        Args:
+            node: what is gone over, or asked for.
+            streamed: by `async for`: then any call gives something that may end at once.
+        """
+        match node:
+            case ast.Await(value=value) | ast.NamedExpr(value=value):
+                return self.captured(value)
+            case ast.Name(id=name):
+                return self._named(name)
+            case ast.Call():
+                return self._called(node, streamed)
+            case ast.Attribute() | ast.Subscript():
+                return self._part(node)
+            case ast.ListComp() | ast.GeneratorExp() | ast.SetComp() | ast.DictComp():
+                if len(node.generators) != 1:
+                    return None
+                return self.captured(node.generators[0].iter)
+            case ast.BoolOp(op=ast.Or(), values=[value, *_]):
+                return self.captured(value)
+        return None
+
+    def _named(self, name: str) -> str | None:
+        if name in self._given or name in self._proved or name in self._busy:
+            return None
+        values = self._bound.get(name)
+        if not values:
+            return None
+        self._busy.add(name)
+        try:
+            source: str | None = None
+            for value in values:
+                if value is not None and _is_empty(value):
+                    continue
+                found = None if value is None else self.captured(value)
+                if found is None:
+                    return None
+                source = source or found
+            for fill in self._fills.get(name, ()):
+                found = self._filled(fill)
+                if found is None:
+                    return None
+                source = source or found
+            return source
+        finally:
+            self._busy.discard(name)
+
+    def _filled(self, fill: _Fill) -> str | None:
+        if fill.where == "inner":
+            return None if fill.function in self._called_here else ""
+        if fill.where == "loop":
+            return "" if fill.loop is None else self.captured(fill.loop, streamed=True)
+        return None
+
+    def _called(self, node: ast.Call, streamed: bool) -> str | None:
+        parts = dotted(node.func)
+        name = parts[-1] if parts else getattr(node.func, "attr", "")
+        if isinstance(node.func, ast.Name) and name in _PASSING:
+            return self.captured(node.args[0]) if len(node.args) == 1 else None
+        if name in _PASSING_CALLS and node.args:
+            return self.captured(node.args[0], streamed=streamed)
+        if isinstance(node.func, ast.Attribute) and name in _PASSING_METHODS and not node.args:
+            return self.captured(node.func.value)
+        if name in _STATIC or not name or name[:1].isupper():
+            return None
+        if parts is None:
+            return f"{name}" if streamed else None
+        return ".".join(parts)
+
+    def _part(self, node: ast.Attribute | ast.Subscript) -> str | None:
+        if ast.unparse(node) in self._proved:
+            return None
+        match node:
+            case ast.Subscript(slice=ast.Constant(value=int())):
+                return None
+        if isinstance(node, ast.Attribute) and _RECORDS.search(node.attr):
+            parts = dotted(node)
+            if parts is not None and (parts[0] in self._given or parts[0] in self._bound):
+                return ".".join(parts)
+        if isinstance(node, ast.Attribute) and self._is_made(node.value):
+            return None
+        return self.captured(node.value)
+
+    def _is_made(self, node: ast.expr) -> bool:
+        """Whether this is what the test makes to begin with, by a plain function or class."""
+        if isinstance(node, ast.Name):
+            values = self._bound.get(node.id) or [None]
+            return any(value is not None and self._is_made(value) for value in values)
+        return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def _read(self, node: ast.AST, where: Where, loop: ast.expr | None) -> None:
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self._bind(target, value)
+            case ast.AnnAssign(target=target, value=value) if value is not None:
+                self._bind(target, value)
+            case ast.NamedExpr(target=target, value=value):
+                self._bind(target, value)
+            case ast.AugAssign(target=ast.Name(id=name)):
+                self._fills.setdefault(name, []).append(_Fill(where, loop, self._function))
+            case ast.For(target=target) | ast.AsyncFor(target=target):
+                self._bind(target, None)
+            case ast.With(items=items) | ast.AsyncWith(items=items):
+                for item in items:
+                    if item.optional_vars is not None:
+                        self._bind(item.optional_vars, None)
+            case ast.Call():
+                if isinstance(node.func, ast.Name):
+                    self._called_here.add(node.func.id)
+                self._call(node, where, loop)
+            case ast.Attribute(value=ast.Name(id=name), attr=attr) if attr in _FILLING:
+                # `on_event=events.append`: a call of it has been seen already.
+                self._fills.setdefault(name, []).append(_Fill("inner"))
+            case ast.Subscript(value=value, slice=ast.Constant(value=int())):
+                if where != "inner" and isinstance(node.ctx, ast.Load):
+                    self._proved.add(ast.unparse(value))
+        outer = self._function
+        if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+            where, loop = "inner", None
+            self._function = outer or getattr(node, "name", "")
+        for field, value in ast.iter_fields(node):
+            place, inside = where, loop
+            if where != "inner" and field in ("body", "orelse", "handlers"):
+                if isinstance(node, (ast.For, ast.AsyncFor)) and field == "body":
+                    place, inside = "loop", node.iter
+                elif isinstance(node, ast.While) and field == "body":
+                    place, inside = "loop", None
+                elif isinstance(node, ast.If):
+                    place = "branch"
+            if field == "test" and isinstance(node, ast.While):
+                # A loop that waits until something has come.
+                self._proved.update(n.id for n in ast.walk(node.test) if isinstance(n, ast.Name))
+            if isinstance(value, ast.AST):
+                self._read_field(node, field, value, place, inside)
+            elif isinstance(value, list):
+                for item in value:
+                    if isinstance(item, ast.AST):
+                        self._read(item, place, inside)
+        self._function = outer
+
+    def _read_field(
+        self, node: ast.AST, field: str, value: ast.AST, where: Where, loop: ast.expr | None
+    ) -> None:
+        filling = (
+            isinstance(node, ast.Call)
+            and field == "func"
+            and isinstance(value, ast.Attribute)
+            and value.attr in _FILLING
+        )
+        self._read(value.value if filling else value, where, loop)  # type: ignore[attr-defined]
+
+    def _call(self, node: ast.Call, where: Where, loop: ast.expr | None) -> None:
+        match node.func:
+            case ast.Attribute(value=ast.Name(id=name), attr=attr) if attr in _FILLING:
+                self._fills.setdefault(name, []).append(_Fill(where, loop, self._function))
+            case ast.Attribute(value=value, attr="pop" | "popleft" | "popitem" | "index"):
+                self._proved.add(ast.unparse(value))
+            case ast.Name(id=name) if name in _LOOKING and node.args:
+                self._proved.add(ast.unparse(node.args[0]))
+                match node.args[0]:
+                    case ast.Call(args=[value]):
+                        self._proved.add(ast.unparse(value))
+
+    def _bind(self, target: ast.expr, value: ast.expr | None) -> None:
+        match target:
+            case ast.Name(id=name):
+                self._bound.setdefault(name, []).append(value)
+            case ast.Tuple(elts=items) | ast.List(elts=items):
+                plain = not any(isinstance(item, ast.Starred) for item in items)
+                if plain and isinstance(value, (ast.Name, ast.Attribute)):
+                    self._proved.add(ast.unparse(value))
+                for item in items:
+                    self._bind(item, None)
+            case ast.Starred(value=inner):
+                self._bind(inner, None)
+            case ast.Subscript(value=ast.Name(id=name)):
+                self._fills.setdefault(name, []).append(_Fill("branch"))
+
+
+def truth_of(test: ast.expr, *, holds: bool) -> ast.expr | None:
+    """What a condition asks to be there: `x`, `len(x)`, `len(x) > 0`; None for another condition.
+
+    Args:
+        test: the condition.
+        holds: False for what must not be there, as in `if not x: return`.
+    """
+    if not holds:
+        match test:
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return truth_of(operand, holds=True)
+            case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=0)]):
+                return _measured(left)
+        return None
+    match test:
+        case ast.Name() | ast.Attribute() | ast.Subscript():
+            return test
+        case ast.Call():
+            return _measured(test)
+        case ast.Compare(left=left, ops=[ast.Gt()], comparators=[ast.Constant(value=0)]):
+            return _measured(left)
+        case ast.Compare(left=left, ops=[ast.GtE()], comparators=[ast.Constant(value=1)]):
+            return _measured(left)
+    return None
+
+
+def _measured(node: ast.expr) -> ast.expr | None:
+    match node:
+        case ast.Call(func=ast.Name(id="len"), args=[value]):
+            return value
+    return None
+
+
+def _is_empty(node: ast.expr) -> bool:
+    match node:
+        case ast.List(elts=[]) | ast.Tuple(elts=[]) | ast.Dict(keys=[]):
+            return True
+        case ast.Call(func=func, args=args):
+            parts = dotted(func)
+            if parts is None or parts[-1] not in _EMPTY_MAKERS:
+                return False
+            return not args or parts[-1] == "defaultdict"
+    return False

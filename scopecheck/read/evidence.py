@@ -1,0 +1,473 @@
+"""Reads how a test can fail: its checks, and the loops and conditions that they stand in."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from scopecheck.evidence import Callee, Evidence, Vacuity
+from scopecheck.read.dropped import read_dropped, read_returned
+from scopecheck.read.emptiness import Emptiness, truth_of
+from scopecheck.read.expressions import dotted
+from scopecheck.read.lost import LOSING_WORDS, read_lost
+from scopecheck.read.text import any_within
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+    from scopecheck.evidence import Asserts, Dropped, Lost, Returned
+    from scopecheck.read.dropped import Names
+    from scopecheck.read.text import Text
+    from scopecheck.source import Span
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+# A function whose text has none of these asserts nothing itself.
+_CHECK_WORDS = ("assert", "fail(", "raises(", "warns(", "expect", "verify", "should")
+_CHECK_NAME = re.compile(r"assert|^fail$|^raises$|^warns$|^fail_|^expect|deprecated_call")
+# Functions of Python itself, of which nobody thinks that they check anything.
+_BUILTINS = frozenset(
+    {
+        *("print", "len", "list", "set", "dict", "tuple", "str", "int", "float", "bool", "sorted"),
+        *("range", "enumerate", "zip", "isinstance", "type", "repr", "min", "max", "sum", "any"),
+        *("all", "iter", "next", "getattr", "setattr", "hasattr", "open", "super", "id", "abs"),
+        *("map", "filter", "reversed", "bytes", "object", "vars", "dir", "callable", "frozenset"),
+    }
+)
+# Methods that look at a value, or keep it, and do not make another one of it.
+_LOOKS = frozenset(
+    {
+        *("append", "add", "get", "startswith", "endswith", "index", "count", "join", "match"),
+        *("search", "fullmatch", "lower", "loads", "dumps", "debug", "info", "warning", "pop"),
+        *("remove", "discard", "extend", "format", "update", "items", "keys", "values"),
+    }
+)
+_EXITS = frozenset({"skip", "skipTest", "xfail"})
+# A name for what was captured, as opposed to what the test needs in order to run at all.
+_CAPTURE_NAME = re.compile(
+    r"event|messag|result|receiv|captur|emit|notif|respons|record|collected|items|updates|chunks"
+)
+
+
+class _Round(NamedTuple):
+    """What a check stands in; `inner` of a function defined inside the test."""
+
+    kind: Literal["loop", "if", "else", "except", "inner", "exit", "other"]
+    node: ast.stmt
+    subject: ast.expr | None = None
+
+
+class _Check(NamedTuple):
+    node: ast.AST
+    rounds: tuple[_Round, ...]
+    every: ast.expr | None = None
+
+
+_Rounds: TypeAlias = "tuple[_Round, ...]"
+
+
+def read_evidence(
+    function: ast.FunctionDef | ast.AsyncFunctionDef,
+    text: Text,
+    names: Names,
+    words: Words,
+) -> Evidence | None:
+    """What shows how a test can fail; None where an assertion always runs, and nothing is odd.
+
+    Args:
+        function: the test.
+        text: of its file.
+        names: of its file, from `file_names`.
+        words: lines of its file, from `Words.of`.
+    """
+    first, last = function.body[0].lineno, function.end_lineno or function.lineno
+    checked = _always_checks(function.body)
+    dropped: tuple[Dropped, ...] = ()
+    lost: tuple[Lost, ...] = ()
+    returned: Returned | None = None
+    if any_within(names.lines, first, last):
+        dropped = tuple(read_dropped(function, text, names))
+    if any_within(words.losing, first, last):
+        lost = read_lost(function, text)
+    if any_within(words.returning, first, last):
+        returned = read_returned(function.body, text)
+    if checked:
+        if dropped or lost or returned:
+            return Evidence(True, dropped=dropped, lost=lost, returned=returned)
+        return None
+    return _Reader(function, text).evidence(dropped, lost, returned)
+
+
+class Words(NamedTuple):
+    """The lines of a file with the words that matter to tests."""
+
+    losing: list[int]
+    returning: list[int]
+    checking: list[int]
+    raising: list[int]
+
+    @classmethod
+    def of(cls, text: Text) -> Words:
+        """Searches a file's text."""
+        return cls(
+            text.lines_with(LOSING_WORDS),
+            text.lines_with(("return ",)),
+            text.lines_with(_CHECK_WORDS),
+            text.lines_with(("raise ",)),
+        )
+
+    def asserts(self, first: int, last: int) -> Asserts:
+        """What these lines have that may fail a test."""
+        if any_within(self.checking, first, last):
+            return "assert"
+        return "raise" if any_within(self.raising, first, last) else ""
+
+
+def _always_checks(body: Sequence[ast.stmt]) -> bool:
+    """Whether a statement that always runs, whatever the others do, may fail the test."""
+    for statement in body:
+        match statement:
+            case ast.Assert(test=test):
+                if not _is_all(test):
+                    return True
+            case ast.Expr(value=value):
+                if isinstance(value, ast.Await):
+                    value = value.value
+                if isinstance(value, ast.Call) and _CHECK_NAME.search(_last_name(value.func)):
+                    return True
+            case ast.With() | ast.AsyncWith():
+                for item in statement.items:
+                    call = item.context_expr
+                    if isinstance(call, ast.Call) and _CHECK_NAME.search(_last_name(call.func)):
+                        return True
+                if not _suppresses(statement) and _always_checks(statement.body):
+                    return True
+            case ast.Try():
+                if not statement.handlers and _always_checks(statement.body):
+                    return True
+                if _always_checks(statement.finalbody):
+                    return True
+            case ast.Return() | ast.Raise():
+                return False
+            case ast.If():
+                if _leaves(statement.body):
+                    return False
+    return False
+
+
+def _last_name(func: ast.expr) -> str:
+    if isinstance(func, ast.Attribute):
+        return func.attr
+    return func.id if isinstance(func, ast.Name) else ""
+
+
+def _is_all(test: ast.expr) -> bool:
+    return (
+        isinstance(test, ast.Call)
+        and isinstance(test.func, ast.Name)
+        and test.func.id == "all"
+        and len(test.args) == 1
+        and isinstance(test.args[0], (ast.GeneratorExp, ast.ListComp))
+    )
+
+
+def _suppresses(statement: ast.With | ast.AsyncWith) -> bool:
+    return any(
+        isinstance(item.context_expr, ast.Call) and _last_name(item.context_expr.func) == "suppress"
+        for item in statement.items
+    )
+
+
+def _leaves(body: Sequence[ast.stmt]) -> bool:
+    """Whether a block ends the test without failing it."""
+    match body[-1]:
+        case ast.Return():
+            return True
+        case ast.Expr(value=ast.Call(func=func)):
+            return _last_name(func) in _EXITS
+    return False
+
+
+def _fails(body: Sequence[ast.stmt]) -> bool:
+    """Whether a block fails the test."""
+    match body[-1]:
+        case ast.Raise():
+            return True
+        case ast.Assert(test=ast.Constant(value=value)):
+            return not value
+        case ast.Expr(value=ast.Call(func=func)):
+            return _last_name(func) == "fail"
+    return False
+
+
+class _Reader:
+    """Collects the checks of one test that none is certain to run in."""
+
+    def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text) -> None:
+        self._function = function
+        self._text = text
+        self._checks: list[_Check] = []
+        self._calls: dict[tuple[str, ...], list[_Rounds]] = {}
+        # What is defined in the test is read with it, and what is assigned there is mere data.
+        self._inner: set[str] = set()
+        self._local: set[str] = set()
+        for node in ast.walk(function):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                self._local.add(node.id)
+            elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+                self._inner.add(node.name)
+
+    def evidence(
+        self, dropped: tuple[Dropped, ...], lost: tuple[Lost, ...], returned: Returned | None
+    ) -> Evidence:
+        """Everything that was found."""
+        self._block(self._function.body, ())
+        vacuity, within = self._vacuity()
+        callees = tuple(
+            Callee(parts, within is None or any(within not in rounds for rounds in places))
+            for parts, places in self._calls.items()
+        )
+        conditional = None if vacuity is not None else self._conditional()
+        return Evidence(
+            False,
+            len(self._checks),
+            vacuity,
+            conditional,
+            callees,
+            dropped,
+            lost,
+            returned,
+        )
+
+    def _conditional(self) -> Span | None:
+        """The `if` that all checks stand in, though the test does not decide what it asks."""
+        arguments = self._function.args
+        given = {one.arg for one in (*arguments.args, *arguments.kwonlyargs)} - {"self"}
+        for one in self._shared() if self._checks else ():
+            if one.kind == "if" and one.subject is not None:
+                known = any(
+                    isinstance(node, ast.Name) and node.id in given | {"sys", "os", "platform"}
+                    for node in ast.walk(one.subject)
+                )
+                if not known and not isinstance(one.subject, ast.Constant):
+                    return self._head(one.node)
+        return None
+
+    def _shared(self) -> list[_Round]:
+        """What every check stands in, the outermost first."""
+        return [
+            one
+            for one in self._checks[0].rounds
+            if all(any(one is other for other in check.rounds) for check in self._checks)
+        ]
+
+    # -- statements ------------------------------------------------------------------------
+
+    def _block(self, body: Sequence[ast.stmt], rounds: _Rounds) -> None:
+        for statement in body:
+            left = self._statement(statement, rounds)
+            if left is not None:
+                rounds = (*rounds, left)
+
+    def _statement(self, node: ast.stmt, rounds: _Rounds) -> _Round | None:
+        """Reads a statement; what the statements after it in its block stand in because of it."""
+        match node:
+            case ast.Assert(test=test):
+                every = None
+                if _is_all(test):
+                    assert isinstance(test, ast.Call)
+                    every = test.args[0]
+                self._checks.append(_Check(node, rounds, every))
+                self._expression(test, rounds)
+            case ast.If(test=test):
+                self._expression(test, rounds)
+                if _fails(node.body) and not node.orelse:
+                    self._checks.append(_Check(node, rounds))
+                    self._calls_below(node.body, rounds)
+                    return None
+                self._block(node.body, (*rounds, _Round("if", node, test)))
+                self._block(node.orelse, (*rounds, _Round("else", node, test)))
+                if _leaves(node.body) and not node.orelse:
+                    return _Round("exit", node, test)
+            case ast.For() | ast.AsyncFor():
+                self._expression(node.iter, rounds)
+                self._block(node.body, (*rounds, _Round("loop", node, node.iter)))
+                self._block(node.orelse, rounds)
+            case ast.While(test=test):
+                self._expression(test, rounds)
+                self._block(node.body, (*rounds, _Round("other", node)))
+                self._block(node.orelse, rounds)
+            case ast.With() | ast.AsyncWith():
+                for item in node.items:
+                    self._expression(item.context_expr, rounds)
+                inner = (*rounds, _Round("except", node)) if _suppresses(node) else rounds
+                self._block(node.body, inner)
+            case ast.Try():
+                inner = (*rounds, _Round("except", node)) if node.handlers else rounds
+                self._block([*node.body, *node.orelse], inner)
+                for handler in node.handlers:
+                    self._block(handler.body, (*rounds, _Round("other", node)))
+                self._block(node.finalbody, rounds)
+            case ast.Match():
+                self._expression(node.subject, rounds)
+                for case in node.cases:
+                    self._block(case.body, (*rounds, _Round("other", node)))
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self._block(node.body, (*rounds, _Round("inner", node)))
+            case ast.ClassDef():
+                self._block(node.body, (*rounds, _Round("inner", node)))
+            case ast.Raise():
+                self._checks.append(_Check(node, rounds))
+            case _:
+                for child in ast.iter_child_nodes(node):
+                    if isinstance(child, ast.expr):
+                        self._expression(child, rounds)
+        return None
+
+    def _calls_below(self, body: Sequence[ast.stmt], rounds: _Rounds) -> None:
+        for statement in body:
+            for child in ast.iter_child_nodes(statement):
+                if isinstance(child, ast.expr):
+                    self._expression(child, rounds)
+
+    # -- expressions -----------------------------------------------------------------------
+
+    def _expression(self, node: ast.expr, rounds: _Rounds) -> None:
+        stack: list[ast.AST] = [node]
+        while stack:
+            found = stack.pop()
+            if isinstance(found, ast.Call):
+                self._call(found, rounds)
+            elif isinstance(found, (ast.Name, ast.Constant)):
+                continue
+            stack.extend(ast.iter_child_nodes(found))
+
+    def _call(self, node: ast.Call, rounds: _Rounds) -> None:
+        parts = dotted(node.func)
+        if parts is None:
+            parts = ("", node.func.attr) if isinstance(node.func, ast.Attribute) else ("", "")
+        if _CHECK_NAME.search(parts[-1]):
+            self._checks.append(_Check(node, rounds))
+        elif len(parts) > 1 or parts[0] not in _BUILTINS | self._inner:
+            self._calls.setdefault(parts, []).append(rounds)
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            if isinstance(argument, (ast.Name, ast.Attribute)):
+                handed = dotted(argument)
+                if handed is not None and handed[0] not in self._local | self._inner:
+                    self._calls.setdefault(handed, []).append(rounds)
+
+    # -- vacuity ---------------------------------------------------------------------------
+
+    def _vacuity(self) -> tuple[Vacuity | None, _Round | None]:
+        """The outermost thing that all checks stand in and that may never be entered."""
+        if not self._checks:
+            return None, None
+        if any(one.kind == "inner" for check in self._checks for one in check.rounds):
+            return None, None
+        spans = tuple(self._text.span(check.node) for check in self._checks)  # type: ignore[arg-type]
+        shared = self._shared()
+        emptiness = Emptiness(self._function)
+        if any(one.kind in ("except", "other") for one in self._checks[0].rounds):
+            return None, None
+        for one in shared:
+            found = self._entered(one, emptiness)
+            if found is None:
+                continue
+            kind, words, source = found
+            return Vacuity(kind, self._head(one.node), words, source, spans), one
+        if len(self._checks) == 1 and self._checks[0].every is not None and not shared:
+            if _is_absence(self._checks[0]):
+                return None, None
+            every = self._checks[0].every
+            assert isinstance(every, (ast.GeneratorExp, ast.ListComp))
+            subject = every.generators[0].iter
+            origin = emptiness.captured(subject)
+            if origin is not None and len(every.generators) == 1:
+                span = self._text.span(every)
+                return Vacuity("all", span, self._words(subject), origin, spans), None
+        return None, None
+
+    def _entered(
+        self, one: _Round, emptiness: Emptiness
+    ) -> tuple[Literal["loop", "if", "exit"], str, str] | None:
+        subject = one.subject
+        if subject is None:
+            return None
+        if one.kind == "loop":
+            assert isinstance(one.node, (ast.For, ast.AsyncFor))
+            if not self._about(one.node) or all(map(_is_absence, self._checks)):
+                return None
+            source = emptiness.captured(subject, streamed=isinstance(one.node, ast.AsyncFor))
+            return None if source is None else ("loop", self._words(subject), source)
+        asked = truth_of(subject, holds=one.kind == "if")
+        if one.kind not in ("if", "exit") or asked is None:
+            return None
+        name = _last_name(asked)
+        if not _CAPTURE_NAME.search(name):
+            return None
+        source = emptiness.captured(asked)
+        kind: Literal["if", "exit"] = "if" if one.kind == "if" else "exit"
+        return None if source is None else (kind, self._words(asked), source)
+
+    def _about(self, loop: ast.For | ast.AsyncFor) -> bool:
+        """Whether the checks in a loop are about its items, and not about what is made of them."""
+        items = {node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
+        for statement in loop.body:
+            for node in ast.walk(statement):
+                match node:
+                    case ast.Call(func=func, args=args, keywords=keywords):
+                        name = _last_name(func)
+                        if name in _BUILTINS or name in _LOOKS or _CHECK_NAME.search(name):
+                            continue
+                        given = [*args, *(keyword.value for keyword in keywords)]
+                        if any(_mentions(value, items) for value in given):
+                            return False
+                    case ast.Await():
+                        return False
+        return any(
+            _mentions(check.node, items)
+            for check in self._checks
+            if any(one.node is loop for one in check.rounds)
+        )
+
+    # -- words and places ------------------------------------------------------------------
+
+    def _head(self, node: ast.stmt) -> Span:
+        """The first line of a compound statement, up to its colon."""
+        span = self._text.span(node)
+        subject = getattr(node, "test", None) or getattr(node, "iter", None)
+        if subject is None:
+            return span
+        end = self._text.span(subject)
+        return type(span)(span.line, span.column, end.end_line, end.end_column)
+
+    def _words(self, node: ast.expr) -> str:
+        span = self._text.span(node)
+        if span.line != span.end_line:
+            return ""
+        found = self._text.line(span.line)[span.column - 1 : span.end_column - 1]
+        return found if len(found) <= 60 else ""
+
+
+def _is_absence(check: _Check) -> bool:
+    """Whether this asserts that something is not there, which holds when nothing is."""
+    if not isinstance(check.node, ast.Assert):
+        return False
+    test = check.node.test
+    if check.every is not None and isinstance(check.every, (ast.GeneratorExp, ast.ListComp)):
+        test = check.every.elt
+    match test:
+        case ast.UnaryOp(op=ast.Not()):
+            return True
+        case ast.Compare(ops=[ast.NotIn() | ast.NotEq() | ast.IsNot()]):
+            return True
+        case ast.Compare(ops=[ast.Is()], comparators=[ast.Constant(value=None | False)]):
+            return True
+        case ast.Constant(value=value):
+            return not value
+    return False
+
+
+def _mentions(node: ast.AST, names: set[str]) -> bool:
+    return any(isinstance(inner, ast.Name) and inner.id in names for inner in ast.walk(node))
