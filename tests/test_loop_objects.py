@@ -47,6 +47,7 @@ def test_every_object_has_an_experiment() -> None:
 
 
 def test_aliases_are_of_known_objects() -> None:
+    assert libraries()
     for library in libraries().values():
         for alias, name in library.aliases.items():
             assert name in library.objects
