@@ -18,7 +18,8 @@ each where it is needed:
               in which the tests are named in another order
     mutation  a change that makes the code under test wrong (`src/hub.py: OLD => NEW`), and which of
               the section's tests pass and fail then (`passed: test_a`, `failed: test_b, test_c`)
-    diff      the exact fix
+    diff      the exact fix: what `--fix --unsafe-fixes` changes where only this rule is selected;
+              of several fixes the first
 
 Only the head of each page is read to list the rules; the sections are read when asked for.
 """
@@ -169,7 +170,7 @@ class Example(msgspec.Struct, frozen=True):
 
     settings: the section's `toml` block without a path: keys of `[tool.scopecheck]`.
     proof: what the section's first `pytest` block says; further_runs: what the others say.
-    diffs: the exact fix, one `diff` block after another.
+    diffs: the exact fix, one `diff` block after another. diff_line: where the first one begins.
     """
 
     rule: str
@@ -182,6 +183,7 @@ class Example(msgspec.Struct, frozen=True):
     diffs: tuple[str, ...]
     further_runs: tuple[Proof, ...] = ()
     mutation: Mutation | None = None
+    diff_line: int = 0
 
     @property
     def id(self) -> str:
@@ -446,6 +448,7 @@ def _example(page: Path, section: _Section) -> Example:
     further_runs: list[Proof] = []
     mutation: Mutation | None = None
     diffs: list[str] = []
+    diff_line = 0
     for block in section.blocks:
         if block.path or block.language == "py":
             path = block.path or "test_example.py"
@@ -466,6 +469,7 @@ def _example(page: Path, section: _Section) -> Example:
             mutation = _mutation(page, block, files)
         elif block.language == "diff":
             diffs.append(block.text)
+            diff_line = diff_line or block.line
         elif block.language == "python":
             raise PageError(page, block.line, "write 'py', so that the example is run")
     return Example(
@@ -479,6 +483,7 @@ def _example(page: Path, section: _Section) -> Example:
         diffs=tuple(diffs),
         further_runs=tuple(further_runs),
         mutation=mutation,
+        diff_line=diff_line,
     )
 
 

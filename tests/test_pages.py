@@ -10,7 +10,7 @@ import pytest
 
 from scopecheck import rulebook, testing
 from scopecheck.rulebook import Example, ExampleFile, Expected, PageError, Proof
-from scopecheck.testing import environments, oracle
+from scopecheck.testing import environments, fixes, oracle
 
 if TYPE_CHECKING:
     from scopecheck.testing.environments import Environment
@@ -89,6 +89,37 @@ def test_section_under_mutation(example: Example, tmp_path: Path) -> None:
         pytest.fail("\n".join(map(str, problems)), pytrace=False)
 
 
+@pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(example, id=example.id)
+        for page, example in SECTIONS
+        if fixes.has_fix(example, page)
+    ],
+)
+def test_fix_of_section(example: Example, tmp_path: Path) -> None:
+    folder = tmp_path / "before"
+    testing.write_example(example, folder)
+    problems = fixes.problems(example, folder, tmp_path / "after")
+    if problems:
+        pytest.fail("\n".join(map(str, problems)), pytrace=False)
+
+
+@pytest.mark.parametrize(
+    "example",
+    [pytest.param(example, id=example.id) for _, example in SECTIONS if example.diffs],
+)
+def test_section_against_pytest_after_its_fix(example: Example, tmp_path: Path) -> None:
+    folder = tmp_path / "before"
+    testing.write_example(example, folder)
+    try:
+        problems = fixes.proof_problems(example, folder, tmp_path / "after")
+    except oracle.Unavailable as reason:
+        pytest.skip(str(reason))
+    if problems:
+        pytest.fail("\n".join(map(str, problems)), pytrace=False)
+
+
 # Rules of these families say that a test passes whatever the code under test does. SCP602, SCP604,
 # SCP605 and SCP606 show it by runs on code that is wrong already.
 MUTATED = [
@@ -105,6 +136,16 @@ def test_default_rule_is_shown_by_a_mutation(rule: rulebook.Rule) -> None:
     mutations = [example.mutation for example in rule.examples if example.mutation]
     assert any(mutation.passed for mutation in mutations)
     assert any(mutation.failed for mutation in mutations)
+
+
+@pytest.mark.parametrize("page", RULE_PAGES, ids=lambda page: page.stem)
+def test_page_says_what_kind_of_fix_its_rule_has(page: Path, tmp_path: Path) -> None:
+    offered = set()
+    for number, section in enumerate(rulebook.read_examples(page)):
+        if fixes.has_fix(section, page):
+            testing.write_example(section, tmp_path / str(number))
+            offered |= fixes.offered(section, tmp_path / str(number))
+    assert not list(map(str, fixes.page_problems(page, offered)))
 
 
 # The runner itself.

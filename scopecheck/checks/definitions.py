@@ -289,7 +289,6 @@ def marked_fixture(suite: Suite) -> Iterator[Fault]:
             tuple(_mark_places(suite, fixture)),
             notes=(note,),
             help=_instead(marks, fixture),
-            names=marks,
             tests=_users(suite, [one for one in suite.fixtures if one.key == fixture.key]),
         )
 

@@ -14,15 +14,12 @@ if TYPE_CHECKING:
     from scopecheck.repair.bench import Bench
     from scopecheck.suite import Suite
 
-# Marks by which something else was meant, which a fixture can have in another way.
-_MEANT = frozenset({"usefixtures", "parametrize"})
-
 
 def marked_fixture(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP309: remove the marks, which have no effect there."""
     path = fault.place.path
     spans = [place.span for place in fault.related if place.message.startswith("the mark ")]
-    if not spans or _MEANT.intersection(fault.names):
+    if not spans:
         return
 
     def write(workspace: Workspace) -> None:

@@ -4,6 +4,7 @@
     false alarm    a finding of the page's rule on a line without a mark
     proof          what a `pytest` block says, compared with a run of pytest on the example
     mutation       what the example's tests do when the code that they test is made wrong
+    fix            what a `diff` block says, compared with what a repair changes (`fixes`)
 
 `python -m scopecheck.testing` runs them from the command line and starts new pages.
 """
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from scopecheck.config import Settings
     from scopecheck.finding import Finding
     from scopecheck.rulebook import Example, Expected, Proof
 
@@ -73,14 +75,14 @@ def proof_problems(example: Example, folder: Path) -> list[Problem]:
     if proof is None:
         if example.fires:
             return [Problem(page, example.line, f"a proved rule needs a `pytest` block; {HINT}")]
-        outcome = _run_pytest(example, folder, None)
+        outcome = run_pytest(example, folder, None)
         if outcome.is_clean:
             return []
         message = f"pytest is not content with this section: {outcome.summary}\n{outcome.output}"
         return [Problem(page, example.line, message)]
     problems = []
     for run in (proof, *example.further_runs):
-        outcome = _run_pytest(example, folder, run)
+        outcome = run_pytest(example, folder, run)
         if not outcome.agrees(run.outcome):
             message = f"pytest says {outcome.summary!r}, not {run.outcome!r}; {HINT}"
             problems.append(Problem(page, run.line, f"{message}\n{outcome.output}"))
@@ -147,7 +149,7 @@ def bless(page: Path, example: Example, folder: Path) -> bool:
         oracle.Unavailable: no interpreter here has the versions that the section asks for.
     """
     proof = example.proof
-    outcome = _run_pytest(example, folder, proof)
+    outcome = run_pytest(example, folder, proof)
     if outcome.agrees(proof.outcome) if proof else not example.fires:
         return False
     # Sections above may have grown since the example was read.
@@ -164,27 +166,33 @@ def bless(page: Path, example: Example, folder: Path) -> bool:
     return True
 
 
-def _run_pytest(example: Example, folder: Path, proof: Proof | None) -> oracle.Outcome:
+def run_pytest(example: Example, folder: Path, proof: Proof | None = None) -> oracle.Outcome:
+    """What pytest does with an example, with the arguments of a `pytest` block."""
     versions = dict(example.settings.get("plugins", {}))
     return oracle.run(folder, proof.arguments if proof else (), versions)
 
 
 def _findings(example: Example, folder: Path) -> list[Finding]:
-    """The findings of the page's rule, for the version of pytest that will be asked.
+    """The findings of the page's rule, for the version of pytest that will be asked."""
+    from scopecheck.run import analyse
+
+    analysis = analyse([folder], root=folder, settings=settings_of(example))
+    return [finding for finding in analysis.findings if finding.name == example.rule]
+
+
+def settings_of(example: Example) -> Settings:
+    """What an example is analysed with: its page's rule, and the pytest that will be asked.
 
     The rules about suppressions need all the others to run.
     """
     from scopecheck.config import Settings
-    from scopecheck.run import analyse
 
     rule = rulebook.rules().get(example.rule)
     select = ["ALL"] if rule and rule.is_engine else [example.rule]
     versions = dict(example.settings.get("plugins", {}))
     plugins = {"pytest": oracle.pytest_version(versions)} | versions
     stated = {"select": select} | example.settings | {"plugins": plugins}
-    settings = msgspec.convert(stated, Settings)
-    analysis = analyse([folder], root=folder, settings=settings)
-    return [finding for finding in analysis.findings if finding.name == example.rule]
+    return msgspec.convert(stated, Settings)
 
 
 def _differences(example: Example, findings: Iterable[Finding]) -> Iterator[Problem]:

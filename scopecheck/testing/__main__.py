@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from scopecheck import rulebook, testing
 from scopecheck.report.text import counted
-from scopecheck.testing import oracle, scaffold
+from scopecheck.testing import fixes, oracle, scaffold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scopecheck.finding import Applicability
     from scopecheck.rulebook import Example
 
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = commands.add_parser("run", help="run the examples of rule pages")
     run.add_argument("pages", nargs="*", metavar="RULE", help="names, codes or page files")
     run.add_argument("--no-proof", action="store_true", help="do not ask pytest")
-    run.add_argument("--bless", action="store_true", help="rewrite `pytest` blocks as pytest says")
+    run.add_argument("--bless", action="store_true", help="rewrite `pytest` and `diff` blocks")
     new = commands.add_parser("new", help="write a page and a check for a new rule")
     new.add_argument("name", metavar="RULE-NAME", help="the fault, in kebab-case")
     new.add_argument("--code", help="SCP and three digits (the family's next, if not given)")
@@ -61,6 +62,7 @@ def run_pages(selected: Sequence[str], *, proof: bool, bless: bool) -> int:
     pages = _pages(selected)
     cases = [(page, example) for page in pages for example in rulebook.read_examples(page)]
     failed = 0
+    kinds: dict[Path, set[Applicability]] = {}
     with tempfile.TemporaryDirectory(prefix="scopecheck-") as name:
         folders = [Path(name).resolve() / str(number) for number in range(len(cases))]
         for (_, example), folder in zip(cases, folders, strict=True):
@@ -72,18 +74,32 @@ def run_pages(selected: Sequence[str], *, proof: bool, bless: bool) -> int:
                 else None
                 for (page, example), folder in zip(cases, folders, strict=True)
             ]
-            for (_, example), folder, asked in zip(cases, folders, proofs, strict=True):
+            for (page, example), folder, asked in zip(cases, folders, proofs, strict=True):
+                changed = ""
                 problems = testing.example_problems(example, folder)
+                if fixes.has_fix(example, page):
+                    if bless and fixes.bless(page, example, folder):
+                        changed = " (blessed)"
+                    scratch = folder.with_name(f"{folder.name}-fixed")
+                    now = _now(page, example)
+                    problems += fixes.problems(now, folder, scratch)
+                    kinds.setdefault(page, set()).update(fixes.offered(example, folder))
                 more, note = asked.result() if asked else ([], "")
                 failed += bool(problems + more)
-                _print(example, problems + more, note)
+                _print(example, problems + more, note or changed)
     own = [page for page in pages if page.parent == rulebook.pages_folder()]
     lacking = [problem for page in own for problem in testing.page_problems(page)]
+    lacking += [p for page in own for p in fixes.page_problems(page, kinds.get(page, ()))]
     for problem in lacking:
         print(f"FAILED  {problem}")
     size = f"{counted(len(cases), 'section')} of {counted(len(pages), 'page')}"
     print(f"{size}, {failed + len(lacking)} failed")
     return 1 if failed or lacking else 0
+
+
+def _now(page: Path, example: Example) -> Example:
+    """A section as its page has it now."""
+    return next(now for now in rulebook.read_examples(page) if now.title == example.title)
 
 
 def _pages(selected: Sequence[str]) -> list[Path]:
