@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
     _Found: TypeAlias = Iterator[Flaw]
 
-# Only a function whose text has one of these is looked at.
-ASSERTION_WORDS = ("assert", " == ", " != ", " >= ", " <= ", " in ", " is ")
-
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+# Statements that assert nothing, and end no block.
+_IDLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Import, ast.ImportFrom, *_FUNCTIONS)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 # Context managers in which a statement may be there for the exception or warning it causes.
 _EXPECTS = ("raises", "warns", "assertRaises", "assertWarns", "suppress", "deprecated", "catch")
@@ -98,16 +97,19 @@ class _Reader:
                     yield self._flaw("unreachable", statement, cause=self._text.span(ended))
                     return
                 continue
+            if isinstance(statement, _IDLE):
+                continue
+            if isinstance(statement, ast.Assert):
+                kind = _vacuous(statement.test)
+                if kind is not None and (context.branch or not _says_reached(statement)):
+                    yield self._flaw(kind, statement, statement.test)
+                continue
             yield from self._statement(statement, context)
             if not context.expects and _ends(statement):
                 ended = statement
 
     def _statement(self, statement: ast.stmt, context: _Context) -> _Found:
         match statement:
-            case ast.Assert():
-                kind = _vacuous(statement.test)
-                if kind is not None and (context.branch or not _says_reached(statement)):
-                    yield self._flaw(kind, statement, statement.test)
             case ast.Expr():
                 yield from self._expression(statement, context)
             case ast.With() | ast.AsyncWith():

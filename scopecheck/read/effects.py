@@ -29,6 +29,10 @@ Path: TypeAlias = tuple[str, ...]
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DISPLAYS = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
+_AROUND = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+_TRACED = frozenset({ast.Subscript, ast.Await, ast.Call})
+_PLAIN = frozenset({ast.Constant, ast.Name, ast.Attribute, *_DISPLAYS})
+_NOTHING = (ast.Pass, ast.Raise, ast.Break, ast.Continue, ast.Nonlocal)
 CONTAINER_METHODS = frozenset(
     [
         *("append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse"),
@@ -79,7 +83,6 @@ def read_effects(
     """
     walker = _Walker(text, whole=whole)
     walker.function(function)
-    mutable = tuple(_mutable_defaults(function.args))
     if not (walker.changes or walker.passed):
         return None
     walker.changes.sort(key=lambda change: (change.span.line, change.span.column))
@@ -87,7 +90,7 @@ def read_effects(
     return Effects(
         tuple(walker.changes),
         tuple(walker.passed),
-        tuple(name for name in mutable if name in changed),
+        tuple(name for name in _mutable_defaults(function.args) if name in changed),
         tuple(name for name in _mutable_parameters(function) if name in changed),
     )
 
@@ -193,13 +196,26 @@ class _Walker:
             self._statement(node, condition, final)
 
     def _statement(self, node: ast.stmt, condition: bool, final: bool) -> None:
+        # The most frequent ones first, and without the cost of a pattern.
+        if isinstance(node, ast.Expr):
+            if type(node.value) is not ast.Constant:
+                self._expression(node.value, condition, final)
+            return
+        if isinstance(node, ast.Assign):
+            if type(node.value) not in _PLAIN:
+                self._expression(node.value, condition, final)
+            for target in node.targets:
+                self._assign(target, node.value, condition, final)
+            return
+        if isinstance(node, ast.Assert):
+            self._expression(node.test, condition, final)
+            return
+        if isinstance(node, _NOTHING):
+            return
+        self._compound(node, condition, final)
+
+    def _compound(self, node: ast.stmt, condition: bool, final: bool) -> None:
         match node:
-            case ast.Expr(value=value):
-                self._expression(value, condition, final)
-            case ast.Assign(targets=targets, value=value):
-                self._expression(value, condition, final)
-                for target in targets:
-                    self._assign(target, value, condition, final)
             case ast.AnnAssign(target=target, value=value):
                 if value is not None:
                     self._expression(value, condition, final)
@@ -207,8 +223,8 @@ class _Walker:
             case ast.AugAssign(target=target):
                 self._store(target, node, None, condition, final, augmented=True)
             case ast.Delete(targets=targets):
-                for target in targets:
-                    self._store(target, node, None, condition, final, deleted=True)
+                for one in targets:
+                    self._store(one, node, None, condition, final, deleted=True)
             case ast.With() | ast.AsyncWith():
                 self._with(node, condition, final)
             case ast.If():
@@ -234,8 +250,6 @@ class _Walker:
             case ast.Return(value=value):
                 if value is not None:
                     self._expression(value, condition, final)
-            case ast.Assert(test=test):
-                self._expression(test, condition, final)
             case ast.Global(names=names):
                 self._globals.update(names)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -295,12 +309,18 @@ class _Walker:
         return self._traced(node)[0]
 
     def _traced(self, node: ast.expr) -> tuple[Path | None, Import | None]:
+        # Most expressions by far are names, attributes and literals.
+        kind = type(node)
+        if kind is ast.Constant:
+            return None, None
+        if isinstance(node, ast.Name):
+            return self._root(node.id)
+        if isinstance(node, ast.Attribute):
+            path, imported = self._traced(node.value)
+            return (None if path is None else (*path, node.attr)), imported
+        if kind not in _TRACED:
+            return None, None
         match node:
-            case ast.Name(id=name):
-                return self._root(name)
-            case ast.Attribute(value=value, attr=attr):
-                path, imported = self._traced(value)
-                return (None if path is None else (*path, attr)), imported
             case ast.Subscript(value=value):
                 path, imported = self._traced(value)
                 return (None if path is None else (*path, "[]")), imported
@@ -324,12 +344,14 @@ class _Walker:
     # -- changes -------------------------------------------------------------------------------
 
     def _assign(self, target: ast.expr, value: ast.expr, condition: bool, final: bool) -> None:
+        if isinstance(target, ast.Name):
+            name = target.id
+            if name in self._globals:
+                self._add("name", (), name, target, value, condition, final)
+            else:
+                self._names[name] = self._path_or_import(value)
+            return
         match target:
-            case ast.Name(id=name):
-                if name in self._globals:
-                    self._add("name", (), name, target, value, condition, final)
-                else:
-                    self._names[name] = self._path_or_import(value)
             case ast.Tuple(elts=items) | ast.List(elts=items):
                 values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
                 for index, item in enumerate(items):
@@ -440,20 +462,19 @@ class _Walker:
     # -- calls ---------------------------------------------------------------------------------
 
     def _expression(self, node: ast.expr, condition: bool, final: bool) -> None:
-        while isinstance(node, (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)):
+        while isinstance(node, _AROUND):
             if isinstance(node, (ast.Yield, ast.YieldFrom)):
                 self._after = True
             if node.value is None:
                 return
             node = node.value
-        match node:
-            case ast.Call():
-                self._call(node, condition, final)
-            case ast.Compare(left=left):
-                if isinstance(left, (ast.Call, ast.Await)):
-                    self._expression(left, condition, final)
-            case ast.Lambda(body=body):
-                self._expression(body, condition, final)
+        if isinstance(node, ast.Call):
+            self._call(node, condition, final)
+        elif isinstance(node, ast.Compare):
+            if isinstance(node.left, (ast.Call, ast.Await)):
+                self._expression(node.left, condition, final)
+        elif isinstance(node, ast.Lambda):
+            self._expression(node.body, condition, final)
 
     def _call(self, node: ast.Call, condition: bool, final: bool) -> None:
         func = node.func
@@ -534,18 +555,18 @@ class _Walker:
 
     def _pass(self, node: ast.Call) -> None:
         """Note the paths that a call hands to a function of the project."""
-        func = dotted(node.func)
-        if func is None:
-            return
-        given = [(str(index), value) for index, value in enumerate(node.args)]
-        given += [(keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg]
-        arguments = []
-        for where, value in given:
+        arguments: list[tuple[str, Path]] = []
+        for index, value in enumerate(node.args):
             if isinstance(value, (ast.Name, ast.Attribute)):
                 path, imported = self._traced(value)
                 if path is not None and imported is None:
-                    arguments.append((where, path))
-        if arguments:
+                    arguments.append((str(index), path))
+        for keyword in node.keywords:
+            if keyword.arg and isinstance(keyword.value, (ast.Name, ast.Attribute)):
+                path, imported = self._traced(keyword.value)
+                if path is not None and imported is None:
+                    arguments.append((keyword.arg, path))
+        if arguments and dotted(node.func) is not None:
             called, imported = self._traced(node.func)
             if called is not None:
                 self.passed.append(

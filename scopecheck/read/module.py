@@ -31,7 +31,7 @@ from scopecheck.facts import (
     Part,
     Redefinition,
 )
-from scopecheck.read.assertions import ASSERTION_WORDS, read_flaws
+from scopecheck.read.assertions import read_flaws
 from scopecheck.read.bodies import read_body
 from scopecheck.read.comments import suppressions
 from scopecheck.read.conditions import truth
@@ -61,19 +61,17 @@ _STOPPERS = frozenset(
     | {"sys.exit", "exit", "unittest.SkipTest", "SkipTest", "os._exit"}
 )
 # A body whose text has none of these is not walked: nothing in it can matter to a rule.
+# (A line with `getfixturevalue` has the word fixture.)
 _WORDS = (
-    "getfixturevalue",
     "getfuncargvalue",
     "fixture",
     "parametrize",
     "metafunc",
 )
 # Ways to give a module names that no statement binds.
-_DYNAMIC = (
-    *("globals()", "locals()", "vars()", "sys.modules"),
-    *("__dict__", "exec(", "initpkg(", "f_globals"),
-)
-_PATH_CHANGES = ("sys.path", "from sys import", "addsitedir", "syspath_prepend", "syspathinsert")
+_DYNAMIC = ("locals()", "vars()", "__dict__", "exec(", "initpkg(")
+_DYNAMIC_GLOBALS = ("globals()", "f_globals")
+_PATH_CHANGES = ("sys.path", "from sys import", "syspath_prepend", "syspathinsert")
 _IMPORT_WORDS = re.compile(r"[ \t]+(?:from|import)[ \t]")
 # A helper that runs a loop is followed through so many calls in its own file.
 _HELPER_CALLS = 2
@@ -118,7 +116,6 @@ class ModuleReader:
         self._callable_fixtures: frozenset[str] = frozenset()
         self._loop_lines: list[int] = []
         self._loop_names = loop_names
-        self._assertion_lines = text.lines_with(ASSERTION_WORDS)
         self._hook_lines = text.lines_with(HELPER_WORDS)
         self._words = Words.of(text)
 
@@ -132,6 +129,8 @@ class ModuleReader:
         text = self._text.text
         if ":=" in text:
             bindings += _named_expressions(tree, self._text, {one.name for one in bindings})
+        # Most files have none of these words: what many have in common is looked for first.
+        about_sys = "sys" in text
         return FileFacts(
             self._path,
             bindings,
@@ -144,8 +143,10 @@ class ModuleReader:
             always_stops=self._always_stops,
             redefined=tuple(self._redefined),
             global_names=_global_names(text),
-            dynamic=any(word in text for word in _DYNAMIC),
-            changes_path=any(word in text for word in _PATH_CHANGES),
+            dynamic=_has_any(text, _DYNAMIC)
+            or ("globals" in text and _has_any(text, _DYNAMIC_GLOBALS))
+            or (about_sys and "sys.modules" in text),
+            changes_path="addsitedir" in text or (about_sys and _has_any(text, _PATH_CHANGES)),
             inner_imports=_inner_imports(text),
         )
 
@@ -452,9 +453,7 @@ class ModuleReader:
         hook_facts = None
         if node.name.startswith("pytest_") or any_within(self._hook_lines, body_line, end):
             hook_facts = read_hook(node, self._text, self._expressions)
-        flaws: tuple[Flaw, ...] = ()
-        if is_test and any_within(self._assertion_lines, body_line, end):
-            flaws = read_flaws(node, self._text)
+        flaws: tuple[Flaw, ...] = read_flaws(node, self._text) if is_test else ()
         evidence = None
         if is_test:
             evidence = read_evidence(node, self._text, self._names, self._words)
@@ -551,6 +550,10 @@ class ModuleReader:
     def _parameter(self, node: ast.arg, kind: ParameterKind, default: bool) -> Parameter:
         column = self._text.column(node.lineno, node.col_offset)
         return Parameter(node.arg, kind, default, node.lineno, column)
+
+
+def _has_any(text: str, words: Iterable[str]) -> bool:
+    return any(word in text for word in words)
 
 
 def _global_names(text: str) -> tuple[str, ...]:
