@@ -173,6 +173,14 @@ def check(paths: tuple[str, ...], **options: Any) -> None:
 @click.argument("paths", nargs=-1)
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text")
 @click.option("--output-file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--cost", is_flag=True, help="Count the set-ups of every fixture instead.")
+@click.option(
+    "--if",
+    "changes",
+    multiple=True,
+    metavar="FIXTURE=SCOPE",
+    help="Say what another scope would cost instead, and what has to change with it.",
+)
 @config_options
 def plan(paths: tuple[str, ...], **options: Any) -> None:
     """Print what pytest would set up for each test: fixtures in order, scopes, places, errors.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from scopecheck.repair.bench import Preference
     from scopecheck.report.outputs import Output
     from scopecheck.since import Changes
+    from scopecheck.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ class PlanOptions(Common):
 
     output_format: str = "text"
     output_file: Path | None = None
+    cost: bool = False
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -277,10 +280,35 @@ def plan(arguments: Sequence[str], options: PlanOptions) -> int:
     ]
     if wanted and not chosen:
         raise Refused(f"no test that pytest collects is called {wanted[0]}")
-    text = (plan_json if options.output_format == "json" else plan_text)(suites, chosen)
+    if options.cost or options.changes:
+        text = _costs(suites, options)
+    else:
+        text = (plan_json if options.output_format == "json" else plan_text)(suites, chosen)
     with _opened(options.output_file) as stream:
         stream.write(text)
     return 0
+
+
+def _costs(suites: Sequence[Suite], options: PlanOptions) -> str:
+    """What `--cost` and `--if` ask for."""
+    from scopecheck.report import costs as report
+
+    rows: list[dict[str, Any]] = []
+    asked: list[dict[str, Any]] = []
+    refused = ""
+    for suite in suites:
+        rows += report.costs(suite) if options.cost else []
+        try:
+            wanted = [report.parse_change(text) for text in options.changes]
+            asked += report.changes(suite, wanted)
+        except report.ChangeError as error:
+            refused = str(error)
+    if refused and not asked:
+        raise Refused(refused)
+    if options.output_format != "json":
+        return report.text(rows, asked)
+    document = {"version": 1, "fixtures": rows, "if": asked}
+    return msgspec.json.format(msgspec.json.encode(document)).decode() + "\n"
 
 
 def _run_files(setup: _Setup, arguments: Sequence[str]) -> list[SuiteFiles]:

@@ -28,6 +28,7 @@ class _Wanted:
     span: Span
     asyncio: bool = False
     loop_scope: str = ""
+    scope: str = ""
 
 
 class Decorators:
@@ -56,6 +57,14 @@ class Decorators:
             return False
         wanted.loop_scope = scope.word
         wanted.asyncio = True
+        return True
+
+    def set_scope(self, fixture: Fixture, scope: Scope) -> bool:
+        """Give a fixture a scope; whether that can be written."""
+        wanted = self._want(fixture)
+        if wanted is None or wanted.scope not in ("", scope.word):
+            return False
+        wanted.scope = scope.word
         return True
 
     def drop_marks(self) -> None:
@@ -87,9 +96,15 @@ class Decorators:
             given = {}
             if wanted.loop_scope:
                 given["loop_scope"] = quote(workspace, wanted.path, wanted.loop_scope)
+            dropped = ["scope"] if wanted.scope == "function" else []
+            if wanted.scope and not dropped:
+                given["scope"] = quote(workspace, wanted.path, wanted.scope)
             text = editor.slice(wanted.span)
             try:
-                editor.replace(wanted.span, rewrite_call(text, callee=callee, given=given))
+                new = rewrite_call(text, callee=callee, given=given, dropped=dropped)
+                if dropped and not text.endswith("()"):
+                    new = new.removesuffix("()")
+                editor.replace(wanted.span, new)
             except Withheld as reason:
                 message = f"make this {callee or 'decorator'}({', '.join(given)}) ({reason})"
                 workspace.leave(wanted.path, wanted.span.line, message)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Fixer: TypeAlias = Callable[[Bench, Suite, Fault], Iterable[Offer]]
 
 FAMILIES: dict[str, tuple[str, ...]] = {
+    "1": ("scopes",),
     "2": ("handling", "loops"),
     "3": ("definitions",),
 }

@@ -48,6 +48,15 @@ def count_setups(suite: Suite) -> dict[Fixture, int]:
     return found
 
 
+def setups_at(suite: Suite, items: Iterable[Item], scope: Scope) -> int:
+    """The set-ups of a fixture for some tests, if it had this scope."""
+    members = [item for item in items if is_set_up(item)]
+    if scope is not Scope.CLASS:
+        return len({_node(item, scope) for item in members})
+    order = {item: number for number, item in enumerate(suite.items)}
+    return _setups_by_class(sorted(members, key=order.__getitem__))
+
+
 def is_set_up(item: Item) -> bool:
     """Whether pytest collects a test and sets it up."""
     return item.refusal is None and not is_never_set_up(item.marks)
