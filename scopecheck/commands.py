@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
     from scopecheck.suite import Suite
 
 
-@dataclass(frozen=True)
-class Common:
+class Common(msgspec.Struct, frozen=True):
     """The options that say which settings are in force."""
 
     config: Path | None = None
@@ -46,8 +44,7 @@ class Common:
     cache_dir: Path | None = None
 
 
-@dataclass(frozen=True)
-class RuleOptions(Common):
+class RuleOptions(Common, frozen=True):
     """The options that say which rules are in force."""
 
     select: tuple[str, ...] = ()
@@ -57,8 +54,7 @@ class RuleOptions(Common):
     preview: bool = False
 
 
-@dataclass(frozen=True)
-class Options(RuleOptions):
+class Options(RuleOptions, frozen=True):
     """The options of `check`."""
 
     outputs: tuple[tuple[str, str], ...] = ()
@@ -79,16 +75,14 @@ class Options(RuleOptions):
     color: str = "auto"
 
 
-@dataclass(frozen=True)
-class AuditOptions(RuleOptions):
+class AuditOptions(RuleOptions, frozen=True):
     """The options of `audit`."""
 
     outputs: tuple[tuple[str, str], ...] = ()
     color: str = "auto"
 
 
-@dataclass(frozen=True)
-class PlanOptions(Common):
+class PlanOptions(Common, frozen=True):
     """The options of `plan`."""
 
     output_format: str = "text"
@@ -97,16 +91,14 @@ class PlanOptions(Common):
     changes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class ConfigOptions(Common):
+class ConfigOptions(Common, frozen=True):
     """The options of `config`."""
 
     schema: bool = False
     output_format: str = "text"
 
 
-@dataclass(frozen=True)
-class MigrateOptions(Common):
+class MigrateOptions(Common, frozen=True):
     """The options of `migrate`. diff: the files stay as they are."""
 
     to: str = ""
@@ -114,11 +106,10 @@ class MigrateOptions(Common):
     color: str = "auto"
 
 
-@dataclass(frozen=True)
-class _Setup:
+class _Setup(msgspec.Struct, frozen=True):
     loaded: LoadedSettings
     project: Project
-    paths: list[Path] = field(default_factory=list)
+    paths: list[Path] = []
 
 
 def check(arguments: Sequence[str], options: Options) -> int:

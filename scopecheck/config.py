@@ -7,7 +7,6 @@ is wrong is said with the file, the line, the key and what was expected there.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from pathlib import Path
@@ -470,6 +469,8 @@ def _keys_at(path: KeyPath) -> Sequence[str]:
 
 
 def _hint(word: str, choices: Iterable[str]) -> str:
+    import difflib
+
     plain = {choice.lower(): choice for choice in choices}
     close = difflib.get_close_matches(word.replace("_", "-").lower(), plain, n=1, cutoff=0.6)
     return f"; did you mean `{plain[close[0]]}`?" if close else ""

@@ -529,6 +529,10 @@ class Suppression(msgspec.Struct, frozen=True, array_like=True, gc=False):
     style: Literal["scopecheck", "noqa"] = "scopecheck"
 
 
+TOO_DEEP = "is nested too deeply to be parsed by this Python"
+"""The message of a `ReadError` that has its cause in the Python that runs, not in the file."""
+
+
 class ReadError(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Why a file has no facts."""
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scopecheck.disk import Seen, Stamp, digest_of, note_file, read_stamped
-from scopecheck.facts import FileFacts, ReadError
-from scopecheck.read import TOO_DEEP, read, read_function
+from scopecheck.facts import TOO_DEEP, FileFacts, ReadError
 from scopecheck.source import WHOLE_FILE, Source, SourceError, Span, decode, read_bytes
 
 if TYPE_CHECKING:
@@ -57,6 +56,9 @@ def read_file(root: Path, path: str) -> Reading:
 def _facts_in(path: str, data: bytes) -> FileFacts:
     if len(data) > MAX_FILE:
         return _failed(path, "skipped", _too_large(len(data)), WHOLE_FILE)
+    # A run in which nothing changed reads nothing.
+    from scopecheck.read import read
+
     try:
         return read(decode(path, data))
     except SourceError as error:
@@ -136,6 +138,8 @@ class Loader:
         self, path: str, function: Function, loop_names: frozenset[str] = frozenset()
     ) -> FileFacts | None:
         """The facts of one function with all that its body does; None where it cannot be read."""
+        from scopecheck.read import read_function
+
         source = self.source(path)
         return None if source is None else read_function(source, function, loop_names)
 
@@ -150,6 +154,8 @@ class Loader:
 
     def provide(self, path: str, source: Source) -> None:
         """Use this text for a file in place of what is on disk."""
+        from scopecheck.read import read
+
         self._texts[path] = source
         self._facts[path] = read(source)
 

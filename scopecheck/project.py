@@ -25,11 +25,6 @@ from scopecheck.plugins import (
     stated_versions,
 )
 from scopecheck.source import relative
-from scopecheck.suite import PluginSource, Suite, build
-from scopecheck.suite.modules import Modules
-from scopecheck.suite.names import Evaluator
-from scopecheck.suite.sources import AsyncPlugins, Options, Plugins
-from scopecheck.suite.values import MISSING, strings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +32,8 @@ if TYPE_CHECKING:
     from scopecheck.cache import Cache
     from scopecheck.config import Settings
     from scopecheck.files import SuiteFiles
+    from scopecheck.suite import Suite
+    from scopecheck.suite.sources import AsyncPlugins, PluginSource
 
 
 class Project:
@@ -149,6 +146,10 @@ class Project:
             found: its plugins, where they are known already.
             selectors: how the rules to be checked were selected, as written.
         """
+        # A run in which nothing changed needs none of it.
+        from scopecheck.suite import build
+        from scopecheck.suite.sources import Options, Plugins, PluginSource
+
         found = found or self.plugins(files)
         paths = (files.config.rootdir, *files.config.pythonpath)
         environment = found.environment
@@ -211,6 +212,8 @@ class Project:
         )
         # Who states pytest's version in the settings has stated its plugins' there too.
         told = found.knowledge != "nothing" or "pytest" in self.settings.plugins
+        from scopecheck.suite.sources import AsyncPlugins
+
         return AsyncPlugins(
             asyncio=found.version("pytest-asyncio"),
             asyncio_loaded=loaded,
@@ -232,6 +235,10 @@ class Project:
         wanted = names & {"collect_ignore", "collect_ignore_glob", "pytest_ignore_collect"}
         if not wanted:
             return ConftestIgnores()
+        from scopecheck.suite.modules import Modules
+        from scopecheck.suite.names import Evaluator
+        from scopecheck.suite.values import MISSING, strings_of
+
         evaluator = Evaluator(
             lambda found: self.load(found) if self.load(found).error is None else None,
             Modules(self.root, ("", "src")),

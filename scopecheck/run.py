@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from scopecheck import rulebook
 from scopecheck.analysis import Analysis, Summary
 from scopecheck.checked import checked, finding_of
+from scopecheck.facts import TOO_DEEP
 from scopecheck.finding import Fault, Place
-from scopecheck.newer import is_newer_syntax
 from scopecheck.project import Project
-from scopecheck.read import TOO_DEEP
-from scopecheck.read.comments import plain_suppressions
 from scopecheck.repair import with_edits, with_offers
 from scopecheck.suppress import suppress
 
@@ -232,6 +230,8 @@ def _unreadable(
     project: Project, errors: Mapping[str, ReadError], chosen: frozenset[str], settings: Settings
 ) -> Iterator[Finding]:
     """SCP001 and SCP004: files that could not be parsed or read."""
+    from scopecheck.newer import is_newer_syntax
+
     for path, error in errors.items():
         name = "syntax-error" if error.kind == "syntax" else "unreadable-file"
         if name in chosen:
@@ -253,8 +253,10 @@ def _silenced_settings(
     """The suppressions in the configuration files that something was found in."""
     paths = {finding.fault.place.path for finding in findings}
     found = {}
-    for path in sorted(paths):
-        if not path.endswith(".py") and (source := project.load.source(path)) is not None:
+    for path in sorted(path for path in paths if not path.endswith(".py")):
+        if (source := project.load.source(path)) is not None:
+            from scopecheck.read.comments import plain_suppressions
+
             found[path] = plain_suppressions(source.text)
     return found
 

@@ -8,7 +8,6 @@ lines   whole lines, with their endings; removing some takes the blank lines wit
 from __future__ import annotations
 
 import re
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from scopecheck.finding import Edit
@@ -120,6 +119,8 @@ class Editor:
     def replace_lines(self, first: int, last: int, content: str) -> None:
         """Put something else in the place of whole lines: only those that differ are edited."""
         old, new = _split(self.lines(first, last)), _split(content)
+        from difflib import SequenceMatcher
+
         for tag, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
             if tag != "equal":
                 span = Span(first + i, 1, first + j, 1)

@@ -6,8 +6,7 @@ import ast
 import warnings
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import FileFacts, ReadError
-from scopecheck.read.module import ModuleReader
+from scopecheck.facts import TOO_DEEP, FileFacts, ReadError
 from scopecheck.read.text import Text
 from scopecheck.source import Span
 
@@ -15,11 +14,12 @@ if TYPE_CHECKING:
     from scopecheck.facts import Function
     from scopecheck.source import Source
 
-TOO_DEEP = "is nested too deeply to be parsed by this Python"
-
 
 def read(source: Source) -> FileFacts:
     """The facts of one file; a file that cannot be parsed has an `error` and nothing else."""
+    # Others need `read.text` alone, and start-up neither.
+    from scopecheck.read.module import ModuleReader
+
     text = Text(source.text)
     if "\0" in source.text:
         line = text.line_at(source.text.index("\0"))
@@ -50,6 +50,8 @@ def read_function(
     Returns:
         None where the text has no such function any more.
     """
+    from scopecheck.read.module import ModuleReader
+
     text = Text(source.text)
     if not 0 < function.first_line <= function.end_line <= text.line_count:
         return None
