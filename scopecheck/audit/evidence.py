@@ -74,7 +74,7 @@ def loops(suites: Sequence[Suite]) -> Evidence:
             loop = suite.loops.test(first)
             if loop is not None:
                 run_by[loop.runner] += len({item.nodeid for item in items})
-                if loop.reason:
+                if loop.reason and loop.runner in ("asyncio", "unknown"):
                     why[loop.reason, "async test"] += len(items)
             assert first.plan is not None
             for fixture in first.plan.order:

@@ -144,6 +144,8 @@ def _guards(file: Path, root: Path, folders: Sequence[Path]) -> Iterator[Guard]:
         covers = _covers(code, file, folders, is_hook=is_hook)
         if covers is not None:
             yield Guard(f"{shown}:{index + 1}", code, covers)
+            if is_hook and covers:
+                return  # What follows is of the same hook.
 
 
 def _is_run(lines: Sequence[str]) -> bool:
@@ -163,6 +165,8 @@ def _covers(code: str, file: Path, folders: Sequence[Path], *, is_hook: bool) ->
     """Whether a line runs scopecheck on the suites; None if it does not run it at all."""
     if (is_hook and _HOOK.search(code)) or _OPTION.search(code):
         return True
+    if is_hook and not _RUNS.search(code):
+        return None
     command = None if _NO_COMMAND.search(code) else _COMMAND.search(code)
     if command is None:
         return None
