@@ -399,7 +399,8 @@ class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
     target: the path of what changes: a root, then attributes, `[]` for an item, `make()` for what
         a call gives; empty for a plain function or a global name.
     name: of the method, the attribute, the global name; `[]` for an item.
-    key: of an item, or the first argument: a constant as Python writes it, a dotted name, or `?`.
+    key: of an item, or the first argument: a constant as Python writes it, a dotted name, `:` for
+        a whole list, or `?`.
     value: what is assigned, or the last argument, where that is a dotted name, a constant (as
         Python writes it) or an empty container; `=` for `x += ...`.
     condition: under an `if`, a `match` or in a handler.

@@ -165,6 +165,11 @@ def decorators(suite: Suite, actor: Actor) -> str:
     return text
 
 
+def first_words(path: str) -> str:
+    """The name of a module, as a pattern."""
+    return rf"\b{re.escape(path.rpartition('/')[2].removesuffix('.py'))}"
+
+
 def symbol_of(actor: Actor) -> str:
     """`path::Class::function` of an actor."""
     if actor.fixture is not None:

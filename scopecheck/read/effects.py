@@ -603,6 +603,8 @@ def _key(node: ast.expr | None) -> str:
             return ""
         case ast.Constant(value=value):
             return repr(value)[:200]
+        case ast.Slice(lower=None, upper=None, step=None):
+            return ":"
         case _:
             parts = dotted(node)
             return "?" if parts is None else ".".join(parts)

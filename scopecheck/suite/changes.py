@@ -29,12 +29,13 @@ from scopecheck.suite.values import ClassValue, External, FunctionValue, ModuleV
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from scopecheck.facts import Change, Expression, FileFacts, Function
+    from scopecheck.facts import Change, Expression, FileFacts, Function, Passed
     from scopecheck.suite.classes import Lineages
     from scopecheck.suite.model import Fixture, Item
     from scopecheck.suite.names import Evaluator, Namespace
 
 _MAX_HOPS = 8
+_MAX_CALLS = 4
 _BEFORE = frozenset(
     [
         *("setUp", "setUpClass", "asyncSetUp", "setup", "setup_method", "setup_class"),
@@ -45,6 +46,15 @@ _AFTER = frozenset(
     [
         *("tearDown", "tearDownClass", "asyncTearDown", "teardown", "teardown_method"),
         *("teardown_class", "teardown_module", "teardown_function", "tearDownModule"),
+    ]
+)
+# Methods of lists, dicts, sets and deques that change them.
+IN_PLACE = frozenset(
+    [
+        *("append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse", "rotate"),
+        *("add", "discard", "update", "difference_update", "intersection_update", "subtract"),
+        *("symmetric_difference_update", "popitem", "setdefault", "appendleft", "popleft"),
+        *("extendleft", "move_to_end"),
     ]
 )
 XUNIT = _BEFORE | _AFTER
@@ -82,7 +92,7 @@ class Actor:
     items: the tests that it is called for.
     """
 
-    kind: Literal["test", "fixture", "xunit"]
+    kind: Literal["test", "fixture", "xunit", "helper"]
     path: str
     function: Function
     fixture: Fixture | None = None
@@ -115,6 +125,7 @@ class Changes:
         self._read_function = read_function
         self._xunit: dict[tuple[str, tuple[str, ...]], tuple[Actor, ...]] = {}
         self._by_function: dict[tuple[str, int, int], Actor] = {}
+        self._mutated: dict[tuple[str, int, int], frozenset[str]] = {}
         self._returned: dict[tuple[str, int, int], Name | None] = {}
 
     # -- actors --------------------------------------------------------------------------------
@@ -181,6 +192,72 @@ class Changes:
                 for function in () if inner is None else inner.functions:
                     if function.name in XUNIT and function.owner == holder.index:
                         yield self._actor("xunit", holder.module, function)
+
+    @cached_property
+    def helpers(self) -> tuple[Actor, ...]:
+        """The functions of the suite's test files and conftests that are no actors themselves.
+
+        Each with the tests of its file, if anything in the file names it.
+        """
+        assert self.actors is not None
+        tests: dict[str, list[Item]] = {}
+        for item in self._items:
+            if not item.refused_here:
+                tests.setdefault(item.place.path, []).append(item)
+        found = []
+        for path, items in tests.items():
+            facts = self._facts(path)
+            for function in () if facts is None else facts.functions:
+                key = (path, function.line, function.span.column)
+                if function.effects is not None and key not in self._by_function:
+                    found.append(Actor("helper", path, function, items=items))
+        return tuple(found)
+
+    # -- what functions do to their parameters ---------------------------------------------------
+
+    def mutated(self, path: str, function: Function, calls: int = 0) -> frozenset[str]:
+        """The parameters whose objects a function changes, through functions that it calls too.
+
+        Calls are followed through four functions, one inside another.
+        """
+        key = (path, function.line, function.span.column)
+        known = self._mutated.get(key)
+        if known is not None or function.effects is None or calls > _MAX_CALLS:
+            return known or frozenset()
+        self._mutated[key] = frozenset()
+        names = {parameter.name for parameter in function.parameters}
+        found = {
+            change.target[0]
+            for change in function.effects.changes
+            if change.target[:1] and change.target[0] in names and is_in_place(change)
+        }
+        for passed in function.effects.passed:
+            if not passed.nested:
+                for where, given in self.given(path, function, passed, calls + 1):
+                    if where and given[0] in names:
+                        found.add(given[0])
+        self._mutated[key] = frozenset(found)
+        return self._mutated[key]
+
+    def given(
+        self, path: str, function: Function, passed: Passed, calls: int = 0
+    ) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The paths that a call hands to a function that changes them, with the parameters."""
+        called = self.resolve(path, function, passed.function, passed.imported)
+        if called is None or called.kind != "function" or called.rest:
+            return
+        facts = self._facts(called.path)
+        for other in () if facts is None else facts.functions:
+            if other.line == called.line and other.name == called.name:
+                mutated = self.mutated(called.path, other, calls)
+                for where, given in passed.arguments:
+                    name = where
+                    if where.isdigit():
+                        index = int(where)
+                        plain = [p for p in other.parameters if p.kind in ("normal", "positional")]
+                        name = plain[index].name if index < len(plain) else ""
+                    if name in mutated:
+                        yield name, given
 
     # -- subjects ------------------------------------------------------------------------------
 
@@ -326,6 +403,13 @@ def _external(name: str, rest: tuple[str, ...]) -> Subject:
     return Subject("external", name, "", tuple(kept))
 
 
+def is_in_place(change: Change) -> bool:
+    """Whether a change is one of the object that its path leads to: an item, a method called."""
+    if change.kind == "call":
+        return change.name in IN_PLACE
+    return change.kind in ("item", "attribute", "del", "augmented")
+
+
 def is_test_code(path: str) -> bool:
     """Whether a file is part of the tests, by its name and folders."""
     *folders, name = path.split("/")
@@ -334,4 +418,4 @@ def is_test_code(path: str) -> bool:
     return any(part in ("tests", "test", "testing") for part in folders)
 
 
-__all__ = ["Actor", "Changes", "Subject", "is_test_code"]
+__all__ = ["IN_PLACE", "Actor", "Changes", "Subject", "is_in_place", "is_test_code"]

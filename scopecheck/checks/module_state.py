@@ -1,0 +1,336 @@
+"""Lists, dicts and sets of modules that tests change and that tests read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scopecheck.checks.asserted import ANY, asserted_keys
+from scopecheck.checks.leaks import (
+    body_of,
+    first_words,
+    is_for_all,
+    judge,
+    runs_in_process,
+    symbol_of,
+)
+from scopecheck.checks.wording import at, tests
+from scopecheck.facts import Call, Items, Mapping, Name
+from scopecheck.finding import Fault, Place
+from scopecheck.source import Span
+from scopecheck.suite.changes import is_in_place, is_test_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scopecheck.facts import Change
+    from scopecheck.suite import Suite
+    from scopecheck.suite.changes import Actor, Subject
+
+_CONTAINERS = frozenset(
+    ["list", "dict", "set", "defaultdict", "deque", "Counter", "OrderedDict", "bytearray"]
+)
+# Changes that leave something behind, where the others take something away.
+_TAKE_AWAY = frozenset(
+    {"clear", "pop", "popitem", "popleft", "remove", "discard", "sort", "reverse"}
+)
+_RESETS = frozenset({"clear"})
+
+
+@dataclass(slots=True)
+class _Shared:
+    """A container of a module, and what is done to it.
+
+    polluters: who leaves something in it, each with the first change.
+    """
+
+    subject: Subject
+    polluters: dict[Actor, Change] = field(default_factory=dict)
+
+
+def module_state_mutation(suite: Suite) -> Iterator[Fault]:
+    """SCP402: a container of a module that tests change."""
+    for shared in _shared(suite).values():
+        if is_test_code(shared.subject.path):
+            yield from _of_tests(suite, shared)
+        else:
+            yield from _of_code(suite, shared)
+
+
+def _shared(suite: Suite) -> dict[object, _Shared]:
+    found: dict[object, _Shared] = {}
+    for actor in (*suite.changes.actors, *suite.changes.helpers):
+        if actor.function.effects is None or not runs_in_process(actor):
+            continue
+        for change, subject in _changed(suite, actor):
+            if change.condition or change.final or not _leaves_something(change):
+                continue
+            shared = found.setdefault(subject.key, _Shared(subject))
+            shared.polluters.setdefault(actor, change)
+    return found
+
+
+def _changed(suite: Suite, actor: Actor) -> Iterator[tuple[Change, Subject]]:
+    """The changes that an actor makes to containers of modules, calls of its helpers included."""
+    effects = actor.function.effects
+    for change in () if effects is None else effects.changes:
+        if change.target and is_in_place(change) and change.kind != "attribute":
+            subject = _container(suite, actor, change.target, change)
+            if subject is not None:
+                yield change, subject
+    for passed in () if effects is None else effects.passed:
+        for _, path in suite.changes.given(actor.path, actor.function, passed):
+            subject = _container(suite, actor, path, None)
+            if subject is not None:
+                yield _as_change(passed.span, path), subject
+
+
+def _as_change(span: Span, path: tuple[str, ...]) -> Change:
+    from scopecheck.facts import Change
+
+    return Change("call", path, "update", span)
+
+
+def _container(
+    suite: Suite, actor: Actor, path: tuple[str, ...], change: Change | None
+) -> Subject | None:
+    """The container of a module that a path leads to."""
+    imported = None if change is None else change.imported
+    subject = suite.changes.resolve(actor.path, actor.function, path, imported)
+    if subject is not None and subject.kind == "parameter":
+        subject = _injected(suite, actor, subject)
+    if subject is None or subject.kind != "object" or subject.rest not in ((), ("[]",)):
+        return None
+    if subject.rest:
+        return None
+    return subject if is_container(subject.value) else None
+
+
+def is_container(value: object) -> bool:
+    """Whether an expression makes a list, dict, set or the like."""
+    match value:
+        case Items() | Mapping():
+            return True
+        case Call(func=Name(parts=parts)):
+            return parts[-1] in _CONTAINERS
+    return False
+
+
+def _injected(suite: Suite, actor: Actor, subject: Subject) -> Subject | None:
+    """What `parameter = Depends(function)` gives, where the function returns an object."""
+    if actor.kind != "helper" or subject.rest:
+        return None
+    head = suite.lines(actor.path, actor.function.line, actor.function.line + 12)
+    found = re.search(rf"\b{re.escape(subject.name)}\b[^,=]*=\s*Depends\((\w+)\)", head)
+    if found is None:
+        return None
+    return suite.changes.resolve(actor.path, None, (f"{found[1]}()",))
+
+
+def _leaves_something(change: Change) -> bool:
+    if change.kind in ("item", "augmented"):
+        return change.key != ":"
+    return change.kind == "call" and change.name not in _TAKE_AWAY
+
+
+# -- containers of the tests ---------------------------------------------------------------------
+
+
+def _of_tests(suite: Suite, shared: _Shared) -> Iterator[Fault]:
+    subject = shared.subject
+    if _is_reset(suite, subject):
+        return
+    victims = _victims(suite, subject)
+    for actor, change in shared.polluters.items():
+        met = _met(actor, change, victims)
+        if met:
+            yield _told(shared, actor, change, met)
+
+
+@dataclass(slots=True, eq=False)
+class _Victim:
+    """A test that asserts something of a container, and of which keys."""
+
+    actor: Actor
+    keys: frozenset[str]
+
+
+def _victims(suite: Suite, subject: Subject) -> list[_Victim]:
+    found = []
+    for actor in suite.changes.actors:
+        if actor.kind != "test":
+            continue
+        written = _written(suite, actor, subject)
+        if written is None:
+            continue
+        keys = asserted_keys(body_of(suite, actor), written)
+        own = _own_keys(suite, actor, subject)
+        if own is not None and keys and not (ANY not in keys and keys <= own):
+            found.append(_Victim(actor, keys))
+    return found
+
+
+def _written(suite: Suite, actor: Actor, subject: Subject) -> str | None:
+    """How an actor's file names a container."""
+    if actor.path == subject.path:
+        shadowed = any(p.name == subject.name for p in actor.function.parameters)
+        return None if shadowed else subject.name
+    facts = suite.facts(actor.path)
+    if facts is None or subject.name not in suite.text(actor.path):
+        return None
+    for parts in ((subject.name,), *_module_names(suite, actor, subject)):
+        found = suite.changes.resolve(actor.path, actor.function, parts)
+        if found is not None and found.key == subject.key:
+            return ".".join(parts)
+    return None
+
+
+def _module_names(suite: Suite, actor: Actor, subject: Subject) -> Iterator[tuple[str, ...]]:
+    pattern = rf"(?<![\w.])([A-Za-z_][\w.]*)\.{re.escape(subject.name)}\b"
+    for name in sorted(set(re.findall(pattern, body_of(suite, actor)))):
+        yield (*name.split("."), subject.name)
+
+
+def _own_keys(suite: Suite, actor: Actor, subject: Subject) -> frozenset[str] | None:
+    """The keys that a test gives itself before it asserts; None where it empties the container."""
+    keys: set[str] = set()
+    for change in actor.changes:
+        if change.kind == "name" and change.name == subject.name:
+            return None
+        if not change.target:
+            continue
+        found = suite.changes.subject(actor.path, actor.function, change)
+        if found is None or found.key != subject.key:
+            continue
+        if change.name in _RESETS or change.key == ":":
+            return None
+        if change.kind == "item" and not change.nested:
+            keys.add(change.key.strip("'\""))
+    return frozenset(keys)
+
+
+def _is_reset(suite: Suite, subject: Subject) -> bool:
+    """Whether something other than a test empties a container or puts another in its place."""
+    facts = suite.facts(subject.path)
+    name = re.escape(subject.name)
+    text = suite.text(subject.path)
+    if facts is not None and subject.name in facts.global_names:
+        return True
+    emptied = rf"\b{name}\.clear\b|\b{name}\s*\[:\]|\b{name}\.__init__|[\"']{name}[\"']"
+    if re.search(rf"\.{name}\s*=[^=]", text):
+        return True
+    patched = re.compile(rf"[\"'][\w.]*\b{name}[\"']")
+    for actor in (*suite.changes.actors, *suite.changes.helpers):
+        body = body_of(suite, actor)
+        if subject.name not in body:
+            continue
+        if actor.kind != "test" and re.search(emptied, body):
+            return True
+        if actor.kind == "test" and "patch" in body and patched.search(body):
+            return True
+    return False
+
+
+def _met(actor: Actor, change: Change, victims: list[_Victim]) -> list[_Victim]:
+    """The victims that meet what an actor leaves."""
+    key = change.key.strip("'\"") if change.kind == "item" else ANY
+    touched = [v for v in victims if key in (ANY, "?") or ANY in v.keys or key in v.keys]
+    if actor.kind == "test":
+        others = [victim for victim in touched if victim.actor is not actor]
+        if not others and touched and _runs_again(actor):
+            return touched
+        return others
+    if actor.kind == "helper" and len(touched) < 2:
+        return []
+    by_key: dict[str, int] = {}
+    for victim in touched:
+        for each in victim.keys:
+            by_key[each] = by_key.get(each, 0) + 1
+    whole = by_key.get(ANY, 0)
+    same = {k for k, count in by_key.items() if count + (whole if k != ANY else 0) > 1}
+    if not same:
+        return []
+    return [victim for victim in touched if victim.keys & same]
+
+
+def _runs_again(actor: Actor) -> bool:
+    return any(item.parametrized.direct for item in actor.items)
+
+
+def _told(shared: _Shared, actor: Actor, change: Change, met: list[_Victim]) -> Fault:
+    subject = shared.subject
+    place = Place(subject.path, Span(subject.line, 1, subject.line, 1 + len(subject.name)))
+    related = [at(place, f"`{subject.name}` is made here, once for all tests")]
+    met = sorted(met, key=lambda victim: (victim.actor.path, victim.actor.function.line))
+    related += [
+        at(Place(v.actor.path, v.actor.function.span), "this test asserts what is in it")
+        for v in met[:5]
+    ]
+    affected = {item.nodeid for victim in met for item in victim.actor.items}
+    count = tests(len({item.nodeid for victim in met for item in victim.actor.items}))
+    return Fault(
+        Place(actor.path, change.span),
+        f"`{subject.name}` of the module is changed here and stays so, and {count} "
+        f"assert{'s' if count.startswith('1 ') else ''} what is in it",
+        symbol_of(actor),
+        tuple(related),
+        notes=("what they find depends on which tests ran before",),
+        help=f"make `{subject.name}` in a function-scoped fixture",
+        tests=frozenset(affected),
+    )
+
+
+# -- containers of the code under test -----------------------------------------------------------
+
+
+def _of_code(suite: Suite, shared: _Shared) -> Iterator[Fault]:
+    subject = shared.subject
+    for actor, change in shared.polluters.items():
+        if actor.kind == "helper" or is_for_all(actor) or change.nested:
+            continue
+        if _is_given_again(change, subject):
+            continue
+        if _verdict(suite, actor, change, subject) != "left":
+            continue
+        place = Place(subject.path, Span(subject.line, 1, subject.line, 1 + len(subject.name)))
+        yield Fault(
+            Place(actor.path, change.span),
+            f"`{subject.name}` of the code under test is changed and never put back",
+            symbol_of(actor),
+            (at(place, f"`{subject.name}` is made here, once for all tests"),),
+            notes=("every test that runs later in the same process meets it",),
+            help="use `monkeypatch.setitem` or `patch.dict`, or put back a copy after the `yield`",
+            tests=frozenset(item.nodeid for item in actor.items),
+        )
+
+
+def _is_given_again(change: Change, subject: Subject) -> bool:
+    """Whether a change gives back what the container has from the start, or may."""
+    initial = subject.value.items if isinstance(subject.value, Mapping) else ()
+    if change.kind != "item":
+        return change.name == "update" and bool(initial)
+    return change.key.strip("'\"") in {key for key, _ in initial}
+
+
+def _verdict(suite: Suite, actor: Actor, change: Change, subject: Subject) -> str:
+    def touches(actor: Actor, other: Change) -> bool:
+        if other.kind == "call" and other.target == ("monkeypatch",):
+            return subject.name in re.split(r"\W", other.key)
+        if other.name == "reload":
+            return True
+        if not other.target:
+            return False
+        found = suite.changes.subject(actor.path, actor.function, other)
+        return found is not None and found.key == subject.key
+
+    def undoes(other: Change) -> bool:
+        return other.kind == "del" or other.name in (*_TAKE_AWAY, "reload", "update")
+
+    name = re.escape(subject.name)
+    words = re.compile(rf"\b{name}\b|\breload\(|{first_words(subject.path)}\.\w*(?:reset|clear)")
+    if re.search(rf"{first_words(subject.path)}\.\w*(?:reset|clear)\w*\(", body_of(suite, actor)):
+        return "restored"
+    if re.search(rf"dict\([^)]*\b{name}\b|\b{name}\.copy\(|copy\(\s*{name}", body_of(suite, actor)):
+        return "restored"
+    return judge(suite, actor, change, touches, undoes, words)
