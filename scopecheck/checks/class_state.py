@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck.checks.asserted import assertions
 from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of
-from scopecheck.checks.module_state import is_container
 from scopecheck.checks.wording import at, tests
 from scopecheck.facts import Name
 from scopecheck.finding import Fault, Place
-from scopecheck.suite.changes import IN_PLACE, is_in_place, is_test_code
+from scopecheck.suite.changes import IN_PLACE, is_container, is_in_place, is_test_code
 from scopecheck.suite.values import ClassValue
 
 if TYPE_CHECKING:

@@ -6,11 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.leaks import body_of, judge, runs_in_process, symbol_of
-from scopecheck.checks.module_state import is_container
 from scopecheck.checks.wording import at, scoped, tests
 from scopecheck.facts import Call, Change, ClassRef, Items, Mapping, Name
 from scopecheck.finding import Fault, Place
-from scopecheck.suite.changes import is_in_place
+from scopecheck.suite.changes import is_container, is_in_place
 from scopecheck.suite.model import Scope
 from scopecheck.suite.values import ClassValue, External
 

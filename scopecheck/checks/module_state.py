@@ -16,10 +16,10 @@ from scopecheck.checks.leaks import (
     symbol_of,
 )
 from scopecheck.checks.wording import at, tests
-from scopecheck.facts import Call, Items, Mapping, Name
+from scopecheck.facts import Mapping
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
-from scopecheck.suite.changes import is_in_place, is_test_code
+from scopecheck.suite.changes import is_container, is_in_place, is_test_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from scopecheck.suite import Suite
     from scopecheck.suite.changes import Actor, Subject
 
-_CONTAINERS = frozenset(
-    ["list", "dict", "set", "defaultdict", "deque", "Counter", "OrderedDict", "bytearray"]
-)
 # Changes that leave something behind, where the others take something away.
 _TAKE_AWAY = frozenset(
     {"clear", "pop", "popitem", "popleft", "remove", "discard", "sort", "reverse"}
@@ -105,16 +102,6 @@ def _container(
     if subject.rest:
         return None
     return subject if is_container(subject.value) else None
-
-
-def is_container(value: object) -> bool:
-    """Whether an expression makes a list, dict, set or the like."""
-    match value:
-        case Items() | Mapping():
-            return True
-        case Call(func=Name(parts=parts)):
-            return parts[-1] in _CONTAINERS
-    return False
 
 
 def _injected(suite: Suite, actor: Actor, subject: Subject) -> Subject | None:

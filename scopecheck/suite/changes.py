@@ -22,6 +22,8 @@ from scopecheck.facts import (
     Extended,
     FunctionRef,
     Import,
+    Items,
+    Mapping,
     Name,
 )
 from scopecheck.suite.values import ClassValue, External, FunctionValue, ModuleValue
@@ -56,6 +58,9 @@ IN_PLACE = frozenset(
         *("symmetric_difference_update", "popitem", "setdefault", "appendleft", "popleft"),
         *("extendleft", "move_to_end"),
     ]
+)
+_CONTAINERS = frozenset(
+    ["list", "dict", "set", "defaultdict", "deque", "Counter", "OrderedDict", "bytearray"]
 )
 XUNIT = _BEFORE | _AFTER
 
@@ -410,6 +415,16 @@ def is_in_place(change: Change) -> bool:
     return change.kind in ("item", "attribute", "del", "augmented")
 
 
+def is_container(value: object) -> bool:
+    """Whether an expression makes a list, dict, set or the like."""
+    match value:
+        case Items() | Mapping():
+            return True
+        case Call(func=Name(parts=parts)):
+            return parts[-1] in _CONTAINERS
+    return False
+
+
 def is_test_code(path: str) -> bool:
     """Whether a file is part of the tests, by its name and folders."""
     *folders, name = path.split("/")
@@ -418,4 +433,12 @@ def is_test_code(path: str) -> bool:
     return any(part in ("tests", "test", "testing") for part in folders)
 
 
-__all__ = ["IN_PLACE", "Actor", "Changes", "Subject", "is_in_place", "is_test_code"]
+__all__ = [
+    "IN_PLACE",
+    "Actor",
+    "Changes",
+    "Subject",
+    "is_container",
+    "is_in_place",
+    "is_test_code",
+]
