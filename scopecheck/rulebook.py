@@ -19,7 +19,8 @@ each where it is needed:
     mutation  a change that makes the code under test wrong (`src/hub.py: OLD => NEW`), and which of
               the section's tests pass and fail then (`passed: test_a`, `failed: test_b, test_c`)
     diff      the exact fix: what `--fix --unsafe-fixes` changes where only this rule is selected;
-              of several fixes the first
+              of several fixes the first. A `pytest` block after it says what pytest does then; else
+              pytest has to be content
 
 Only the head of each page is read to list the rules; the sections are read when asked for.
 """
@@ -171,6 +172,7 @@ class Example(msgspec.Struct, frozen=True):
     settings: the section's `toml` block without a path: keys of `[tool.scopecheck]`.
     proof: what the section's first `pytest` block says; further_runs: what the others say.
     diffs: the exact fix, one `diff` block after another. diff_line: where the first one begins.
+    fixed: what pytest does after the fix.
     """
 
     rule: str
@@ -184,6 +186,7 @@ class Example(msgspec.Struct, frozen=True):
     further_runs: tuple[Proof, ...] = ()
     mutation: Mutation | None = None
     diff_line: int = 0
+    fixed: Proof | None = None
 
     @property
     def id(self) -> str:
@@ -449,6 +452,7 @@ def _example(page: Path, section: _Section) -> Example:
     mutation: Mutation | None = None
     diffs: list[str] = []
     diff_line = 0
+    fixed: Proof | None = None
     for block in section.blocks:
         if block.path or block.language == "py":
             path = block.path or "test_example.py"
@@ -461,7 +465,9 @@ def _example(page: Path, section: _Section) -> Example:
         elif block.language == "toml":
             settings.update(_settings(page, block))
         elif block.language == "pytest":
-            if proof:
+            if diffs:
+                fixed = _proof(page, block)
+            elif proof:
                 further_runs.append(_proof(page, block))
             else:
                 proof = _proof(page, block)
@@ -484,6 +490,7 @@ def _example(page: Path, section: _Section) -> Example:
         further_runs=tuple(further_runs),
         mutation=mutation,
         diff_line=diff_line,
+        fixed=fixed,
     )
 
 

@@ -116,9 +116,9 @@ def test_what_a_way_costs_is_what_the_suite_costs_then(tmp_path: Path, seed: int
 
 
 def _hold(project: Project, suite: Suite, scopes: Scopes, way: Way) -> None:
-    from scopecheck.repair.scopes import _offer
+    from scopecheck.repair.scopes import way_offer
 
-    fix = Bench(project, [suite]).make(_offer(suite, scopes, way))
+    fix = Bench(project, [suite]).make(way_offer(suite, scopes, way))
     after = Project(project.root, SETTINGS, 1)
     for path in {edit.path for edit in fix.edits}:
         source = project.load.source(path)

@@ -92,6 +92,7 @@ def _told(suite: Suite, outlived: _Outlived, place: Place) -> Fault:
     nodeids = frozenset(each.nodeid for each in outlived.items)
     word, narrow = fixture.scope.word, scoped(outlived.scope)
     related: list[Place] = []
+    names: tuple[str, ...] = ()
     asked = request_place(fixture, BACKEND)
     if asked is not None:
         related.append(at(asked, "requested here"))
@@ -108,11 +109,13 @@ def _told(suite: Suite, outlived: _Outlived, place: Place) -> Fault:
     elif backend is not None and backend.path is not None:
         what = f"the {narrow} `anyio_backend` of this suite"
         advice = f'give the override of `anyio_backend` `scope="{word}"`'
+        names = ("own",)
         if backend.place is not None:
             related.append(at(backend.place, f"{narrow} `anyio_backend`"))
     else:
         what = f"anyio's own `anyio_backend`, which is {narrow}"
         advice = f'override `anyio_backend` in a conftest, with `scope="{word}"`'
+        names = ("plugin",)
     related.append(at(item.place, f"a test that sets `{fixture.name}` up"))
     unseen = "anyio runs async fixtures with the backend that this fixture gives: "
     count = len(nodeids)
@@ -129,4 +132,5 @@ def _told(suite: Suite, outlived: _Outlived, place: Place) -> Fault:
         help=f"{advice}, or make `{fixture.name}` {narrow}",
         tests=nodeids,
         certainty="likely" if outlived.sometimes else None,
+        names=names,
     )

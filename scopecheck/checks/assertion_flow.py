@@ -148,6 +148,7 @@ def unawaited(suite: Suite) -> Iterator[Fault]:
                 if item.is_async
                 else "make the test async, and write `await` before it",
                 tests=frozenset((item.nodeid,)),
+                names=("await",) if item.is_async else (),
             )
 
 

@@ -70,14 +70,17 @@ def swallowed_assertion(suite: Suite) -> Iterator[Fault]:
 
 def unreachable_assertion(suite: Suite) -> Iterator[Fault]:
     """SCP605: an assertion that is never run."""
+    names: tuple[str, ...]
     for item, flaw in _flaws(suite, ("raised", "unreachable")):
         if flaw.kind == "raised":
             message = "this assertion is not run: the exception leaves the block before it"
             related, advice = "the block ends with the exception", "move it below the `with` block"
+            names = ("dedent",)
         else:
             message = "this assertion is never run"
             related, advice = "the block ends here", "move it up, or take out what is before it"
-        yield _fault(item, flaw, message, ((flaw, related),), advice)
+            names = ()
+        yield _fault(item, flaw, message, ((flaw, related),), advice, names)
 
 
 def _flaws(suite: Suite, kinds: Collection[str]) -> Iterator[tuple[Item, Flaw]]:
@@ -92,7 +95,12 @@ def _flaws(suite: Suite, kinds: Collection[str]) -> Iterator[tuple[Item, Flaw]]:
 
 
 def _fault(
-    item: Item, flaw: Flaw, message: str, related: tuple[tuple[Flaw, str], ...], advice: str
+    item: Item,
+    flaw: Flaw,
+    message: str,
+    related: tuple[tuple[Flaw, str], ...],
+    advice: str,
+    names: tuple[str, ...] = (),
 ) -> Fault:
     path = item.place.path
     return Fault(
@@ -102,4 +110,5 @@ def _fault(
         tuple(at(Place(path, one.cause), said) for one, said in related if one.cause is not None),
         help=advice,
         tests=frozenset((item.nodeid,)),
+        names=names,
     )

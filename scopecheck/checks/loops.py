@@ -326,6 +326,7 @@ def loop_defaults_disagree(suite: Suite) -> Iterator[Fault]:
         tuple(related),
         notes=tuple(notes),
         help=_missing_option(loops, given),
+        names=_missing_value(loops, given),
         tests=frozenset(item.nodeid for item in items),
         certainty=_option_certainty(suite),
     )
@@ -342,6 +343,15 @@ def _missing_option(loops: Loops, given: dict[str, str]) -> str:
     if not given["fixture"]:
         return f"set `{FIXTURE_DEFAULT} = {given['test']}` too"
     return "set both to the same scope"
+
+
+def _missing_value(loops: Loops, given: dict[str, str]) -> tuple[str, ...]:
+    """The option that is missing, and the value that the other one has."""
+    if loops.plugin is None or loops.plugin.version < (0, 26):
+        return ()
+    if not given["test"]:
+        return (TEST_DEFAULT, given["fixture"])
+    return () if given["fixture"] else (FIXTURE_DEFAULT, given["test"])
 
 
 def _option_certainty(suite: Suite) -> Certainty | None:

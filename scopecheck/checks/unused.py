@@ -385,6 +385,7 @@ def _told(suite: Suite, fixture: Fixture, place: Place, along: list[Fixture]) ->
         notes=tuple(notes),
         help=f"delete `{name}`, or request it where it should run",
         searched=suite.searched,
+        names=tuple(f"{other.path}:{other.line}" for other in (fixture, *along)),
     )
 
 

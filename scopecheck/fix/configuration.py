@@ -30,6 +30,7 @@ class Configuration:
     """The configuration file of one suite.
 
     path: as findings have it; of a file that is to be made where there is none yet.
+    exists: whether there is one.
     """
 
     def __init__(self, workspace: Workspace, suite: Suite) -> None:
@@ -37,7 +38,7 @@ class Configuration:
         self._config: PytestConfig = suite.files.config
         file, self._header = _home(self._config)
         self.path = suite.relative(file)
-        self._exists = file.is_file()
+        self.exists = file.is_file()
         self._toml = file.suffix == ".toml"
         self._files = ConfigFiles(workspace.project.config_texts)
         self._table_line = self._find_table(file)
@@ -47,7 +48,7 @@ class Configuration:
         """Whether an option can be set."""
         if self.path.startswith("../") or self._config.errors:
             return False
-        return not self._exists or self._table_line is not None or not self._config.header
+        return not self.exists or self._table_line is not None or not self._config.header
 
     @property
     def configured(self) -> bool:
@@ -69,7 +70,7 @@ class Configuration:
         """
         if not options:
             return
-        if not self._exists:
+        if not self.exists:
             lines = "".join(f"{name} = {value}\n" for name, value in options.items())
             self._workspace.make(self.path, f"[{self._header}]\n{lines}")
             return
@@ -155,7 +156,7 @@ class Configuration:
 
     def _find_table(self, file: Path) -> int | None:
         """The line of the table's header; None where it has none of its own."""
-        if not self._exists:
+        if not self.exists:
             return None
         table = self._files.table(file, version_pair(self._config.version))
         if table is None or not table.header:

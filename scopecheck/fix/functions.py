@@ -184,6 +184,78 @@ def make_async(statement: Statement) -> tuple[str, str] | None:
     return (name.value, _ASYNC_KINDS[name.value]) if name is generic else None
 
 
+def rename_first_parameter(statement: Statement, name: str, new: str) -> None:
+    """Give a function's first parameter another name, wherever the function uses it.
+
+    Raises:
+        Withheld: the new name is taken.
+    """
+    function = _function(statement)
+    if cst.matchers.findall(function, cst.matchers.Name(new)):
+        raise Withheld(f"`{new}` is another name there")
+    if uses_of(statement, name).rebound:
+        raise Withheld(f"`{name}` gets another value there")
+    replace_reads(statement, name, new)
+    function = _function(statement)
+    params = function.params
+    for kind in ("posonly_params", "params"):
+        own: Sequence[cst.Param] = getattr(params, kind)
+        if own and own[0].name.value == name:
+            first = own[0].with_changes(name=cst.Name(new))
+            params = params.with_changes(**{kind: [first, *own[1:]]})
+            statement.node = function.with_changes(params=params)
+            return
+    raise Withheld(f"`{name}` is not its first parameter")
+
+
+def add_parameter(statement: Statement, name: str, annotation: str) -> None:
+    """Give a function one more parameter, before those with defaults; one that it has is no fault.
+
+    annotation: what the parameter is annotated with where the others are.
+    """
+    function = _function(statement)
+    params = function.params
+    everything = (*params.posonly_params, *params.params, *params.kwonly_params)
+    if any(param.name.value == name for param in everything):
+        return
+    own = list(params.params)
+    index = next((i for i, param in enumerate(own) if param.default is not None), len(own))
+    # `self` has none.
+    annotated = any(param.annotation is not None for param in everything) or (
+        not everything and function.returns is not None
+    )
+    added = cst.Param(
+        cst.Name(name),
+        cst.Annotation(cst.parse_expression(annotation)) if annotated else None,
+    )
+    space = function.whitespace_before_params
+    between = space if isinstance(space, cst.ParenthesizedWhitespace) else cst.SimpleWhitespace(" ")
+    comma = cst.Comma(whitespace_after=between)
+    if index < len(own) or not _ends_list(params):
+        own.insert(index, added.with_changes(comma=comma))
+    elif own:
+        last = own[-1]
+        if isinstance(between, cst.ParenthesizedWhitespace):
+            between = between.with_changes(first_line=cst.TrailingWhitespace(), empty_lines=[])
+        own[-1] = _ended(last, between)
+        own.append(
+            added.with_changes(comma=last.comma, whitespace_after_param=last.whitespace_after_param)
+        )
+    else:
+        own.append(added)
+    statement.node = function.with_changes(params=params.with_changes(params=own))
+
+
+def _ends_list(params: cst.Parameters) -> bool:
+    """Whether nothing comes after the normal parameters."""
+    star = params.star_arg
+    return (
+        not isinstance(star, (cst.Param, cst.ParamStar))
+        and not params.kwonly_params
+        and params.star_kwarg is None
+    )
+
+
 def rename(statement: Statement, name: str) -> None:
     """Give a function another name."""
     statement.node = _function(statement).with_changes(name=cst.Name(name))

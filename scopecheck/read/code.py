@@ -171,6 +171,15 @@ class Code:
                 continue
             return _first_line(node), node.end_lineno or node.lineno
 
+    def inner_statement(self, line: int) -> tuple[int, int] | None:
+        """The first and last line of the innermost statement that begins on a line."""
+        found = [
+            (node.lineno, node.end_lineno or node.lineno)
+            for node in ast.walk(self._tree)
+            if isinstance(node, ast.stmt) and node.lineno == line
+        ]
+        return min(found, key=lambda one: one[1], default=None)
+
     def siblings(self, line: int) -> int:
         """How many statements the block of the one that holds a line has, its docstring counted."""
         body: list[ast.stmt] = self._tree.body
@@ -183,6 +192,23 @@ class Code:
                     break
             else:
                 return len(body)
+
+    def tail(self, line: int) -> tuple[int, int, int] | None:
+        """What follows in a `with` block from the statement that begins on a line.
+
+        Handed back are its first and last line, and the first line of the `with`.
+        """
+        for node in ast.walk(self._tree):
+            if not isinstance(node, (ast.With, ast.AsyncWith)):
+                continue
+            for statement in node.body:
+                if statement.lineno == line and statement is not node.body[0]:
+                    return _first_line(statement), node.end_lineno or node.lineno, node.lineno
+        return None
+
+    def same_code(self, other: Code) -> bool:
+        """Whether two texts say the same, wherever it stands."""
+        return ast.dump(self._tree) == ast.dump(other._tree)
 
     # -- expressions ---------------------------------------------------------------------------
 

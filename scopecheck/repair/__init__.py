@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     Fixer: TypeAlias = Callable[[Bench, Suite, Fault], Iterable[Offer]]
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "1": ("scopes",),
+    "1": ("scopes", "definitions"),
     "2": ("handling", "loops"),
     "3": ("definitions",),
+    "4": ("isolation",),
+    "6": ("assertions",),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
@@ -87,7 +89,6 @@ class Bench:
         """
         from scopecheck.fix.names import settle_imports
         from scopecheck.fix.workspace import Workspace
-        from scopecheck.read.code import Code
         from scopecheck.source import SourceError
 
         workspace = Workspace(self.project, self._codes)
@@ -99,7 +100,7 @@ class Bench:
             for path in workspace.edited:
                 text = workspace.text(path)
                 if path.endswith(".py") and text is not None:
-                    Code(text)
+                    _check(text, workspace.editor(path).source.text)
                 edits += workspace.editor(path).all_edits
         except Overlap as reason:
             raise Withheld(str(reason)) from None
@@ -119,6 +120,25 @@ class Bench:
             return self.once(offer, lambda: self.make(offer))
         except Withheld as reason:
             return reason
+
+
+def _check(after: str, before: str) -> None:
+    """Whether a file is still Python: `await` outside of an async function only fails to compile.
+
+    Raises:
+        SyntaxError: it is not, and was.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(after, "<fixed>", "exec", dont_inherit=True)
+        except SyntaxError:
+            try:
+                compile(before, "<before>", "exec", dont_inherit=True)
+            except SyntaxError:
+                ast.parse(after)
+            else:
+                raise
 
 
 def _identity(finding: Finding) -> object:

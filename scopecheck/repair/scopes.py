@@ -410,14 +410,16 @@ def scope_mismatch(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
     """SCP101: the cheapest set of scope changes that leaves no mismatch."""
     scopes = scopes_of(bench, suite)
     for way in scopes.ways(scopes.mismatches(fault)):
-        yield _offer(suite, scopes, way)
+        yield way_offer(suite, scopes, way)
 
 
 override_narrows_scope = scope_mismatch
 """SCP102: widen the override, or narrow the requesters; whichever is cheaper."""
 
 
-def _offer(suite: Suite, scopes: Scopes, way: Way) -> Offer:
+def way_offer(suite: Suite, scopes: Scopes, way: Way) -> Offer:
+    """The offer to give definitions the scopes of a way."""
+
     def write(workspace: Workspace) -> None:
         from scopecheck.fix.decorators import Decorators
 

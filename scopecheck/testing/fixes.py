@@ -69,7 +69,7 @@ def problems(example: Example, folder: Path, scratch: Path) -> list[Problem]:
 
 
 def proof_problems(example: Example, folder: Path, scratch: Path) -> list[Problem]:
-    """Whether pytest is content with an example once all of its findings are mended.
+    """Whether pytest does what the page says once all of an example's findings are mended.
 
     Raises:
         oracle.Unavailable: no interpreter here has the versions that the section asks for.
@@ -80,9 +80,16 @@ def proof_problems(example: Example, folder: Path, scratch: Path) -> list[Proble
     shutil.copytree(folder, scratch, dirs_exist_ok=True)
     for change in mended.changes:
         (scratch / change.path).write_bytes(change.after)
-    outcome = testing.run_pytest(example, scratch, example.proof)
-    if outcome.is_clean:
+    said = example.fixed
+    outcome = testing.run_pytest(example, scratch, said or example.proof)
+    if said is None and outcome.is_clean:
         return []
+    if said is not None and outcome.agrees(said.outcome):
+        return [
+            Problem(f"{example.rule}.md", said.line, f"pytest does not say {words!r}")
+            for words in said.words
+            if words not in outcome.output
+        ]
     message = f"pytest is not content after the fix: {outcome.summary}\n{outcome.output}"
     return [Problem(f"{example.rule}.md", example.diff_line or example.line, message)]
 
