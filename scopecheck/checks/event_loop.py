@@ -158,6 +158,8 @@ def _verdict(loops: Loops, override: _Override) -> _Verdict | None:
 
 def _uses(loops: Loops, item: Item) -> bool:
     """Whether pytest-asyncio 0.23 to 0.26 sets `event_loop` up for the test's async code."""
+    if _is_asked_by_async(loops, item):
+        return True
     found = [loops.test(item)]
     found += [loops.fixture(each, item) for each in _order(item) if each.is_async]
     return any(

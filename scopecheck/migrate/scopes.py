@@ -128,7 +128,7 @@ def _candidates(
         return
     needed = {*sharing.fixtures.values(), *sharing.tests.values()}
     # `class` is no default that anybody would choose: it says nothing of functions.
-    own = rooted & needed if len(needed) > 1 else needed - {Scope.CLASS}
+    own = rooted & needed if len(needed | sharing.written) > 1 else needed - {Scope.CLASS}
     fixtures = dict.fromkeys((now.fixture, Scope.FUNCTION, *sorted(own)))
     tests = dict.fromkeys((now.test, *sorted(own - {Scope.FUNCTION})))
     if now.test is not None:

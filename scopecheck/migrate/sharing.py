@@ -42,6 +42,7 @@ class Sharing:
     fixtures: the same of fixtures, by function.
     floors: fixtures that need a loop scope no narrower than their own scope, and nothing else.
     definitions: the fixtures of each function.
+    written: the loop scopes that are written down already.
 
     Args:
         suite: the suite as it was.
@@ -66,6 +67,7 @@ class Sharing:
         self.fixtures: dict[FixtureKey, Scope] = {}
         self.floors: dict[FixtureKey, Scope] = {}
         self.definitions: dict[FixtureKey, list[Fixture]] = {}
+        self.written: set[Scope] = set()
         self._parents: dict[Item | FixtureKey, Item | FixtureKey] = {}
         self._widest: dict[Item | FixtureKey, Scope] = {}
         for item in suite.items:
@@ -111,6 +113,8 @@ class Sharing:
                 # Where it says what the default is, it ran on `event_loop` as well.
                 if loop.scope is Scope.FUNCTION < scope and "loop_scope" not in loop.decision.text:
                     yield item
+                else:
+                    self.written.add(loop.scope)
             case "ini" if loop.scope is not Scope.FUNCTION:
                 self.tests[item] = loop.scope
             case _:
@@ -139,6 +143,7 @@ class Sharing:
             return
         match loop.decision.kind:
             case "decorator" if not loop.scope is Scope.FUNCTION < own:
+                self.written.add(loop.scope)
                 return
             case "ini" if loop.scope is not Scope.FUNCTION:
                 self.fixtures[key] = loop.scope

@@ -19,12 +19,14 @@ class Trouble:
     fixture: the function that it is about; None for the test.
     name: the fixture that is requested, `scope` its scope; of an unhandled one, its own name, and
         `overridden` where only an override asks for it.
+    or_else: the function that it may be about instead, where pytest does not tell.
     """
 
     kind: str
     fixture: str | None = None
     name: str = ""
     scope: str | None = None
+    or_else: str | None = None
 
     def __str__(self) -> str:
         if self.kind == "other":
@@ -39,7 +41,7 @@ class Trouble:
         match self.kind:
             case "scope-mismatch":
                 # `<event_loop>` stands for all names that end with it.
-                fixture = self.fixture == said.fixture
+                fixture = said.fixture in [self.fixture, *filter(None, [self.or_else])]
                 return fixture and self.name.endswith(said.name) and self.scope == said.scope
             case "policy-mismatch":
                 # `_session_scoped_runner` and its like ask for the policy.
@@ -79,8 +81,8 @@ def of_test(item: ItemRun) -> Trouble | None:
     if mismatch:
         if mismatch["name"] == "event_loop_policy":
             return Trouble("policy-mismatch", None, mismatch["asking"], mismatch["scope"])
-        asker = _asker(mismatch["stack"], mismatch["name"])
-        return Trouble("scope-mismatch", asker, mismatch["name"], mismatch["scope"])
+        asker, or_else = _asker(mismatch["stack"], mismatch["name"])
+        return Trouble("scope-mismatch", asker, mismatch["name"], mismatch["scope"], or_else)
     found = of_message(item.message)
     words = f"{item.outcome} {item.phase}: {last_line(item.message)}"
     return Trouble("other", None, words) if found is None else found
@@ -104,17 +106,19 @@ def last_line(text: str) -> str:
     return (errors or lines or ["nothing"])[-1].removeprefix("E").strip()
 
 
-def _asker(stack: str, requested: str) -> str | None:
+def _asker(stack: str, requested: str) -> tuple[str | None, str | None]:
     """The function that requests a fixture, from pytest's list of those that are being set up.
 
-    In pytest 7 the list may end with the requested one.
+    In pytest 7 the list may end with the requested one, which may ask for its own name: then it is
+    the one before that.
     """
     lines = stack.partition("Requested fixture")[0]
     functions: list[tuple[str, str]] = re.findall(r":\d+:\s+def (\w+)\((.*)\)", lines)
     asking = [name for name, given in functions if requested in re.findall(r"\w+", given)]
     if asking:
-        return asking[-1]
+        ends = len(asking) > 1 and lines == stack and functions[-1][0] == asking[-1]
+        return asking[-1], asking[-2] if ends else None
     names = [name for name, _ in functions]
     if names and names[-1] == requested:
         names.pop()
-    return names[-1] if names else None
+    return names[-1] if names else None, None
