@@ -82,7 +82,10 @@ def _loops(
 ) -> Iterator[tuple[str, object, Loop | None]]:
     """What of a test had to get a loop scope, that scope, and the loop that it has now."""
     if item in sharing.tests:
-        yield "the test", sharing.tests[item], after.loops.test(new)
+        loop = after.loops.test(new)
+        # Of a test that a decorator may run, for one, the loop is as little known as before.
+        if loop is None or loop.runner != "unknown":
+            yield "the test", sharing.tests[item], loop
     assert item.plan is not None
     assert new.plan is not None
     fixtures: dict[tuple[str, str, str], Fixture] = {_identity(f): f for f in new.plan.order}
@@ -90,7 +93,9 @@ def _loops(
         scope = sharing.fixtures.get(key_of(fixture))
         found = fixtures.get(_identity(fixture))
         if scope is not None and found is not None:
-            yield f"`{fixture.name}`", scope, after.loops.fixture(found, new)
+            loop = after.loops.fixture(found, new)
+            if loop is None or loop.runner != "unknown":
+                yield f"`{fixture.name}`", scope, loop
 
 
 def _identity(fixture: Fixture) -> tuple[str, str, str]:

@@ -1,6 +1,6 @@
 """What scopecheck means to say otherwise than pytest-asyncio does, each by name, with a project.
 
-These are accidents of old versions: what pytest-asyncio does there depends on which module is
+These are accidents: what pytest, or an old pytest-asyncio, does there depends on which module is
 collected first, or on fixtures that nothing uses.
 """
 
@@ -66,6 +66,32 @@ async def test_a():
     pass
 """
 
+_TWO_FIXTURES = """
+import pytest
+import pytest_asyncio
+
+@pytest_asyncio.fixture
+async def other():
+    return object()
+
+@pytest.mark.asyncio(scope="module")
+async def test_b(other, connection):
+    pass
+"""
+
+_POLICY = """
+import asyncio
+import pytest
+
+@pytest.fixture
+def event_loop_policy():
+    return asyncio.DefaultEventLoopPolicy()
+
+@pytest.mark.asyncio
+async def test_a(connection):
+    pass
+"""
+
 _CLOSES = """
 import pytest
 import pytest_asyncio
@@ -94,6 +120,19 @@ EXEMPTIONS = (
             "conftest.py": _WIDE_FIXTURE,
             "test_a.py": _USER.format("a"),
             "test_b.py": _USER.format("b"),
+        },
+        "0.23.8",
+    ),
+    Exemption(
+        "two-loops-by-another-module",
+        "so a test whose mark has the scope of such a fixture asks for two loops, but in the first "
+        "module; there its own loop is the fixture's, and 0.23 does not look for a second one",
+        ((0, 23), (0, 24)),
+        r"it is not collected: mark to run the test in a function-scoped event loop",
+        {
+            "conftest.py": _WIDE_FIXTURE,
+            "test_a.py": _USER.format("a"),
+            "test_b.py": _TWO_FIXTURES,
         },
         "0.23.8",
     ),
@@ -135,6 +174,19 @@ EXEMPTIONS = (
             "test_a.py": "def test_a():\n    pass\n",
         },
         "0.23.8",
+    ),
+    Exemption(
+        "failed-in-another-module",
+        "pytest 9.1 and later refuse a fixture of a conftest for good, with a bare AssertionError, "
+        "once another module's `event_loop_policy` has kept it from being set up",
+        ((1, 4), (2, 0)),
+        r"pytest says \[failed setup: AssertionError\]",
+        {
+            "conftest.py": _WIDE_FIXTURE,
+            "test_a.py": _POLICY,
+            "test_b.py": _USER.format("b"),
+        },
+        "1.5.0",
     ),
     Exemption(
         "closed-loop",
