@@ -122,25 +122,7 @@ def _told_environ(actor: Actor, kept: dict[str, _Write]) -> Fault:
         notes=(_NOTE,),
         help=_advice(actor, "setenv(name, value)"),
         tests=tests_of(actor),
-        names=_by_setenv(actor, kept),
     )
-
-
-def _by_setenv(actor: Actor, kept: dict[str, _Write]) -> tuple[str, ...]:
-    """The lines of the statements that `monkeypatch.setenv` can take the place of, if all can."""
-    if not _may_request_monkeypatch(actor):
-        return ()
-    if any(each.verdict == "inline" for each in kept.values()):
-        return ()
-    # The variables may be set again further down.
-    writes = [
-        change
-        for change in actor.changes
-        if change.target[-1:] == ("environ",) and change.kind in ("item", "call", "del")
-    ]
-    if any(change.kind != "item" or change.nested or change.value == "=" for change in writes):
-        return ()
-    return tuple(str(change.span.line) for change in writes)
 
 
 _NOTE = "every test that runs later in the same process meets it"
@@ -156,13 +138,9 @@ def _named(key: str, change: Change) -> str:
     return f"`{key.strip(chr(39))}`" if _is_text(key) else f"the variable `{key}`"
 
 
-def _may_request_monkeypatch(actor: Actor) -> bool:
-    wide = actor.fixture is not None and actor.fixture.scope is not Scope.FUNCTION
-    return not (wide or actor.kind == "xunit" or any(item.testcase for item in actor.items))
-
-
 def _advice(actor: Actor, method: str) -> str:
-    if not _may_request_monkeypatch(actor):
+    wide = actor.fixture is not None and actor.fixture.scope is not Scope.FUNCTION
+    if wide or actor.kind == "xunit" or any(item.testcase for item in actor.items):
         return "put the old value back when the tests are over: after the `yield`, or in a clean-up"
     return f"request `monkeypatch` and use `monkeypatch.{method}`, which puts it back"
 

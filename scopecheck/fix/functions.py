@@ -107,6 +107,84 @@ def drop_parameter(statement: Statement, name: str) -> None:
     statement.node = function.with_changes(params=parameters, whitespace_before_params=opening)
 
 
+def add_parameter(statement: Statement, name: str, annotation: str = "") -> None:
+    """Put a parameter after those that have to be given; one that is there is no fault."""
+    function = _function(statement)
+    parameters = function.params
+    every = [*parameters.posonly_params, *parameters.params, *parameters.kwonly_params]
+    if any(param.name.value == name for param in every):
+        return
+    added = cst.Param(
+        cst.Name(name),
+        cst.Annotation(cst.parse_expression(annotation)) if annotation else None,
+    )
+    params = list(parameters.params)
+    index = next((i for i, param in enumerate(params) if param.default is not None), len(params))
+    if any(param.default is not None for param in parameters.posonly_params):
+        raise Withheld("a positional-only parameter has a default")
+    if index == len(params) and index and _closes(parameters, "params"):
+        params[-1], added = _appended(params, added, function.whitespace_before_params)
+    elif index:
+        # What follows has its place from the one before.
+        comma = params[index - 1].comma
+        if isinstance(comma, cst.Comma):
+            between: cst.BaseParenthesizableWhitespace = cst.SimpleWhitespace(" ")
+            if isinstance(comma.whitespace_after, cst.ParenthesizedWhitespace):
+                between = comma.whitespace_after.with_changes(
+                    first_line=cst.TrailingWhitespace(), empty_lines=[]
+                )
+            added = added.with_changes(comma=cst.Comma(whitespace_after=between))
+    params.insert(index, added)
+    statement.node = function.with_changes(params=parameters.with_changes(params=params))
+
+
+def is_annotated(statement: Statement) -> bool:
+    """Whether a function says of all its parameters (`self` apart) or of its result what it is."""
+    function = _function(statement)
+    named = [
+        param
+        for param in (*function.params.posonly_params, *function.params.params)
+        if param.name.value not in ("self", "cls")
+    ]
+    if not named:
+        return function.returns is not None
+    return all(param.annotation is not None for param in named)
+
+
+def _appended(
+    params: Sequence[cst.Param], added: cst.Param, first: cst.BaseParenthesizableWhitespace
+) -> tuple[cst.Param, cst.Param]:
+    """The last parameter, made no more the last, and the new one, which ends as that one did."""
+    last = params[-1]
+    ending = last.comma
+    if len(params) > 1 and isinstance(comma := params[-2].comma, cst.Comma):
+        between = comma.whitespace_after
+    else:
+        between = first
+    if isinstance(between, cst.ParenthesizedWhitespace):
+        between = between.with_changes(first_line=cst.TrailingWhitespace(), empty_lines=[])
+    elif between.empty:
+        between = cst.SimpleWhitespace(" ")
+    after = (
+        ending.whitespace_after if isinstance(ending, cst.Comma) else last.whitespace_after_param
+    )
+    if isinstance(after, cst.ParenthesizedWhitespace) and after.first_line.comment is not None:
+        # A comment on the last parameter's line stays there.
+        if not isinstance(between, cst.ParenthesizedWhitespace):
+            raise Withheld("a comment stands after the last parameter")
+        between = between.with_changes(first_line=after.first_line)
+        after = after.with_changes(first_line=cst.TrailingWhitespace())
+    if isinstance(ending, cst.Comma):
+        added = added.with_changes(comma=ending.with_changes(whitespace_after=after))
+    else:
+        added = added.with_changes(whitespace_after_param=after)
+    last = last.with_changes(
+        comma=cst.Comma(whitespace_after=between),
+        whitespace_after_param=cst.SimpleWhitespace(""),
+    )
+    return last, added
+
+
 def replace_reads(statement: Statement, name: str, expression: str) -> None:
     """Put an expression where a function reads a name."""
     uses = uses_of(statement, name)
@@ -206,54 +284,6 @@ def rename_first_parameter(statement: Statement, name: str, new: str) -> None:
             statement.node = function.with_changes(params=params)
             return
     raise Withheld(f"`{name}` is not its first parameter")
-
-
-def add_parameter(statement: Statement, name: str, annotation: str) -> None:
-    """Give a function one more parameter, before those with defaults; one that it has is no fault.
-
-    annotation: what the parameter is annotated with where the others are.
-    """
-    function = _function(statement)
-    params = function.params
-    everything = (*params.posonly_params, *params.params, *params.kwonly_params)
-    if any(param.name.value == name for param in everything):
-        return
-    own = list(params.params)
-    index = next((i for i, param in enumerate(own) if param.default is not None), len(own))
-    # `self` has none.
-    annotated = any(param.annotation is not None for param in everything) or (
-        not everything and function.returns is not None
-    )
-    added = cst.Param(
-        cst.Name(name),
-        cst.Annotation(cst.parse_expression(annotation)) if annotated else None,
-    )
-    space = function.whitespace_before_params
-    between = space if isinstance(space, cst.ParenthesizedWhitespace) else cst.SimpleWhitespace(" ")
-    comma = cst.Comma(whitespace_after=between)
-    if index < len(own) or not _ends_list(params):
-        own.insert(index, added.with_changes(comma=comma))
-    elif own:
-        last = own[-1]
-        if isinstance(between, cst.ParenthesizedWhitespace):
-            between = between.with_changes(first_line=cst.TrailingWhitespace(), empty_lines=[])
-        own[-1] = _ended(last, between)
-        own.append(
-            added.with_changes(comma=last.comma, whitespace_after_param=last.whitespace_after_param)
-        )
-    else:
-        own.append(added)
-    statement.node = function.with_changes(params=params.with_changes(params=own))
-
-
-def _ends_list(params: cst.Parameters) -> bool:
-    """Whether nothing comes after the normal parameters."""
-    star = params.star_arg
-    return (
-        not isinstance(star, (cst.Param, cst.ParamStar))
-        and not params.kwonly_params
-        and params.star_kwarg is None
-    )
 
 
 def rename(statement: Statement, name: str) -> None:

@@ -103,6 +103,11 @@ class Code:
             self._tree = ast.parse(text)
         self._expressions = ExpressionReader(self.text, lambda _: FunctionRef(-1))
 
+    @property
+    def tree(self) -> ast.Module:
+        """The file's syntax tree, for other readers."""
+        return self._tree
+
     # -- names ---------------------------------------------------------------------------------
 
     def uses(self, names: Iterable[str]) -> set[str]:
@@ -170,15 +175,6 @@ class Code:
                 body = inner
                 continue
             return _first_line(node), node.end_lineno or node.lineno
-
-    def inner_statement(self, line: int) -> tuple[int, int] | None:
-        """The first and last line of the innermost statement that begins on a line."""
-        found = [
-            (node.lineno, node.end_lineno or node.lineno)
-            for node in ast.walk(self._tree)
-            if isinstance(node, ast.stmt) and node.lineno == line
-        ]
-        return min(found, key=lambda one: one[1], default=None)
 
     def siblings(self, line: int) -> int:
         """How many statements the block of the one that holds a line has, its docstring counted."""

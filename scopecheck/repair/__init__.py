@@ -35,7 +35,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "1": ("scopes", "definitions"),
     "2": ("handling", "loops"),
     "3": ("definitions",),
-    "4": ("isolation",),
+    "4": ("process_state", "patches"),
     "6": ("assertions",),
 }
 

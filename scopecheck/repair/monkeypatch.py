@@ -1,0 +1,143 @@
+"""Rewrites what a test or fixture changes for good into what `monkeypatch` puts back.
+
+A function can take `monkeypatch` if pytest calls it for one test at a time, with fixtures, and
+nothing else calls it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from scopecheck.repair.bench import Offer
+from scopecheck.suite.model import Scope
+from scopecheck.suite.values import External, FixtureMarker, MarkValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scopecheck.facts import Function
+    from scopecheck.finding import Applicability, Fault
+    from scopecheck.fix.workspace import Workspace
+    from scopecheck.read.acts import Act
+    from scopecheck.suite import Suite
+    from scopecheck.suite.changes import Actor
+
+NAME = "monkeypatch"
+# What stands between two statements that are put in the place of one.
+NEXT = "\0"
+# Decorators that leave alone the parameters that a function has after the first ones.
+_TRANSPARENT = ("unittest.mock.patch", "mock.patch", "pytest.fixture", "pytest_asyncio.fixture")
+
+
+def actor_at(suite: Suite, fault: Fault) -> Actor | None:
+    """The test, fixture or xunit function that a fault is in."""
+    line = fault.place.span.line
+    for actor in suite.changes.actors:
+        function = actor.function
+        if actor.path == fault.place.path and function.line <= line <= function.end_line:
+            return actor
+    return None
+
+
+def can_take(suite: Suite, actor: Actor) -> bool:
+    """Whether a function can ask for pytest's `monkeypatch`."""
+    if any(
+        f.name == NAME and f.path is not None and not _is_library(f.path) for f in suite.fixtures
+    ):
+        return False
+    function = actor.function
+    for parameter in function.parameters:
+        if parameter.name == NAME:
+            return not parameter.default
+    if function.body is not None and NAME in function.body.locals:
+        return False
+    if not all(_is_transparent(suite, actor, index) for index in range(len(function.decorators))):
+        return False
+    if actor.kind == "test":
+        return not any(item.testcase or item.opaque for item in actor.items)
+    if actor.kind != "fixture":
+        return False
+    same = [f for f in suite.fixtures if f.path == actor.path and f.function == function]
+    return all(f.scope is Scope.FUNCTION and not f.opaque for f in same)
+
+
+def _is_library(path: str) -> bool:
+    return "site-packages/" in path or path.startswith("../")
+
+
+def _is_transparent(suite: Suite, actor: Actor, index: int) -> bool:
+    space = suite.evaluator.module(actor.path)
+    if space is None:
+        return False
+    expression = actor.function.decorators[index].expression
+    for candidate in (expression, getattr(expression, "func", None)):
+        value = None if candidate is None else suite.evaluator.evaluate(candidate, space)
+        if isinstance(value, (MarkValue, FixtureMarker)):
+            return True
+        if isinstance(value, External) and value.name.startswith(_TRANSPARENT):
+            return True
+    return False
+
+
+def by_monkeypatch(
+    suite: Suite,
+    actor: Actor,
+    wanted: Callable[[list[Act]], dict[Act, str] | None],
+    title: str,
+    applicability: Applicability,
+) -> Offer:
+    """An offer that puts calls of `monkeypatch` in the place of statements.
+
+    wanted: of a function's statements those that change, with the code that stands there then;
+        None where it cannot be told.
+    """
+    path, function = actor.path, actor.function
+
+    def write(workspace: Workspace) -> None:
+        from scopecheck.read.acts import acts
+
+        if _is_called(suite, path, function):
+            workspace.leave(path, function.line, "the function is also called directly")
+            return
+        changed = wanted(acts(workspace.code(path), function.line))
+        if not changed:
+            workspace.leave(path, function.line, "it is written in a way that is not rewritten")
+            return
+        editor = workspace.editor(path)
+        for act, code in changed.items():
+            if "#" in editor.slice(act.span) and act.kind == "call":
+                workspace.leave(path, act.span.line, "a comment would be lost")
+            before = editor.lines(act.span.line, act.span.line)[: act.span.column - 1]
+            if NEXT in code and before.strip():
+                workspace.leave(path, act.span.line, "it is not the first on its line")
+            editor.replace(act.span, code.replace(NEXT, editor.newline + before))
+        take(workspace, path, function)
+
+    return Offer(title, applicability, write)
+
+
+def _is_called(suite: Suite, path: str, function: Function) -> bool:
+    """Whether the text of a file calls something of the function's name."""
+    called = re.compile(rf"(?<!def )\b{re.escape(function.name)}\(")
+    files = suite.own_files if function.owner >= 0 or suite.is_imported(path) else (path,)
+    return any(
+        function.name in text and called.search(text) is not None for text in map(suite.text, files)
+    )
+
+
+def take(workspace: Workspace, path: str, function: Function) -> None:
+    """Let a function ask for `monkeypatch`, with an annotation where the others have one."""
+    from scopecheck.fix.functions import add_parameter, is_annotated
+    from scopecheck.fix.names import spell
+    from scopecheck.fix.parsing import Statement
+
+    if any(parameter.name == NAME for parameter in function.parameters):
+        return
+    editor = workspace.editor(path)
+    statement = Statement(editor.lines(function.line, function.end_line))
+    annotation = ""
+    if is_annotated(statement):
+        annotation = spell(workspace, path, "pytest", "MonkeyPatch")
+    add_parameter(statement, NAME, annotation)
+    editor.replace_lines(function.line, function.end_line, statement.text)
