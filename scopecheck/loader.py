@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +17,14 @@ from scopecheck.source import WHOLE_FILE, Source, SourceError, Span, decode, rea
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import ProcessPoolExecutor
 
     from scopecheck.cache import Cache
     from scopecheck.facts import Function
 
 # Starting workers costs about as much as reading this many bytes (measured on two cores).
 _PARALLEL_BYTES = 1_500_000
-_BATCH_BYTES = 1_000_000
+_BATCH_BYTES = 400_000
 # A file larger than this is not split off to a worker with others: it is read alone.
 LARGE_FILE = 1_000_000
 # A syntax tree takes about 100 times the size of its text.
@@ -178,6 +180,11 @@ class Loader:
         except OSError:
             return 0
 
+    def _take_batch(self, sent: bytes) -> None:
+        for one in _SENT.decode(sent):
+            facts = _FACTS.decode(one.facts)
+            self._take(Reading(facts, one.stamp, one.digest), one.facts)
+
     def _read_parallel(self, paths: list[str], sizes: dict[str, int]) -> None:
         from concurrent.futures import ProcessPoolExecutor
         from concurrent.futures.process import BrokenProcessPool
@@ -187,15 +194,17 @@ class Loader:
         batches = list(_batches(small, sizes))
         root = str(self.root)
         try:
-            with ProcessPoolExecutor(min(self.jobs, len(batches) or 1)) as pool:
-                futures = [pool.submit(_read_batch, root, batch) for batch in batches]
-                for path in large:
-                    self(path)
-                for future in futures:
-                    for sent in _SENT.decode(future.result()):
-                        facts = _FACTS.decode(sent.facts)
-                        reading = Reading(facts, sent.stamp, sent.digest)
-                        self._take(reading, sent.facts)
+            jobs = min(self.jobs, len(batches) or 1)
+            with ProcessPoolExecutor(jobs, initializer=_leave_interrupts) as pool:
+                try:
+                    futures = [pool.submit(_read_batch, root, batch) for batch in batches]
+                    for path in large:
+                        self(path)
+                    for future in futures:
+                        self._take_batch(future.result())
+                except BaseException:
+                    _end(pool)
+                    raise
         except (BrokenProcessPool, OSError, PermissionError, UnicodeEncodeError):
             # No workers to be had (a sandbox, a full machine), or facts that cannot be sent: the
             # same work, one process.
@@ -232,6 +241,19 @@ def _batches(paths: Sequence[str], sizes: dict[str, int]) -> Iterator[list[str]]
             batch, total = [], 0
     if batch:
         yield batch
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """Stop the workers now. (`terminate_workers`, which does this, came with Python 3.14.)"""
+    workers = list((getattr(pool, "_processes", None) or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for worker in workers:
+        worker.terminate()
+
+
+def _leave_interrupts() -> None:
+    """In a worker: a terminal interrupts all processes, and the first one ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _read_batch(root: str, paths: list[str]) -> bytes:
