@@ -223,6 +223,23 @@ def audit(paths: tuple[str, ...], **options: Any) -> None:
 
 
 @cli.command()
+@click.argument("paths", nargs=-1)
+@click.option(
+    "--output-format", type=click.Choice(["mermaid", "dot", "json", "html"]), default="mermaid"
+)
+@click.option("--output-file", type=click.Path(path_type=Path, dir_okay=False))
+@config_options
+def graph(paths: tuple[str, ...], **options: Any) -> None:
+    """Draw the fixtures that tests reach, and who requests what: for all tests, or those of PATHS.
+
+    PATHS may be files, folders or node ids.
+    """
+    from scopecheck import commands
+
+    sys.exit(commands.graph(paths, commands.PlanOptions(**options)))
+
+
+@cli.command()
 @click.argument("rule", required=False)
 @click.option("--output-format", type=click.Choice(["text", "markdown", "json"]), default="text")
 def rule(rule: str | None, output_format: str) -> None:

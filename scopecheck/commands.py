@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from scopecheck.report.outputs import Output
     from scopecheck.since import Changes
     from scopecheck.suite import Suite
+    from scopecheck.suite.model import Item
 
 
 class Common(msgspec.Struct, frozen=True):
@@ -251,6 +252,33 @@ def plan(arguments: Sequence[str], options: PlanOptions) -> int:
     """`scopecheck plan`; the exit status."""
     from scopecheck.plan import plan_json, plan_text
 
+    suites, chosen = _asked_for(arguments, options)
+    if options.cost or options.changes:
+        text = _costs(suites, options)
+    else:
+        text = (plan_json if options.output_format == "json" else plan_text)(suites, chosen)
+    with _opened(options.output_file) as stream:
+        stream.write(text)
+    return 0
+
+
+def graph(arguments: Sequence[str], options: PlanOptions) -> int:
+    """`scopecheck graph`; the exit status."""
+    from scopecheck.graph import graph_of
+    from scopecheck.report.graph import writer
+
+    suites, chosen = _asked_for(arguments, options)
+    wanted = {item for _, item in chosen}
+    found = graph_of(suites, lambda _, item: item in wanted)
+    with _opened(options.output_file) as stream:
+        writer(options.output_format)(found, stream)
+    return 0
+
+
+def _asked_for(
+    arguments: Sequence[str], options: PlanOptions
+) -> tuple[list[Suite], list[tuple[Suite, Item]]]:
+    """The suites that files, folders and node ids stand for, and their tests that are meant."""
     # A plan is the same for every parametrization of a test.
     arguments = [argument.partition("[")[0] for argument in arguments]
     names = [argument.partition("::")[0] for argument in arguments]
@@ -271,13 +299,7 @@ def plan(arguments: Sequence[str], options: PlanOptions) -> int:
     ]
     if wanted and not chosen:
         raise Refused(f"no test that pytest collects is called {wanted[0]}")
-    if options.cost or options.changes:
-        text = _costs(suites, options)
-    else:
-        text = (plan_json if options.output_format == "json" else plan_text)(suites, chosen)
-    with _opened(options.output_file) as stream:
-        stream.write(text)
-    return 0
+    return suites, chosen
 
 
 def _costs(suites: Sequence[Suite], options: PlanOptions) -> str:

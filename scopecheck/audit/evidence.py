@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from scopecheck.audit.model import Count, Evidence, Unknown
+from scopecheck.suite.asked import asked_edges
 from scopecheck.suite.model import Scope
 from scopecheck.suite.unknowns import unknown_of
 
@@ -34,7 +35,12 @@ def _own(suites: Iterable[Suite]) -> dict[tuple[str, int, str], Fixture]:
 
 
 def _edges(suites: Iterable[Suite]) -> set[Edge]:
-    return {edge for suite in suites for plan in suite.items_of for edge in plan.edges}
+    return {
+        edge
+        for suite in suites
+        for items in suite.items_of.values()
+        for edge in asked_edges(suite, items[0])
+    }
 
 
 def scopes(suites: Sequence[Suite]) -> Evidence:
