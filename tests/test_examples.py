@@ -39,6 +39,8 @@ FAULTS = {
     ("websocket/test_isolation.py", 19, "module-state-mutation"),
     ("websocket/test_isolation.py", 26, "module-state-mutation"),
     ("websocket/test_isolation.py", 31, "shared-fixture-mutation"),
+    ("conftest.py", 44, "shared-context"),
+    ("websocket/test_isolation.py", 43, "shared-context"),
     ("unit/test_settings.py", 11, "unrestored-environ"),
     ("unit/test_tools.py", 27, "unrestored-patch"),
     ("unit/test_tools.py", 10, "never-collected"),

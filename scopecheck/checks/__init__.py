@@ -28,7 +28,10 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "loop_objects",
     ),
     "3": ("missing", "graph", "called", "unused", "definitions", "collection"),
-    "4": ("process_state", "patches", "module_state", "class_state", "fixture_values"),
+    "4": (
+        *("process_state", "patches", "module_state", "class_state", "fixture_values"),
+        *("shared_arguments", "contexts", "run_order"),
+    ),
     "5": ("events",),
     "6": ("assertions", "assertion_flow"),
     "7": ("cost",),

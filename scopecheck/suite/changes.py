@@ -160,6 +160,35 @@ class Changes:
             found = self._by_function[key] = Actor(kind, path, function)
         return found
 
+    @property
+    def setups(self) -> tuple[Actor, ...]:
+        """The fixtures among the actors."""
+        return tuple(actor for actor in self.actors if actor.kind == "fixture")
+
+    def function_at(self, path: str, line: int) -> Function | None:
+        """The function of a file whose `def` is on this line."""
+        facts = self._facts(path)
+        found = () if facts is None else facts.functions
+        return next((function for function in found if function.line == line), None)
+
+    def returned(self, path: str, function: Function) -> Expression | None:
+        """The one expression that a function returns, a local name followed."""
+        facts = self._read_function(path, function)
+        own = None if facts is None else facts.functions[0]
+        if own is None or own.handout is None or len(own.handout.values) != 1:
+            return None
+        ((value, _),) = own.handout.values
+        if isinstance(value, Name) and len(value.parts) == 1:
+            bound = [b.value for b in own.bindings if b.name == value.parts[0] and not b.target]
+            if len(bound) == 1 and not isinstance(bound[0], (Import, Deleted, Extended)):
+                return bound[0]
+        return value
+
+    def names_same(self, actor: Actor, name: str, subject: Subject) -> bool:
+        """Whether a name stands for the same thing in an actor's file."""
+        found = self.resolve(actor.path, actor.function, (name,))
+        return found is not None and found.key == subject.key
+
     def whole(self, actor: Actor) -> Actor:
         """The same actor with everything that it calls among its changes."""
         facts = self._read_function(actor.path, actor.function)
