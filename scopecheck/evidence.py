@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from scopecheck.source import Span  # noqa: TC001 - msgspec evaluates annotations
+from scopecheck.source import Span
 
 Asserts: TypeAlias = Literal["", "raise", "assert"]
 """What a function's text has that may fail a test: nothing, a mere `raise`, an assertion."""
@@ -99,3 +99,73 @@ class Evidence(msgspec.Struct, frozen=True, array_like=True):
     dropped: tuple[Dropped, ...] = ()
     lost: tuple[Lost, ...] = ()
     returned: Returned | None = None
+
+
+WordUse: TypeAlias = Literal["member", "equal", "any", "absent", "sent", "other"]
+"""What a function does with a name: asserts that it is among others, or equal to something; asserts
+one of several; asserts that it is not there; sends it; or has it for another reason."""
+
+
+class Word(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A string in a function that may be the name of an event.
+
+    With a `.` before it, it is the name of a method of a mock: `.emit_agent_started`.
+    """
+
+    text: str
+    use: WordUse
+    line: int
+    column: int
+
+    @property
+    def span(self) -> Span:
+        """Where the string stands, without its quotes' prefix."""
+        return Span(self.line, self.column, self.line, self.column + len(self.text) + 2)
+
+
+class Constant(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A name from outside the function, in an assertion or in what is asserted."""
+
+    parts: tuple[str, ...]
+    use: WordUse
+
+
+Fate: TypeAlias = Literal["unused", "reported", "exists", "used"]
+"""What becomes of something captured: nothing, it is only logged or printed, it is only asserted
+that something is there, or more."""
+
+
+class Capture(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A name that something captured is bound to.
+
+    source: the dotted name of the call that gave it, of a fixture that captures, or empty for a
+        list that a callback or a loop fills.
+    handed: functions that it is handed to.
+    """
+
+    name: str
+    source: str
+    span: Span
+    fate: Fate
+    handed: tuple[tuple[str, ...], ...] = ()
+
+
+class EventUse(msgspec.Struct, frozen=True, array_like=True):
+    """What a function has to do with events.
+
+    doc: its docstring's beginning, in lower case.
+    calls: the functions that it calls, or hands on.
+    ordered: it asserts an order: by `index`, or by equality with a list.
+    open: it asserts that something is contained of which its text does not show what it is.
+    early: captures that are read before the task that fills them can have run, with the call that
+        makes the task.
+    """
+
+    words: tuple[Word, ...] = ()
+    constants: tuple[Constant, ...] = ()
+    captures: tuple[Capture, ...] = ()
+    calls: tuple[tuple[str, ...], ...] = ()
+    doc: str = ""
+    ordered: bool = False
+    open: bool = False
+    early: tuple[tuple[str, Span, Span], ...] = ()

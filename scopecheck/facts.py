@@ -16,10 +16,10 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from scopecheck.evidence import Asserts, Evidence  # noqa: TC001 - msgspec evaluates it
+from scopecheck.evidence import Asserts, EventUse, Evidence  # noqa: TC001 - msgspec evaluates it
 from scopecheck.source import Span
 
-FACTS_VERSION = 5
+FACTS_VERSION = 8
 
 
 class Name(msgspec.Struct, frozen=True, array_like=True, tag="n", gc=False):
@@ -466,6 +466,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     effects: None where it is seen to change nothing.
     evidence: of how it can fail; of a function named like a test.
     asserts: what its text has that may fail the test that calls it.
+    events: what it has to do with events.
     """
 
     name: str
@@ -488,6 +489,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     effects: Effects | None = None
     evidence: Evidence | None = None
     asserts: Asserts = ""
+    events: EventUse | None = None
 
 
 class Class(msgspec.Struct, frozen=True, array_like=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.config import ConfigError
 from scopecheck.files import ConftestIgnores, collect_as_pytest, discover
+from scopecheck.finding import Place
 from scopecheck.loader import Loader
 from scopecheck.plugins import (
     RUN_NOTHING,
@@ -24,7 +25,7 @@ from scopecheck.plugins import (
     said_of_async,
     stated_versions,
 )
-from scopecheck.source import relative
+from scopecheck.source import Span, relative
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from scopecheck.config import Settings
     from scopecheck.files import SuiteFiles
     from scopecheck.suite import Suite
+    from scopecheck.suite.contracts import Contract
     from scopecheck.suite.sources import AsyncPlugins, PluginSource
 
 
@@ -193,8 +195,44 @@ class Project:
             settings.context_factories or None,
             settings.assert_functions,
             selectors,
+            self._contracts(),
         )
         return build(self.root, files, self.load, found.pytest.number[:2], plugins, options)
+
+    def _contracts(self) -> tuple[Contract, ...]:
+        """The event contracts of the configuration, each with where it stands."""
+        if not self.settings.events:
+            return ()
+        from scopecheck.suite.contracts import EMIT_PREFIXES, Contract
+
+        return tuple(
+            Contract(
+                name,
+                one.required,
+                one.pairs,
+                one.order,
+                one.name_at or Contract("").name_at,
+                one.capture,
+                one.emit_prefixes or EMIT_PREFIXES,
+                one.assert_helpers,
+                one.full_flow,
+                self._place_of(name),
+            )
+            for name, one in self.settings.events.items()
+        )
+
+    def _place_of(self, contract: str) -> Place | None:
+        """The line of the root's configuration at which a contract begins."""
+        from scopecheck.toml import key_lines
+
+        for file, prefix in (("scopecheck.toml", ()), ("pyproject.toml", ("tool", "scopecheck"))):
+            path = self.root / file
+            if path.is_file():
+                lines = key_lines(path.read_text(encoding="utf-8-sig"))
+                line = lines.get((*prefix, "events", contract))
+                if line is not None:
+                    return Place(file, Span(line, 1, line, 1))
+        return None
 
     def _run_async(self, files: SuiteFiles, found: PluginSet) -> AsyncPlugins:
         """What the plugins in force say about running async fixtures and tests."""

@@ -299,8 +299,12 @@ def expand(selectors: Iterable[str]) -> frozenset[str]:
 
 
 def default_rules() -> frozenset[str]:
-    """The names of the rules that run when nothing is selected."""
-    return frozenset(rule.name for rule in rules().values() if rule.default == "on")
+    """The names of the rules that run when nothing is selected.
+
+    A rule that needs a contract is among them, and finds nothing where none is in force.
+    """
+    wanted = ("on", "with-contract")
+    return frozenset(rule.name for rule in rules().values() if rule.default in wanted)
 
 
 def choose(

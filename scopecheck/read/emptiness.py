@@ -114,7 +114,7 @@ class Emptiness:
         try:
             source: str | None = None
             for value in values:
-                if value is not None and _is_empty(value):
+                if value is not None and is_empty(value):
                     continue
                 found = None if value is None else self.captured(value)
                 if found is None:
@@ -297,7 +297,8 @@ def _measured(node: ast.expr) -> ast.expr | None:
     return None
 
 
-def _is_empty(node: ast.expr) -> bool:
+def is_empty(node: ast.expr) -> bool:
+    """Whether this makes an empty list, dict, set or queue."""
     match node:
         case ast.List(elts=[]) | ast.Tuple(elts=[]) | ast.Dict(keys=[]):
             return True

@@ -37,6 +37,7 @@ from scopecheck.read.comments import suppressions
 from scopecheck.read.conditions import truth
 from scopecheck.read.dropped import file_names
 from scopecheck.read.effects import read_effects
+from scopecheck.read.events import EVENT_WORDS, read_events
 from scopecheck.read.evidence import Words, read_evidence
 from scopecheck.read.expressions import ExpressionReader, dotted
 from scopecheck.read.handouts import read_handout
@@ -118,6 +119,8 @@ class ModuleReader:
         self._loop_names = loop_names
         self._hook_lines = text.lines_with(HELPER_WORDS)
         self._words = Words.of(text)
+        self._event_lines = text.lines_with(EVENT_WORDS)
+        self._of_tests = "test" in path.lower()
 
     def read(self, tree: ast.Module) -> FileFacts:
         """The module's facts."""
@@ -458,6 +461,9 @@ class ModuleReader:
         if is_test:
             evidence = read_evidence(node, self._text, self._names, self._words)
         asserts = self._words.asserts(body_line, end)
+        events = None
+        if any_within(self._event_lines, node.lineno, end):
+            events = read_events(node, self._text, tests=self._of_tests)
         bindings: tuple[Binding, ...] = ()
         returns: tuple[Expression, ...] = ()
         defaults: tuple[tuple[str, Expression], ...] = ()
@@ -502,6 +508,7 @@ class ModuleReader:
             read_effects(node, self._text, whole=self._whole),
             evidence,
             asserts,
+            events,
         )
         return FunctionRef(index)
 

@@ -17,6 +17,7 @@ from scopecheck.source import relative
 from scopecheck.suite.asserting import Asserting
 from scopecheck.suite.changes import Changes
 from scopecheck.suite.collect import Collector
+from scopecheck.suite.events import Events
 from scopecheck.suite.handed import Handouts
 from scopecheck.suite.link import Linker
 from scopecheck.suite.loops import Loops
@@ -129,6 +130,17 @@ class Suite:
             self._load.function,
             lambda: [self._load(path) for path in sorted(self.own_files)],
             self.options.assert_functions,
+        )
+
+    @cached_property
+    def events(self) -> Events:
+        """What the tests do with events, and the contracts in force."""
+        return Events(
+            self.linker,
+            self.items,
+            lambda: [self._load(path) for path in sorted(self.own_files)],
+            self.asserting,
+            self.options.contracts,
         )
 
     @cached_property

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from scopecheck.plugins import Resolved, Said
+    from scopecheck.suite.contracts import Contract
     from scopecheck.suite.model import FixtureKind
 
 
@@ -113,12 +114,14 @@ class Options:
     context_factories: what makes the context of a user or a request (globs); None for the defaults.
     assert_functions: functions that assert, by plain or dotted name (globs).
     selectors: how the rules to be checked were selected, as written.
+    contracts: what the tests have to assert of events.
     """
 
     paired_calls: Mapping[str, str] = field(default_factory=dict)
     context_factories: tuple[str, ...] | None = None
     assert_functions: tuple[str, ...] = ()
     selectors: frozenset[str] = frozenset()
+    contracts: tuple[Contract, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,405 @@
+"""Events that tests capture, and what they assert of them."""
+
+from __future__ import annotations
+
+import re
+from difflib import SequenceMatcher
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from scopecheck.checks.wording import at, listed
+from scopecheck.finding import Fault, Place
+from scopecheck.suite.events import ASSERTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from scopecheck.evidence import Capture
+    from scopecheck.suite import Suite
+    from scopecheck.suite.contracts import Contract
+    from scopecheck.suite.events import Story, Use
+
+# What a test says that it is about, in its name.
+_SENDS = re.compile(r"event|emit|notif|broadcast|publish|sends_|_sent(?:_|$)")
+_LOGS = re.compile(r"(?:^|_)(?:logs?|logged|logging|warns?|warnings?)(?:_|$)")
+_PRINTS = re.compile(r"(?:^|_)(?:prints?|printed|echo(?:es)?|outputs?)(?:_|$)")
+_RECORDED = re.compile(r"(?:^|_)(?:warns?|warnings?|deprecat\w*)(?:_|$)")
+_PLAINLY = re.compile(
+    r"(?:^|_)(?:no|not|never|without|doesnt|dont|ignores?|disabled|suppress\w*)_(?:[a-z]+_)?"
+    r"(?:logs?|logg\w*|warn\w*|emit\w*|send|sent|events?|publish\w*|notif\w*|messages?|print\w*)"
+    r"|silent|quiet"
+)
+# The whole contract, in a name or in words.
+_ALL = re.compile(
+    r"(?:^|_|\b)(?:all|every|complete|full|entire|whole|required|five)(?:_|\b)"
+    r"(?:\w*[_\s]){0,4}?(?:events?|sequence|lifecycle|flow)\b"
+    r"|events?(?:_\w+)*_(?:complete|all)(?:_|$)|(?:^|_)(?:all|every|complete|full)_(?:\w+_)*events"
+)
+_ALL_IN_WORDS = re.compile(
+    r"\b(?:all|every|complete set of|the (?:five|5))\s+(?:\d+\s+|five\s+)?(?:\w+\s+){0,3}events?\b"
+)
+# A test of what goes wrong, or of a part.
+_PARTIAL = re.compile(
+    r"error|fail|timeout|timed_out|cancel|crash|exception|interrupt|disconnect|invalid|reject"
+    r"|deny|denied|unknown|partial|abort|without|missing|stop|retry|recover|no_tool|not_|only"
+    r"|single|first|last|before|until|pending|during|unauthorized|refus|except|limit"
+)
+_REQUIRED_LIST = re.compile(r"(?:^|_|\.)(?:ALL|REQUIRED|EXPECTED|CRITICAL|MANDATORY)(?:_|$)")
+_SETS = ("caplog", "capsys", "capfd", "capsysbinary", "capfdbinary", "recwarn")
+# How like a known name an unknown one must be to be a misspelling of it.
+_LIKENESS = 0.8
+
+
+def events_not_asserted(suite: Suite) -> Iterator[Fault]:
+    """SCP501: a test that captures events and asserts nothing about them."""
+    for story in suite.events.stories:
+        if story.item.skipped or _PLAINLY.search(story.name):
+            continue
+        for capture in story.captures:
+            promise = _promise(suite, story, capture)
+            if promise and not _is_followed(suite, story, capture):
+                yield _unasserted(story, capture)
+                break
+
+
+def _promise(suite: Suite, story: Story, capture: Capture) -> bool:
+    """Whether a test says that it is about what it captures."""
+    name = story.name
+    if capture.fate not in ("unused", "reported", "exists"):
+        return False
+    if capture.source in _SETS:
+        wanted = {"caplog": _LOGS, "recwarn": _RECORDED}.get(capture.source, _PRINTS)
+        # A mark or an option may need the fixture; a mock of the logger is asserted in its place.
+        return (
+            capture.fate == "unused"
+            and bool(wanted.search(name))
+            and not any(
+                "log" in use.word or "warn" in use.word for use in story.uses if _claims(use)
+            )
+            and not any(_about_logs(parts) for parts in story.helpers)
+        )
+    if not _SENDS.search(name) or capture.handed:
+        return False
+    if capture.fate == "exists" and not (
+        _ALL.search(name) or _ALL_IN_WORDS.search(story.facts.doc)
+    ):
+        return False
+    asserted = any(_claims(use) and _is_event(suite, use) for use in story.uses)
+    return not asserted
+
+
+def _claims(use: Use) -> bool:
+    return use.use in ASSERTED or use.use in ("any", "absent")
+
+
+def _about_logs(parts: tuple[str, ...]) -> bool:
+    return bool(re.search(r"log|warn|captur|output|readouterr", parts[-1])) and parts[0] != "caplog"
+
+
+def _is_event(suite: Suite, use: Use) -> bool:
+    """Whether a string or method in an assertion is an event, or may be."""
+    if any(contract.event(use.word) for contract in suite.events.contracts):
+        return True
+    return use.word.startswith(".") or use.word in suite.events.sent
+
+
+def _is_followed(suite: Suite, story: Story, capture: Capture) -> bool:
+    """Whether something that the capture is handed to may assert on it."""
+    from scopecheck.evidence import Callee
+
+    return suite.asserting.calls_a_check(story.item, [Callee(parts) for parts in capture.handed])
+
+
+def _unasserted(story: Story, capture: Capture) -> Fault:
+    path = story.item.place.path
+    what = f"`{capture.name}`"
+    if capture.source in _SETS:
+        message = f"`{story.name}` captures with {what} and never looks at what was captured"
+    elif capture.fate == "exists":
+        message = f"{what} holds captured events, and only that there are some is asserted"
+    elif capture.fate == "reported":
+        message = f"{what} holds captured events, and they are only logged or printed"
+    else:
+        message = f"{what} holds captured events, and nothing is asserted of them"
+    return Fault(
+        Place(path, capture.span),
+        message,
+        _symbol(story),
+        (at(story.item.place, "the test's name speaks of them"),),
+        notes=("the test passes when none are sent",),
+        help="assert which events came",
+        tests=frozenset((story.item.nodeid,)),
+    )
+
+
+def incomplete_event_assertion(suite: Suite) -> Iterator[Fault]:
+    """SCP502: a test that promises the whole contract and asserts a part of it."""
+    for contract in suite.events.contracts:
+        required = contract.required
+        for story in suite.events.stories if len(required) > 1 else ():
+            asserted = story.asserted(contract)
+            lacks = [name for name in required if name not in asserted]
+            if not lacks or len(lacks) == len(required) or not _promises_all(story, contract):
+                continue
+            if story.item.skipped or story.open or _helped(story, contract):
+                continue
+            named = story.mentioned(contract)
+            if any(named[name].use in ("absent", "any") for name in lacks if name in named):
+                continue
+            yield _incomplete(story, contract, asserted, lacks)
+
+
+def _promises_all(story: Story, contract: Contract) -> bool:
+    name = story.name.lower()
+    if _PARTIAL.search(name.removeprefix("test_")):
+        return False
+    if contract.full_flow is not None and fnmatchcase(story.item.place.path, contract.full_flow):
+        return True
+    if _ALL.search(name) or _ALL_IN_WORDS.search(story.facts.doc):
+        return True
+    return any(
+        _REQUIRED_LIST.search(constant)
+        and len(set(words).intersection(contract.required)) > 2
+        and any(_claims(use) for use in story.uses)
+        for constant, words in story.constants.items()
+    )
+
+
+def _helped(story: Story, contract: Contract) -> bool:
+    return any(contract.asserts(parts) for parts in story.helpers)
+
+
+def _incomplete(
+    story: Story, contract: Contract, asserted: dict[str, Use], lacks: list[str]
+) -> Fault:
+    related = [
+        at(use.place, f"`{name}` is asserted")
+        for name, use in asserted.items()
+        if use.place is not None and name in contract.required
+    ]
+    related += _captured(story)
+    return Fault(
+        story.item.place,
+        f"`{story.name}` promises every event and does not assert {_quoted(lacks)}",
+        _symbol(story),
+        tuple(related),
+        notes=(f"it passes when {_quoted(lacks)} {'is' if len(lacks) == 1 else 'are'} not sent",),
+        help=f"assert all of the contract `{contract.name}`: {_quoted(contract.required)}",
+        tests=frozenset((story.item.nodeid,)),
+    )
+
+
+def unpaired_event(suite: Suite) -> Iterator[Fault]:
+    """SCP504: an assertion of one half of a pair, in a test that could see both."""
+    for contract in suite.events.contracts:
+        for story in suite.events.stories if contract.pairs else ():
+            if story.item.skipped or story.open or _helped(story, contract):
+                continue
+            if _PARTIAL.search(story.name) or _promises_all(story, contract):
+                continue
+            named = story.mentioned(contract)
+            for one, other in contract.pairs:
+                for half, missing in ((one, other), (other, one)):
+                    use = story.events(contract, ("member",)).get(half)
+                    if use is None or missing in named or not use.own or use.place is None:
+                        continue
+                    if half in story.name or not _gathers(story):
+                        continue
+                    yield Fault(
+                        use.place,
+                        f"`{half}` is asserted and `{missing}`, which belongs to it, is not",
+                        _symbol(story),
+                        tuple(_captured(story)),
+                        notes=(f"the test passes when `{missing}` is not sent",),
+                        help=f"assert `{missing}`, too",
+                        tests=frozenset((story.item.nodeid,)),
+                    )
+
+
+def _gathers(story: Story) -> bool:
+    """Whether a test gets its events from the code under test, several at once."""
+    if any(use.use == "sent" and use.own for use in story.uses):
+        return False
+    return bool(story.captures)
+
+
+def uncovered_event(suite: Suite) -> Iterator[Fault]:
+    """SCP506: a required event that no test asserts."""
+    for contract in suite.events.contracts:
+        covered: dict[str, int] = dict.fromkeys(contract.required, 0)
+        first: Place | None = None
+        for story in suite.events.stories:
+            if story.open and story.captures and story.asserted(contract):
+                break
+            asserted = story.events(contract, ("member", "equal", "any"))
+            if asserted and (first is None or story.item.place < first):
+                first = story.item.place
+            for name in asserted:
+                if name in covered:
+                    covered[name] += 1
+            if _helped(story, contract):
+                covered = {name: number + 1 for name, number in covered.items()}
+        else:
+            lacks = [name for name, number in covered.items() if not number]
+            place = contract.place or _first_capture(suite, contract) or first
+            if first is not None and place is not None:
+                for name in lacks:
+                    yield _uncovered(suite, contract, place, name, covered)
+
+
+def _first_capture(suite: Suite, contract: Contract) -> Place | None:
+    """The first capture in a test that asserts an event of the contract."""
+    places = [
+        Place(story.item.place.path, capture.span)
+        for story in suite.events.stories
+        if story.asserted(contract)
+        for capture in story.captures
+        if capture.source not in _SETS
+    ]
+    return min(places, default=None)
+
+
+def _uncovered(
+    suite: Suite, contract: Contract, place: Place, name: str, covered: dict[str, int]
+) -> Fault:
+    asserted = sum(1 for number in covered.values() if number)
+    return Fault(
+        place,
+        f"no test asserts `{name}`, which the contract `{contract.name}` requires",
+        place.path,
+        notes=(
+            f"{asserted} of {len(covered)} required events are asserted by some test",
+            *(
+                ("the contract is a preset: the suite has at least three of its names",)
+                if contract.place is None
+                else ()
+            ),
+        ),
+        help=f"assert `{name}` in a test of a complete run",
+        searched=frozenset(story.item.place.path for story in suite.events.stories)
+        | suite.searched,
+    )
+
+
+def unknown_event_name(suite: Suite) -> Iterator[Fault]:
+    """SCP503: a name in an assertion that nothing sends, and that is nearly one that is known."""
+    for contract in suite.events.contracts:
+        known = {*contract.names, *suite.events.sent}
+        told: set[Place] = set()
+        for story in suite.events.stories:
+            if not story.mentioned(contract) and not story.captures:
+                continue
+            for use in story.uses:
+                if use.use not in ("member", "equal", "absent") or not use.own or use.place is None:
+                    continue
+                meant = _meant(use.word, contract, known)
+                if meant is None or use.place in told or _is_sent(suite, use.word):
+                    continue
+                told.add(use.place)
+                yield Fault(
+                    use.place,
+                    f"`{use.word}` is no event of the contract `{contract.name}`, and nothing sends"
+                    f" it; did you mean `{meant}`?",
+                    _symbol(story),
+                    help=f"write `{meant}`",
+                    tests=frozenset((story.item.nodeid,)),
+                )
+
+
+def _meant(word: str, contract: Contract, known: set[str]) -> str | None:
+    """The contract's name that a word is a misspelling of."""
+    if word in known or word.startswith(".") or not re.fullmatch(r"[a-z]+(?:[_.:-][a-z]+)+", word):
+        return None
+    for name in contract.names:
+        likeness = SequenceMatcher(None, word, name).ratio()
+        if likeness >= _LIKENESS and word.partition("_")[0] == name.partition("_")[0]:
+            return name
+    return None
+
+
+def _is_sent(suite: Suite, word: str) -> bool:
+    """Whether the word stands in some code that is not about tests."""
+    quoted = (f'"{word}"', f"'{word}'")
+    return any(
+        any(one in suite.text(path) for one in quoted)
+        for path in suite.own_files
+        if "test" not in path.lower()
+    )
+
+
+def event_order_unasserted(suite: Suite) -> Iterator[Fault]:
+    """SCP505: a test that asserts that events came, and not in which order."""
+    for contract in suite.events.contracts:
+        for story in suite.events.stories if len(contract.order) > 1 else ():
+            asserted = [name for name in contract.order if name in story.asserted(contract)]
+            if len(asserted) < 2 or story.ordered or story.open or story.item.skipped:
+                continue
+            if not _gathers(story) or _helped(story, contract):
+                continue
+            yield Fault(
+                story.item.place,
+                f"`{story.name}` asserts that {_quoted(asserted)} came, and not their order",
+                _symbol(story),
+                tuple(_captured(story)),
+                help="compare the list of names, or their indexes",
+                tests=frozenset((story.item.nodeid,)),
+            )
+
+
+def events_read_too_early(suite: Suite) -> Iterator[Fault]:
+    """SCP507: captured events are read before the task that sends them has run at all."""
+    for story in suite.events.stories:
+        for name, span, made in story.facts.early:
+            if story.item.skipped:
+                continue
+            path = story.item.place.path
+            yield Fault(
+                Place(path, span),
+                f"`{name}` is read before the task that sends the events has run",
+                _symbol(story),
+                (at(Place(path, made), "the task is made here, and runs at the next `await`"),),
+                notes=("a task runs only while its maker waits",),
+                help="await the task first",
+                tests=frozenset((story.item.nodeid,)),
+            )
+
+
+def cross_context_events(suite: Suite) -> Iterator[Fault]:
+    """SCP508: events of several contexts, of which only one's are asserted."""
+    for story in suite.events.stories:
+        gathered = [c for c in story.captures if c.source and c.source not in _SETS]
+        by_method: dict[str, list[Capture]] = {}
+        for capture in gathered:
+            by_method.setdefault(capture.source.rpartition(".")[2], []).append(capture)
+        for same in by_method.values():
+            if len({capture.source for capture in same}) < 2 or story.item.skipped:
+                continue
+            if any(use.use == "absent" for use in story.uses) or story.open:
+                continue
+            silent = [capture for capture in same if capture.fate != "used"]
+            if silent and len(silent) < len(same) and not _is_followed(suite, story, silent[0]):
+                yield Fault(
+                    Place(story.item.place.path, silent[0].span),
+                    f"`{silent[0].name}` is another context's events, and that it has none of the"
+                    " first one's is not asserted",
+                    _symbol(story),
+                    help="assert what must not be in it",
+                    tests=frozenset((story.item.nodeid,)),
+                )
+
+
+def _captured(story: Story) -> list[Place]:
+    path = story.item.place.path
+    return [
+        Place(path, capture.span, "captured here")
+        for capture in story.captures
+        if capture.source not in _SETS
+    ][:2]
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return listed(f"`{name}`" for name in names)
+
+
+def _symbol(story: Story) -> str:
+    return "::".join([story.item.path, *story.item.nodeid.split("::")[1:]])

@@ -1,0 +1,267 @@
+"""Reads which names an assertion is about, and what it says of them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from scopecheck.evidence import Constant, Word
+from scopecheck.read.expressions import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scopecheck.evidence import WordUse
+    from scopecheck.read.text import Text
+
+_NAME = re.compile(r"[A-Za-z][\w.:/-]{2,59}")
+TYPE_KEYS = frozenset({"type", "event", "event_type", "name", "kind", "action"})
+"""Where an event keeps its name."""
+
+_OPPOSITE: dict[WordUse, WordUse] = {"member": "absent", "equal": "absent", "absent": "member"}
+_SET_METHODS = frozenset(
+    {
+        *("issubset", "issuperset", "difference", "union", "intersection", "isdisjoint", "keys"),
+        *("values", "items", "copy", "index", "count", "symmetric_difference"),
+    }
+)
+
+
+class Claims:
+    """The names in the assertions of one function, followed through its assignments.
+
+    words, constants: in the order in which they are met. ordered, open: see `EventUse`.
+
+    Args:
+        function: whose assertions they are.
+        text: of its file.
+        given: its parameters.
+        values: what it assigns to each name; it may grow until the first claim is read.
+    """
+
+    def __init__(
+        self,
+        function: ast.AST,
+        text: Text,
+        given: set[str],
+        values: Mapping[str, list[ast.expr]],
+    ) -> None:
+        self.words: dict[Word, None] = {}
+        self.constants: dict[Constant, None] = {}
+        self.ordered = False
+        self.open = False
+        self._text = text
+        self._given = given
+        self._values = values
+        # Names that comprehensions, loops and lambdas bind, too.
+        self._bound = {
+            node.id
+            for node in ast.walk(function)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
+
+    def claim(self, node: ast.expr, use: WordUse, seen: frozenset[str] = frozenset()) -> None:
+        """Reads what an expression that is used in this way asserts.
+
+        Args:
+            node: an assertion's test, or a part of it.
+            use: what is done with the names in it.
+            seen: names whose values are being looked at.
+        """
+        match node:
+            case ast.Constant(value=str()):
+                self.word(node, use)
+            case ast.Name(id=name):
+                if name in self._values:
+                    if name not in seen:
+                        for value in self._values[name]:
+                            self.claim(value, use, seen | {name})
+                elif name not in self._given | self._bound:
+                    self.constants.setdefault(Constant((name,), use))
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                self.claim(operand, _opposite(use), seen)
+            case ast.BoolOp(op=ast.Or(), values=values):
+                for value in values:
+                    self.claim(value, "any" if use != "absent" else use, seen)
+            case ast.BoolOp(values=values):
+                for value in values:
+                    self.claim(value, use if use != "absent" else "any", seen)
+            case ast.Compare():
+                self._comparison(node, use, seen)
+            case ast.BinOp(left=left, op=ast.Sub(), right=right):
+                # `not (REQUIRED - types)` asserts all that is required.
+                self.claim(left, _opposite(use) if use == "absent" else use, seen)
+                self.claim(right, "other", seen)
+            case ast.BinOp(left=left, op=ast.BitAnd(), right=right):
+                self.claim(left, "any", seen)
+                self.claim(right, "any", seen)
+            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+                self._comprehension(node, use, seen)
+            case ast.Call():
+                self._call(node, use, seen)
+            case ast.Attribute():
+                self._attribute(node, use, seen)
+            case ast.Subscript(value=value):
+                self.claim(value, use, seen)
+            case ast.Await(value=value) | ast.NamedExpr(value=value) | ast.Starred(value=value):
+                self.claim(value, use, seen)
+            case ast.Dict(values=values):
+                for value in values:
+                    self.claim(value, use, seen)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                for value in (test, body, orelse):
+                    self.claim(value, "any", seen)
+            case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
+                for item in items:
+                    self.claim(item, "member" if use == "equal" else use, seen)
+            case _:
+                for child in ast.iter_child_nodes(node):
+                    if isinstance(child, ast.expr):
+                        self.claim(child, use, seen)
+
+    def _comparison(self, node: ast.Compare, use: WordUse, seen: frozenset[str]) -> None:
+        right = node.comparators[-1]
+        op = node.ops[-1]
+        empty = isinstance(right, (ast.List, ast.Tuple)) and not right.elts
+        empty = empty or (isinstance(right, ast.Constant) and right.value in (0, None, False))
+        if isinstance(op, (ast.Eq, ast.Is)) and empty:
+            self.claim(node.left, _opposite(use), seen)
+            return
+        inner: WordUse = use
+        if isinstance(op, (ast.NotIn, ast.NotEq, ast.IsNot)):
+            inner = _opposite(use)
+        elif use == "equal" and (
+            isinstance(op, (ast.LtE, ast.GtE, ast.Lt, ast.Gt))
+            or (isinstance(op, ast.In) and isinstance(node.left, ast.Constant))
+        ):
+            inner = "member"
+        elif isinstance(op, ast.In) and isinstance(right, (ast.List, ast.Tuple, ast.Set)):
+            # `event["type"] in ("a", "b")`: one of them.
+            self.claim(node.left, use, seen)
+            self.claim(right, "any", seen)
+            return
+        if isinstance(op, ast.Eq) and not any(map(_is_unordered, (node.left, right))):
+            self.ordered = True
+        for part in (node.left, *node.comparators):
+            before = len(self.words) + len(self.constants)
+            self.claim(part, inner, seen)
+            contained = part is (node.left if isinstance(op, (ast.LtE, ast.Lt)) else right)
+            if (
+                isinstance(op, (ast.LtE, ast.Lt, ast.GtE, ast.Gt))
+                and contained
+                and isinstance(part, (ast.Name, ast.Call))
+                and _last(part) != "len"
+                and before == len(self.words) + len(self.constants)
+            ):
+                # A set that must be contained, of which nobody sees what is in it.
+                self.open = True
+
+    def _comprehension(
+        self,
+        node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp,
+        use: WordUse,
+        seen: frozenset[str],
+    ) -> None:
+        conditions = [test for one in node.generators for test in one.ifs]
+        lacks = any(
+            isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.NotIn)
+            for test in conditions
+        )
+        for one in node.generators:
+            # `[name for name in REQUIRED if name not in types]` is what is missing.
+            self.claim(one.iter, _opposite(use) if lacks else use, seen)
+        for test in conditions:
+            self.claim(test, "other" if lacks else use, seen)
+        if isinstance(node, ast.DictComp):
+            self.claim(node.key, use, seen)
+        else:
+            self.claim(node.elt, use, seen)
+
+    def _call(self, node: ast.Call, use: WordUse, seen: frozenset[str]) -> None:
+        parts = dotted(node.func)
+        name = parts[-1] if parts else getattr(node.func, "attr", "")
+        if name == "any":
+            use = "any" if use != "absent" else use
+            for argument in node.args:
+                self._any(argument, use, seen)
+            return
+        if name in ("index", "count") and isinstance(node.func, ast.Attribute):
+            self.ordered = self.ordered or name == "index"
+            use = "member" if use == "equal" else use
+        if name in ("get", "getattr", "loads", "json") and isinstance(node.func, ast.Attribute):
+            self.claim(node.func.value, use, seen)
+            return
+        if isinstance(node.func, ast.Attribute):
+            receiver = node.func.value
+            # A module, or an object that makes something: what it is says nothing.
+            known = not isinstance(receiver, ast.Name) or receiver.id in self._values
+            if known or name in _SET_METHODS:
+                self.claim(receiver, use, seen)
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            self.claim(argument, use, seen)
+
+    def _any(self, node: ast.expr, use: WordUse, seen: frozenset[str]) -> None:
+        """`any(e["type"] == "a" for e in events)` asserts `a`; over several names, one of them."""
+        if isinstance(node, (ast.GeneratorExp, ast.ListComp)) and use == "any":
+            names = {
+                inner.value
+                for inner in ast.walk(node)
+                if isinstance(inner, ast.Constant)
+                and isinstance(inner.value, str)
+                and _NAME.fullmatch(inner.value)
+                and inner.value not in TYPE_KEYS
+            }
+            one = all(
+                not isinstance(generator.iter, (ast.List, ast.Tuple, ast.Set))
+                for generator in node.generators
+            )
+            if one and len(names) <= 1:
+                use = "member"
+        self.claim(node, use, seen)
+
+    def _attribute(self, node: ast.Attribute, use: WordUse, seen: frozenset[str]) -> None:
+        parts = dotted(node)
+        if parts is None:
+            self.claim(node.value, use, seen)
+            return
+        if len(parts) > 1 and parts[-1] in ("called", "call_count", "await_count", "call_args"):
+            self.mock(node, use)
+        if parts[0] in self._values:
+            self.claim(ast.Name(parts[0]), use, seen)
+        elif parts[0] not in self._given | self._bound:
+            self.constants.setdefault(Constant(parts, use))
+
+    def mock(self, node: ast.expr, use: WordUse) -> None:
+        """`mock.emit_agent_started.assert_called_once`: the method before the last part."""
+        if isinstance(node, ast.Attribute):
+            name = _last(node.value)
+            if name:
+                span = self._text.span(node)
+                self.words.setdefault(Word(f".{name}", use, span.line, span.column))
+
+    def word(self, node: ast.Constant, use: WordUse) -> None:
+        """Takes a string in, if it may be a name."""
+        value = node.value
+        if isinstance(value, str) and _NAME.fullmatch(value):
+            column = self._text.column(node.lineno, node.col_offset)
+            self.words.setdefault(Word(value, use, node.lineno, column))
+
+
+def _opposite(use: WordUse) -> WordUse:
+    return _OPPOSITE.get(use, use)
+
+
+def _last(node: ast.expr) -> str:
+    func = node.func if isinstance(node, ast.Call) else node
+    return func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+
+
+def _is_unordered(node: ast.expr) -> bool:
+    """Whether this is a set, a sorted list, or a plain value."""
+    match node:
+        case ast.Set() | ast.SetComp() | ast.Constant():
+            return True
+        case ast.Call(func=ast.Name(id="set" | "sorted" | "len" | "Counter" | "frozenset")):
+            return True
+    return False

@@ -1,0 +1,399 @@
+"""Reads what a function does with events: the names it has, what it captures, what it asserts."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from scopecheck.evidence import Capture, EventUse
+from scopecheck.read.claims import TYPE_KEYS, Claims
+from scopecheck.read.early import read_early
+from scopecheck.read.emptiness import is_empty
+from scopecheck.read.expressions import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from scopecheck.evidence import Fate, Word, WordUse
+    from scopecheck.read.text import Text
+
+# Only a function whose text has one of these is looked at.
+EVENT_WORDS = (
+    *("event", "Event", "emit", "notif", "_started", "_completed", "receiv", "captur", "messag"),
+    *("caplog", "capsys", "recwarn", "broadcast"),
+)
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+# What a name of several captured events looks like; one alone is more often what the test sends.
+_EVENTISH = re.compile(
+    r"events|messages$|notifications|broadcasts|received|captured|emitted|(?:^|_)sent(?:$|_)"
+)
+_FIXTURES = frozenset({"caplog", "capsys", "capfd", "capsysbinary", "capfdbinary", "recwarn"})
+# What prepares a capturing fixture, and reads nothing of it.
+_PREPARING = frozenset({"at_level", "set_level", "clear", "disabled", "filtering", "handler"})
+_LOGLIKE = re.compile(r"log|warn|record|output|stdout|stderr|printed")
+_EMITTERS = re.compile(r"emit|notify|send|publish|broadcast|dispatch|fire|[Ee]vent|Message")
+_REPORTS = frozenset({"print", "pprint", "debug", "info", "warning", "error", "log", "exception"})
+_FILLING = frozenset({"append", "extend", "add", "clear", "put", "put_nowait"})
+_MOCK_CHECK = re.compile(r"^assert_(?:called|any_call|has_calls|awaited|any_await)")
+_MAX_WORDS = 200
+
+
+def read_events(
+    function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text, *, tests: bool
+) -> EventUse | None:
+    """What a function has to do with events; None where that is nothing.
+
+    Args:
+        function: a test, or a function that tests or the tested code may call.
+        text: of its file.
+        tests: its file is about tests; of others only what they send is read.
+    """
+    reader = _Reader(function, text)
+    found = reader.whole() if tests else EventUse(words=reader.sent())
+    return None if found == EventUse() else found
+
+
+class _Reader:
+    """Looks at one function; names are followed through its assignments, whatever their order."""
+
+    def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text) -> None:
+        self._function = function
+        self._text = text
+        self._calls: dict[tuple[str, ...], None] = {}
+        self._values: dict[str, list[ast.expr]] = {}
+        self._places: dict[str, ast.Name] = {}
+        # Which names go into which, and what becomes of a name.
+        self._into: dict[str, set[str]] = {}
+        self._fates: dict[str, set[str]] = {}
+        self._handed: dict[str, set[tuple[str, ...]]] = {}
+        self._claims: list[tuple[ast.expr, WordUse]] = []
+        arguments = function.args
+        self._given = {
+            one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+        }
+        self._found = Claims(function, text, self._given, self._values)
+
+    def sent(self) -> tuple[Word, ...]:
+        """The names in what the function sends."""
+        for node in ast.walk(self._function):
+            if isinstance(node, (ast.Call, ast.Dict)):
+                self._sending(node)
+        return tuple(self._found.words)
+
+    def whole(self) -> EventUse:
+        """Everything."""
+        self._block(self._function.body)
+        for claim, use in self._claims:
+            self._found.claim(claim, use)
+        self._others()
+        doc = ast.get_docstring(self._function, clean=False) or ""
+        return EventUse(
+            tuple(self._found.words)[:_MAX_WORDS],
+            tuple(self._found.constants),
+            tuple(self._captures()),
+            tuple(self._calls),
+            " ".join(doc.split())[:300].lower() if self._function.name.startswith("test") else "",
+            self._found.ordered,
+            self._found.open,
+            tuple(read_early(self._function, self._text)),
+        )
+
+    # -- statements ------------------------------------------------------------------------
+
+    def _block(self, body: Iterable[ast.stmt]) -> None:
+        for statement in body:
+            self._statement(statement)
+
+    def _statement(self, node: ast.stmt) -> None:
+        match node:
+            case ast.Assert(test=test):
+                self._claims.append((test, "equal"))
+                self._asserted(test)
+                self._scan(test)
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self._bind(target, value)
+                self._scan(value)
+            case ast.AnnAssign(target=target, value=value) if value is not None:
+                self._bind(target, value)
+                self._scan(value)
+            case ast.AugAssign(target=target, value=value):
+                self._bind(target, value)
+                self._scan(value)
+            case ast.For(target=target, iter=subject) | ast.AsyncFor(target=target, iter=subject):
+                self._bind(target, subject)
+                self._scan(subject)
+                self._block([*node.body, *node.orelse])
+            case ast.If(test=test):
+                if _fails(node.body):
+                    self._claims.append((ast.UnaryOp(ast.Not(), test), "equal"))
+                    self._mark(test, "used")
+                self._scan(test)
+                self._block([*node.body, *node.orelse])
+            case ast.While(test=test):
+                self._scan(test)
+                self._block([*node.body, *node.orelse])
+            case ast.With(items=items) | ast.AsyncWith(items=items):
+                for item in items:
+                    self._mark(item.context_expr, "used")
+                    self._scan(item.context_expr)
+                    if item.optional_vars is not None:
+                        self._bind(item.optional_vars, item.context_expr)
+                self._block(node.body)
+            case ast.Try():
+                self._block([*node.body, *node.orelse, *node.finalbody])
+                for handler in node.handlers:
+                    self._block(handler.body)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                self._block(node.body)
+            case ast.Expr(value=value):
+                self._expression(value)
+            case ast.Match(subject=subject):
+                self._scan(subject)
+                self._mark(subject, "used")
+                for case in node.cases:
+                    self._block(case.body)
+            case _:
+                for child in ast.iter_child_nodes(node):
+                    if isinstance(child, ast.expr):
+                        self._mark(child, "used")
+                        self._scan(child)
+
+    def _expression(self, value: ast.expr) -> None:
+        self._scan(value)
+        call = value.value if isinstance(value, ast.Await) else value
+        if not isinstance(call, ast.Call):
+            self._mark(value, "used")
+            return
+        parts = dotted(call.func) or ("", getattr(call.func, "attr", ""))
+        if _MOCK_CHECK.match(parts[-1]) and len(parts) > 1:
+            self._found.mock(call.func, "equal")
+        if parts[-1].startswith("assert_not_") and len(parts) > 1:
+            self._found.mock(call.func, "absent")
+        if parts[-1] in _REPORTS:
+            self._mark(call, "reported")
+        elif parts[-1] in _FILLING and len(parts) == 2:
+            for argument in call.args:
+                self._flow(argument, parts[0])
+                self._values.setdefault(parts[0], []).append(argument)
+        else:
+            if parts[-1].startswith("assert") or parts[-1] in ("fail", "expect"):
+                for argument in call.args:
+                    self._claims.append((argument, "member"))
+            for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
+                for name in _names(argument):
+                    self._handed.setdefault(name, set()).add(parts)
+            if isinstance(call.func, ast.Attribute):
+                self._mark(call.func, "used")
+
+    def _bind(self, target: ast.expr, value: ast.expr) -> None:
+        match target:
+            case ast.Name(id=name):
+                self._values.setdefault(name, []).append(value)
+                self._places.setdefault(name, target)
+                self._flow(value, name)
+            case ast.Tuple(elts=items) | ast.List(elts=items):
+                for item in items:
+                    self._bind(item, value)
+            case ast.Starred(value=inner):
+                self._bind(inner, value)
+            case _:
+                self._mark(value, "used")
+                self._mark(target, "used")
+
+    def _flow(self, value: ast.expr, name: str) -> None:
+        call = value.value if isinstance(value, ast.Await) else value
+        if isinstance(call, ast.Call):
+            parts = dotted(call.func) or ("", getattr(call.func, "attr", ""))
+            for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
+                for given in _names(argument):
+                    if parts[-1] not in ("len", "list", "set", "sorted"):
+                        self._handed.setdefault(given, set()).add(parts)
+        for given in _names(value):
+            self._into.setdefault(given, set()).add(name)
+
+    # -- what becomes of names -------------------------------------------------------------
+
+    def _mark(self, node: ast.expr, fate: str) -> None:
+        for name in _names(node):
+            self._fates.setdefault(name, set()).add(fate)
+
+    def _asserted(self, test: ast.expr) -> None:
+        match test:
+            case ast.Name(id=name):
+                self._fates.setdefault(name, set()).add("exists")
+                return
+            case ast.Compare(
+                left=ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)]),
+                ops=[ast.Gt() | ast.GtE() | ast.NotEq()],
+                comparators=[ast.Constant(value=0 | 1)],
+            ):
+                self._fates.setdefault(name, set()).add("exists")
+                return
+            case ast.Compare(
+                left=ast.Name(id=name),
+                ops=[ast.IsNot()],
+                comparators=[ast.Constant(value=None)],
+            ):
+                self._fates.setdefault(name, set()).add("exists")
+                return
+        self._mark(test, "used")
+
+    def _fate(self, name: str, seen: set[str]) -> set[str]:
+        if name in seen:
+            return set()
+        seen.add(name)
+        found = set(self._fates.get(name, ()))
+        for other in self._into.get(name, ()):
+            found |= self._fate(other, seen)
+        return found
+
+    def _captures(self) -> Iterable[Capture]:
+        for name in sorted(self._given & _FIXTURES):
+            source = self._prepared(name)
+            argument = next(a for a in ast.walk(self._function.args) if _is_arg(a, name))
+            assert isinstance(argument, ast.arg)
+            yield Capture(name, name, self._text.span(argument), source)
+        for name, place in self._places.items():
+            if not _EVENTISH.search(name.lower()):
+                continue
+            source_call = self._captured(name)
+            if source_call is None:
+                continue
+            fates = self._fate(name, set())
+            fate: Fate = "unused"
+            for worse in ("reported", "exists", "used"):
+                if worse in fates:
+                    fate = worse
+            handed = tuple(sorted(self._all_handed(name, set())))
+            yield Capture(name, source_call, self._text.span(place), fate, handed)
+
+    def _all_handed(self, name: str, seen: set[str]) -> set[tuple[str, ...]]:
+        if name in seen:
+            return set()
+        seen.add(name)
+        found = set(self._handed.get(name, ()))
+        for other in self._into.get(name, ()):
+            found |= self._all_handed(other, seen)
+        return found
+
+    def _prepared(self, name: str) -> Fate:
+        """What becomes of a capturing fixture; used, too, if assertions are about a log."""
+        for claim, _ in self._claims:
+            for node in ast.walk(claim):
+                word = getattr(node, "attr", "") or getattr(node, "id", "")
+                if word != name and _LOGLIKE.search(word):
+                    return "used"
+        for node in ast.walk(self._function):
+            match node:
+                case ast.Attribute(value=ast.Name(id=found), attr=attr) if found == name:
+                    if attr not in _PREPARING:
+                        return "used"
+        prepared = {
+            id(node.value)
+            for node in ast.walk(self._function)
+            if isinstance(node, ast.Attribute) and node.attr in _PREPARING
+        }
+        for node in ast.walk(self._function):
+            if isinstance(node, ast.Name) and node.id == name and id(node) not in prepared:
+                return "used"
+        return "unused"
+
+    def _captured(self, name: str) -> str | None:
+        """The call that gave a name something captured; empty for a list that is filled."""
+        sources = [_source(value) for value in self._values[name]]
+        calls = [source for source in sources if source]
+        if calls:
+            return calls[0]
+        return "" if self._values[name] and is_empty(self._values[name][0]) else None
+
+    # -- everything else -------------------------------------------------------------------
+
+    def _scan(self, node: ast.expr) -> None:
+        """The calls in an expression, and the names in what it sends."""
+        stack: list[ast.AST] = [node]
+        while stack:
+            found = stack.pop()
+            if isinstance(found, ast.Call):
+                parts = dotted(found.func)
+                if parts is not None:
+                    self._calls.setdefault(parts)
+                for argument in found.args:
+                    if isinstance(argument, ast.Name) and argument.id not in self._values:
+                        self._calls.setdefault((argument.id,))
+                self._sending(found)
+            elif isinstance(found, ast.Dict):
+                self._sending(found)
+            elif isinstance(found, (ast.Name, ast.Constant)):
+                continue
+            stack.extend(ast.iter_child_nodes(found))
+
+    def _sending(self, node: ast.Call | ast.Dict) -> None:
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                keyed = isinstance(key, ast.Constant) and key.value in TYPE_KEYS
+                if keyed and isinstance(value, ast.Constant):
+                    self._found.word(value, "sent")
+            return
+        parts = dotted(node.func)
+        name = parts[-1] if parts else getattr(node.func, "attr", "")
+        if name.startswith("assert") or not _EMITTERS.search(name):
+            return
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            if isinstance(argument, ast.Constant):
+                self._found.word(argument, "sent")
+
+    def _others(self) -> None:
+        """The strings that are in no assertion and in nothing sent."""
+        known = {word.text for word in self._found.words}
+        for node in ast.walk(self._function):
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and node.value not in known
+            ):
+                self._found.word(node, "other")
+
+
+def _names(node: ast.AST) -> Iterable[str]:
+    """The names that are read, those left out that are only filled (`events.append`)."""
+    stack = [node]
+    while stack:
+        found = stack.pop()
+        match found:
+            case ast.Attribute(value=ast.Name(), attr=attr) if attr in _FILLING:
+                continue
+            case ast.Name(id=name, ctx=ast.Load()):
+                yield name
+        stack.extend(ast.iter_child_nodes(found))
+
+
+def _is_arg(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.arg) and node.arg == name
+
+
+def _fails(body: Sequence[ast.stmt]) -> bool:
+    match body[-1]:
+        case ast.Raise():
+            return True
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="fail") | ast.Name(id="fail"))):
+            return True
+    return False
+
+
+def _source(value: ast.expr) -> str:
+    """The dotted name of a call that may hand out what was captured; empty for anything else."""
+    if isinstance(value, ast.Await):
+        value = value.value
+    if isinstance(value, ast.ListComp):
+        return _source(value.generators[0].iter) or (
+            _source(value.elt) if isinstance(value.elt, ast.Await) else ""
+        )
+    if not isinstance(value, ast.Call):
+        return ""
+    parts = dotted(value.func)
+    if parts is None or parts[-1][:1].isupper() or parts[-1] in ("list", "set", "sorted", "len"):
+        return ""
+    return ".".join(parts)

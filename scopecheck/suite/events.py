@@ -1,0 +1,276 @@
+"""What the tests of a suite do with events: contracts in force, and what each test asserts of them.
+
+A test's uses are its own and those of the helpers that it calls, a few calls deep. A constant that
+an assertion names (`REQUIRED_EVENTS`, `EventType.STARTED`) stands for its strings; where they are
+not known, what the test asserts is open, and nothing is said of what it lacks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from scopecheck.facts import Const, Name
+from scopecheck.finding import Place
+from scopecheck.suite.contracts import AGENT_EVENTS, AGENT_EVENTS_NEEDED, AGENT_PRESET
+from scopecheck.suite.values import (
+    MISSING,
+    ClassValue,
+    Dictionary,
+    External,
+    FixtureValue,
+    FunctionValue,
+    Literal,
+    ModuleValue,
+    PackageValue,
+    Result,
+    Sequence,
+    Unknown,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from scopecheck.evidence import Capture, EventUse, WordUse
+    from scopecheck.facts import FileFacts, Function
+    from scopecheck.suite.asserting import Asserting
+    from scopecheck.suite.contracts import Contract
+    from scopecheck.suite.link import Linker
+    from scopecheck.suite.model import Item
+    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.values import Value
+
+_MAX_CALLS = 4
+ASSERTED: frozenset[WordUse] = frozenset({"member", "equal"})
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One name in a test, or in a helper that it calls; place: of the string, where it has one."""
+
+    word: str
+    use: WordUse
+    place: Place | None = None
+    own: bool = True
+
+
+@dataclass(slots=True)
+class Story:
+    """What one test does with events.
+
+    uses: of names, its helpers' included. open: it asserts something whose names are not known.
+    captures: what it captures itself. constants: names of lists, with the strings in them.
+    """
+
+    item: Item
+    facts: EventUse
+    uses: list[Use] = field(default_factory=list)
+    open: bool = False
+    ordered: bool = False
+    constants: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    helpers: list[tuple[str, ...]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The name of the test function."""
+        return self.item.nodeid.rpartition("::")[2]
+
+    @property
+    def captures(self) -> tuple[Capture, ...]:
+        """What the test captures."""
+        return self.facts.captures
+
+    def events(self, contract: Contract, uses: Iterable[WordUse]) -> dict[str, Use]:
+        """The contract's events that the test has in one of these uses."""
+        wanted = frozenset(uses)
+        found: dict[str, Use] = {}
+        for use in self.uses:
+            if use.use in wanted and (event := contract.event(use.word)) is not None:
+                found.setdefault(event, use)
+        return found
+
+    def asserted(self, contract: Contract) -> dict[str, Use]:
+        """The contract's events that the test asserts to be there."""
+        return self.events(contract, ASSERTED)
+
+    def mentioned(self, contract: Contract) -> dict[str, Use]:
+        """The contract's events that the test names in any way."""
+        return self.events(contract, ("member", "equal", "any", "absent", "sent", "other"))
+
+
+class Events:
+    """The events of one suite.
+
+    Args:
+        linker: of the suite.
+        items: its tests.
+        files: the facts of its own files.
+        asserting: which functions may fail a test.
+        configured: the contracts of the configuration.
+    """
+
+    def __init__(
+        self,
+        linker: Linker,
+        items: Iterable[Item],
+        files: Callable[[], Iterable[FileFacts]],
+        asserting: Asserting,
+        configured: tuple[Contract, ...],
+    ) -> None:
+        self._linker = linker
+        self._evaluator = linker.evaluator
+        self._items = items
+        self._files = files
+        self._asserting = asserting
+        self._configured = configured
+
+    @cached_property
+    def contracts(self) -> tuple[Contract, ...]:
+        """The contracts in force: those of the configuration, else the presets that fit."""
+        if self._configured:
+            return self._configured
+        names: set[str] = set()
+        for facts in self._files():
+            if "test" in facts.path.lower():
+                for function in facts.functions:
+                    if function.events is not None:
+                        names.update(word.text for word in function.events.words)
+        if len(names.intersection(AGENT_EVENTS)) >= AGENT_EVENTS_NEEDED:
+            return (AGENT_PRESET,)
+        return ()
+
+    @cached_property
+    def stories(self) -> tuple[Story, ...]:
+        """What each test that has to do with events does with them, each function once."""
+        told: set[tuple[str, int, str]] = set()
+        found: list[Story] = []
+        for item in self._items:
+            function = item.function
+            if function is None or function.events is None or item.refusal is not None:
+                continue
+            key = (item.place.path, function.line, item.nodeid.partition("::")[2])
+            if key not in told:
+                told.add(key)
+                found.append(self._story(item, function))
+        return tuple(found)
+
+    @cached_property
+    def sent(self) -> frozenset[str]:
+        """Every name that something in the suite's files sends, the tested code's included."""
+        return frozenset(
+            word.text
+            for facts in self._files()
+            for function in facts.functions
+            if function.events is not None
+            for word in function.events.words
+            if word.use == "sent"
+        )
+
+    # -- one test --------------------------------------------------------------------------
+
+    def _story(self, item: Item, function: Function) -> Story:
+        assert function.events is not None
+        story = Story(item, function.events)
+        space = self._evaluator.module(item.place.path)
+        if space is None:
+            story.open = True
+            return story
+        self._collect(story, function, item.place.path, space, 0, set())
+        return story
+
+    def _collect(
+        self,
+        story: Story,
+        function: Function,
+        path: str,
+        space: Namespace,
+        depth: int,
+        seen: set[tuple[str, int]],
+    ) -> None:
+        key = (path, function.line)
+        events = function.events
+        if key in seen or events is None:
+            return
+        seen.add(key)
+        own = depth == 0
+        story.ordered = story.ordered or events.ordered
+        story.open = story.open or events.open
+        for word in events.words:
+            if not own and word.use in ("sent", "other"):
+                continue
+            story.uses.append(Use(word.text, word.use, Place(path, word.span), own))
+        for constant in events.constants:
+            value = self._evaluator.evaluate(Name(constant.parts), space)
+            words = self._strings(value)
+            if words:
+                name = ".".join(constant.parts)
+                story.constants[name] = words
+                story.uses.extend(Use(word, constant.use, None, own) for word in words)
+            elif words is None and constant.use in ("member", "equal", "any"):
+                story.open = True
+        if depth >= _MAX_CALLS:
+            return
+        for parts in events.calls:
+            story.helpers.append(parts)
+            value = self._callee(story.item, parts, space, own=own)
+            if isinstance(value, FunctionValue):
+                self._collect(story, value.function, value.module, value.env, depth + 1, seen)
+
+    def _callee(self, item: Item, parts: tuple[str, ...], space: Namespace, *, own: bool) -> Value:
+        """The function that a name stands for in a test, a fixture or a helper."""
+        if own and item.function is not None and item.plan is not None:
+            if parts[0] == "self" and len(parts) == 2:
+                return self._method(item, parts[1])
+            for edge in item.plan.edges:
+                if edge.asker is None and edge.request == parts[0]:
+                    fixture = edge.answer
+                    if fixture.function is None or fixture.path is None:
+                        return MISSING
+                    home = self._evaluator.module(fixture.path)
+                    if home is None:
+                        return MISSING
+                    return FunctionValue(fixture.path, fixture.function, home)
+        value = self._evaluator.evaluate(Name(parts), space)
+        return value.function if isinstance(value, FixtureValue) else value
+
+    def _method(self, item: Item, name: str) -> Value:
+        space = self._evaluator.module(item.path)
+        owner: ClassValue | None = None
+        for part in item.nodeid.split("::")[1:-1]:
+            value = self._evaluator.lookup(space, part) if space is not None else MISSING
+            owner = value if isinstance(value, ClassValue) else None
+            space = self._evaluator.class_space(owner) if owner is not None else None
+        for holder in self._linker.lineages.of(owner).classes if owner is not None else ():
+            value = self._evaluator.lookup(self._evaluator.class_space(holder), name)
+            if value != MISSING:
+                return value
+        return MISSING
+
+    def _strings(self, value: Value) -> tuple[str, ...] | None:
+        """The strings that a constant stands for; None where they are not known."""
+        match value:
+            case Literal(value=str(text)):
+                return (text,)
+            case Literal():
+                return ()
+            case Sequence(items=items):
+                found = [self._strings(item) for item in items]
+                if not value.complete or any(one is None for one in found):
+                    return None
+                return tuple(text for one in found for text in one or ())
+            case Dictionary(items=pairs):
+                return tuple(key for key, _ in pairs)
+            case ClassValue():
+                return tuple(self._members(value))
+            case External() | FunctionValue() | ModuleValue() | PackageValue() | FixtureValue():
+                return ()
+            case Unknown() | Result():
+                return None
+        return None if value == MISSING else ()
+
+    def _members(self, value: ClassValue) -> Iterator[str]:
+        """The strings of an enum's members, and of a class that is used as one."""
+        for binding in value.class_.bindings:
+            if isinstance(binding.value, Const) and isinstance(binding.value.value, str):
+                yield binding.value.value
