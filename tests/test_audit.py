@@ -176,7 +176,8 @@ def test_the_example_before_and_after_repair() -> None:
 
 TEXT = """\
 Audit of project
-2 tests, 2 fixtures, 2 files read; for pytest VERSION
+2 tests, 2 fixtures, 2 files read
+for pytest VERSION
 
 FAILED  Fixture scope compatibility: 1 finding
         examined  2 tests, 2 fixtures, 1 request between fixtures

@@ -7,6 +7,7 @@ it is *not examined*, which is never a pass. A rule belongs to one area.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck.audit import evidence
@@ -15,7 +16,7 @@ from scopecheck.audit.guard import regression_guard
 from scopecheck.audit.model import Area, Audit, Count, Evidence, SuiteAbout, Unknown, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from scopecheck.analysis import Analysis
     from scopecheck.finding import Finding
@@ -132,7 +133,8 @@ def audit(analysis: Analysis) -> Audit:
     areas = [_area(topic, analysis) for topic in TOPICS]
     areas = [area for area in areas if area.rules or area.off or area.key != "policy"]
     areas.append(_guard(analysis))
-    unknown = {entry: None for suite in suites for entry in _versions_assumed(suite)}
+    assumed = Counter(reason for suite in suites for reason in _versions_assumed(suite))
+    unknown = {Unknown(reason, number, "suite"): None for reason, number in assumed.items()}
     unknown.update((entry, None) for area in areas for entry in area.evidence.unknown)
     return Audit(
         analysis.root,
@@ -212,17 +214,11 @@ def _version(found: Resolved) -> str:
     return f"{found.dist} {found.version or 'of unknown version'} ({found.origin})"
 
 
-def _versions_assumed(suite: Suite) -> tuple[Unknown, ...]:
-    found = (suite.loops.pytest, suite.loops.version)
-    return tuple(
-        Unknown(
-            f"the version of {version.dist} that is in force: {version.version} is taken",
-            1,
-            "suite",
-        )
-        for version in found
-        if version is not None and version.certainty == "assumed"
-    )
+def _versions_assumed(suite: Suite) -> Iterator[str]:
+    for version in (suite.loops.pytest, suite.loops.version):
+        if version is not None and version.certainty == "assumed":
+            taken = f"{version.version} is assumed" if version.version else "the newest is assumed"
+            yield f"which version of {version.dist} is in force: {taken}"
 
 
 __all__ = ["TOPICS", "Area", "Audit", "audit", "topic_of"]

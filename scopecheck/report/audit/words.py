@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from scopecheck.finding import Finding
     from scopecheck.rulebook import Rule
 
-NO_FINDING = "found nothing"
+SUITES = 12
+"""How many suites are named; a report of more says how many there are."""
 
 
 def number_of(number: int, noun: str) -> str:
@@ -79,26 +80,33 @@ def title(audit: Audit) -> str:
 
 
 def suites(audit: Audit) -> Iterator[str]:
-    """A line for each suite: its size, and the versions that it was read for."""
-    for suite in audit.suites:
+    """A line for each suite with its size, and the versions that they were read for."""
+    versions = dict.fromkeys(suite.versions for suite in audit.suites)
+    for suite in audit.suites[:SUITES]:
         size = ", ".join(
             (
-                counted(suite.tests, "test"),
-                counted(suite.fixtures, "fixture"),
-                f"{counted(suite.files, 'file')} read",
+                number_of(suite.tests, "test"),
+                number_of(suite.fixtures, "fixture"),
+                f"{number_of(suite.files, 'file')} read",
             )
         )
         name = "" if len(audit.suites) == 1 else f"{suite.name}: "
-        versions = f"; for {', '.join(suite.versions)}" if suite.versions else ""
-        yield printable(f"{name}{size}{versions}")
+        own = f"; for {', '.join(suite.versions)}" if len(versions) > 1 else ""
+        yield printable(f"{name}{size}{own}")
+    if audit.suites[SUITES:]:
+        tests = sum(suite.tests for suite in audit.suites[SUITES:])
+        left = number_of(len(audit.suites) - SUITES, "suite")
+        yield f"and {left} more, with {number_of(tests, 'test')}"
+    if len(versions) == 1 and any(versions):
+        yield printable(f"for {', '.join(next(iter(versions)))}")
 
 
 def cost(audit: Audit) -> str:
     """`210 set-ups for 43 tests, each parametrized test counted once`."""
     found = audit.cost
     return (
-        f"{counted(found.setups, 'set-up')} of fixtures for {counted(found.tests, 'test')} in one "
-        "run; a parametrized test or fixture counts once"
+        f"{number_of(found.setups, 'set-up')} of fixtures for {number_of(found.tests, 'test')} in "
+        "one run; a parametrized test or fixture counts once"
     )
 
 
