@@ -100,8 +100,8 @@ def loops(suites: Sequence[Suite]) -> Evidence:
     )
     holds = list(_runners(run_by, suites))
     same = Counter(pair.same for pair in uses.values())
-    if uses:
-        judged = same[True] + same[False]
+    judged = same[True] + same[False]
+    if judged:
         holds.append(f"{same[True]} of {judged} uses are on the loop of the fixture")
     unknown = [Unknown(reason, number, noun) for (reason, noun), number in why.items()]
     if same[None]:
