@@ -29,6 +29,7 @@ class _Wanted:
     asyncio: bool = False
     loop_scope: str = ""
     scope: str = ""
+    own_loop: bool = False
 
 
 class Decorators:
@@ -67,6 +68,13 @@ class Decorators:
         wanted.scope = scope.word
         return True
 
+    def drop_loop_scope(self, fixture: Fixture) -> bool:
+        """Leave a fixture's loop scope to the defaults; whether that can be written."""
+        wanted = self._want(fixture)
+        if wanted is not None:
+            wanted.own_loop = True
+        return wanted is not None
+
     def drop_marks(self) -> None:
         """Take asyncio marks off fixtures: they never did anything, and pytest 9 refuses them."""
         seen: set[tuple[str, int]] = set()
@@ -99,6 +107,8 @@ class Decorators:
             dropped = ["scope"] if wanted.scope == "function" else []
             if wanted.scope and not dropped:
                 given["scope"] = quote(workspace, wanted.path, wanted.scope)
+            if wanted.own_loop:
+                dropped.append("loop_scope")
             text = editor.slice(wanted.span)
             try:
                 new = rewrite_call(text, callee=callee, given=given, dropped=dropped)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scopecheck.repair.bench import Bench
     from scopecheck.suite import Suite
     from scopecheck.suite.loops import Loop
+    from scopecheck.suite.model import Plan
 
 
 def loop_scope_too_narrow(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
@@ -119,15 +120,17 @@ def wide_async_fixture_loop(bench: Bench, suite: Suite, fault: Fault) -> Iterato
     own, users = apart[0][2], {loop.scope for _, loop, _ in apart}
     scopes = scopes_of(bench, suite)
     decided = own.decision.kind if own.decision is not None else ""
-    if users == {Scope.FUNCTION} and decided in ("scope", "ini") and fixture.path is not None:
-        key = (fixture.path, fixture.line)
+    key = (fixture.path or "", fixture.line)
+    if users == {Scope.FUNCTION} and key in scopes.variables:
+        default = suite.files.config.asyncio_default_fixture_loop_scope
+        explicit = decided == "decorator" and default in (None, "function")
         follows = decided == "scope" or own.scope is Scope.FUNCTION
-        way = scopes.way({key: Scope.FUNCTION}) if key in scopes.variables and follows else None
+        way = scopes.way({key: Scope.FUNCTION}) if explicit or follows else None
         if way is not None:
-            yield way_offer(suite, scopes, way)
+            yield way_offer(suite, scopes, way, [fixture] if explicit else [])
     if own.scope is None:
         return
-    yield _share_loop(suite, fixture, own.scope, apart)
+    yield _share_loop(suite, fixture, own.scope)
     if plugin.version >= _TEST_DEFAULT_SINCE:
         word = own.scope.word
         yield _set_options(suite, {FIXTURE_DEFAULT: word, TEST_DEFAULT: word}, "unsafe")
@@ -147,13 +150,22 @@ def _apart(suite: Suite, fixture: Fixture) -> Iterator[tuple[Fixture | Item, Loo
                 yield user, pair.user_loop, pair.fixture_loop
 
 
-def _share_loop(
-    suite: Suite, fixture: Fixture, scope: Scope, apart: list[tuple[Fixture | Item, Loop, Loop]]
-) -> Offer:
-    """Give all users of a fixture its loop."""
-    users = list(dict.fromkeys(user for user, _, _ in apart))
-    items = [user for user in users if isinstance(user, Item)]
-    fixtures = [user for user in users if isinstance(user, Fixture)]
+def _share_loop(suite: Suite, fixture: Fixture, scope: Scope) -> Offer:
+    """Give all async code that a fixture's value may reach its loop."""
+    items: dict[Item, None] = {}
+    fixtures: dict[Fixture, None] = {}
+    for plan, alike in suite.items_of.items():
+        reached = _reached_from(plan, fixture)
+        if not reached:
+            continue
+        for one in reached:
+            loop = suite.loops.fixture(one, alike[0]) if one.is_async else None
+            if loop is not None and loop.scope is not scope:
+                fixtures[one] = None
+        for item in alike:
+            loop = suite.loops.test(item)
+            if loop is not None and loop.scope is not scope:
+                items[item] = None
 
     def write(workspace: Workspace) -> None:
         from scopecheck.fix.decorators import Decorators
@@ -165,17 +177,26 @@ def _share_loop(
                 raise Withheld(f"the decorator of `{user.name}` cannot be rewritten")
         decorators.write()
         default = SCOPES.get(suite.files.config.asyncio_default_test_loop_scope or "function")
-        steps = Marks(workspace, suite).steps(
-            dict.fromkeys(items, scope), default or Scope.FUNCTION
-        )
+        targets = dict.fromkeys(items, scope)
+        steps = Marks(workspace, suite).steps(targets, default or Scope.FUNCTION)
         rewrite_marks(workspace, {}, write_steps(workspace, steps))
 
     tests = len({item.nodeid for item in items})
-    who = [f"`{user.name}`" for user in fixtures]
+    who = [f"`{name}`" for name in dict.fromkeys(user.name for user in fixtures)]
     if tests:
         who.append("the test that uses it" if tests == 1 else f"the {tests} tests that use it")
     title = f'write `loop_scope="{scope.word}"` on {" and ".join(who)}, as for `{fixture.name}`'
     return Offer(title, "unsafe", write)
+
+
+def _reached_from(plan: Plan, fixture: Fixture) -> list[Fixture]:
+    """A fixture and those that it is handed on to, directly or not, in the tests of one shape."""
+    found = [one for one in plan.order if (one.path, one.line) == (fixture.path, fixture.line)]
+    for holder in found:
+        for edge in plan.edges:
+            if edge.answer is holder and edge.asker is not None and edge.asker not in found:
+                found.append(edge.asker)
+    return found
 
 
 # -- anyio -----------------------------------------------------------------------------------------

@@ -417,8 +417,11 @@ override_narrows_scope = scope_mismatch
 """SCP102: widen the override, or narrow the requesters; whichever is cheaper."""
 
 
-def way_offer(suite: Suite, scopes: Scopes, way: Way) -> Offer:
-    """The offer to give definitions the scopes of a way."""
+def way_offer(suite: Suite, scopes: Scopes, way: Way, own_loop: Iterable[Fixture] = ()) -> Offer:
+    """The offer to give definitions the scopes of a way.
+
+    own_loop: those that lose the loop scope that they state.
+    """
 
     def write(workspace: Workspace) -> None:
         from scopecheck.fix.decorators import Decorators
@@ -428,6 +431,8 @@ def way_offer(suite: Suite, scopes: Scopes, way: Way) -> Offer:
             fixture = scopes.variables[key].fixture
             if not decorators.set_scope(fixture, scope):
                 workspace.leave(*key, f"the decorator of `{fixture.name}` cannot be rewritten")
+        for fixture in own_loop:
+            decorators.drop_loop_scope(fixture)
         decorators.write()
 
     return Offer(way.title, "unsafe", write)
