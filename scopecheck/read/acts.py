@@ -26,14 +26,15 @@ _EQUALS = re.compile(r"[ \t]*=[ \t]*(?!=)")
 class Act(msgspec.Struct, frozen=True):
     """What one simple statement does to an item or attribute, or which method it calls.
 
-    span: the statement. owner: what the item, attribute or method is of, as it is written; empty
-    for a plain name. name: of the attribute, method or function; `[]` for an item. key: of the
-    item. value: what is assigned. arguments: of the call, with their keywords; empty ones for
-    positional arguments. Parts are code that can stand as an argument of a call.
+    span: the statement; text: its code. owner: what the item, attribute or method is of, as it is
+    written; empty for a plain name. name: of the attribute, method or function; `[]` for an item.
+    key: of the item. value: what is assigned. arguments: of the call, with their keywords; empty
+    ones for positional arguments. Parts are code that can stand as an argument of a call.
     """
 
     kind: Literal["set", "del", "call"]
     span: Span
+    text: str
     owner: str
     name: str
     key: str = ""
@@ -77,29 +78,29 @@ class _Reader:
         self._text = text
 
     def read(self, node: ast.stmt) -> Iterator[Act]:
-        span = self._text.span(node)
         match node:
             case ast.Assign(targets=[target]):
                 value = self._assigned(node, target)
                 if value is not None:
-                    yield from self._to(target, "set", span, value)
+                    yield from self._to(node, target, "set", value)
             case ast.Delete(targets=[target]):
-                yield from self._to(target, "del", span)
+                yield from self._to(node, target, "del")
             case ast.Expr(value=ast.Call() as call):
-                yield from self._call(call, span)
+                yield from self._call(node, call)
 
     def _to(
-        self, target: ast.expr, kind: Literal["set", "del"], span: Span, value: str = ""
+        self, node: ast.stmt, target: ast.expr, kind: Literal["set", "del"], value: str = ""
     ) -> Iterator[Act]:
+        span, text = self._text.span(node), self._slice(node)
         match target:
             case ast.Subscript(value=owner, slice=key) if not isinstance(key, ast.Slice):
                 code = self._argument(key)
                 if code is not None:
-                    yield Act(kind, span, self._slice(owner), "[]", code, value)
+                    yield Act(kind, span, text, self._slice(owner), "[]", code, value)
             case ast.Attribute(value=owner, attr=name):
-                yield Act(kind, span, self._slice(owner), name, value=value)
+                yield Act(kind, span, text, self._slice(owner), name, value=value)
 
-    def _call(self, call: ast.Call, span: Span) -> Iterator[Act]:
+    def _call(self, node: ast.stmt, call: ast.Call) -> Iterator[Act]:
         owner, name = "", ""
         match call.func:
             case ast.Name(id=name):
@@ -116,7 +117,8 @@ class _Reader:
             if code is None or keyword == "**":
                 return
             arguments.append((keyword, code))
-        yield Act("call", span, owner, name, arguments=tuple(arguments))
+        span, text = self._text.span(node), self._slice(node)
+        yield Act("call", span, text, owner, name, arguments=tuple(arguments))
 
     def _assigned(self, node: ast.Assign, target: ast.expr) -> str | None:
         """What stands right of the `=`, with the parentheses round it."""
@@ -130,7 +132,7 @@ class _Reader:
     def _argument(self, node: ast.expr) -> str | None:
         return _as_argument(self._slice(node))
 
-    def _slice(self, node: ast.expr) -> str:
+    def _slice(self, node: ast.expr | ast.stmt) -> str:
         span = self._text.span(node)
         return self._text.text[self._offset(span) : self._offset(span, end=True)]
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 FAMILIES: dict[str, tuple[str, ...]] = {
     "1": ("scopes", "definitions"),
     "2": ("handling", "loops"),
-    "3": ("definitions",),
-    "4": ("process_state", "patches"),
+    "3": ("definitions", "imported"),
+    "4": ("process_state", "patches", "containers"),
     "6": ("assertions",),
 }
 

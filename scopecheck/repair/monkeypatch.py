@@ -46,11 +46,16 @@ def can_take(suite: Suite, actor: Actor) -> bool:
         f.name == NAME and f.path is not None and not _is_library(f.path) for f in suite.fixtures
     ):
         return False
+    return can_request(suite, actor, NAME)
+
+
+def can_request(suite: Suite, actor: Actor, name: str) -> bool:
+    """Whether a function can get a function-scoped fixture by one more parameter."""
     function = actor.function
     for parameter in function.parameters:
-        if parameter.name == NAME:
+        if parameter.name == name:
             return not parameter.default
-    if function.body is not None and NAME in function.body.locals:
+    if function.body is not None and name in function.body.locals:
         return False
     if not all(_is_transparent(suite, actor, index) for index in range(len(function.decorators))):
         return False
@@ -97,7 +102,7 @@ def by_monkeypatch(
     def write(workspace: Workspace) -> None:
         from scopecheck.read.acts import acts
 
-        if _is_called(suite, path, function):
+        if is_called(suite, path, function):
             workspace.leave(path, function.line, "the function is also called directly")
             return
         changed = wanted(acts(workspace.code(path), function.line))
@@ -117,7 +122,7 @@ def by_monkeypatch(
     return Offer(title, applicability, write)
 
 
-def _is_called(suite: Suite, path: str, function: Function) -> bool:
+def is_called(suite: Suite, path: str, function: Function) -> bool:
     """Whether the text of a file calls something of the function's name."""
     called = re.compile(rf"(?<!def )\b{re.escape(function.name)}\(")
     files = suite.own_files if function.owner >= 0 or suite.is_imported(path) else (path,)
@@ -128,16 +133,27 @@ def _is_called(suite: Suite, path: str, function: Function) -> bool:
 
 def take(workspace: Workspace, path: str, function: Function) -> None:
     """Let a function ask for `monkeypatch`, with an annotation where the others have one."""
-    from scopecheck.fix.functions import add_parameter, is_annotated
     from scopecheck.fix.names import spell
+
+    request(
+        workspace, path, function, NAME, lambda: spell(workspace, path, "pytest", "MonkeyPatch")
+    )
+
+
+def request(
+    workspace: Workspace,
+    path: str,
+    function: Function,
+    name: str,
+    annotation: Callable[[], str] = lambda: "",
+) -> None:
+    """Let a function ask for a fixture, with an annotation where the others have one."""
+    from scopecheck.fix.functions import add_parameter, is_annotated
     from scopecheck.fix.parsing import Statement
 
-    if any(parameter.name == NAME for parameter in function.parameters):
+    if any(parameter.name == name for parameter in function.parameters):
         return
     editor = workspace.editor(path)
     statement = Statement(editor.lines(function.line, function.end_line))
-    annotation = ""
-    if is_annotated(statement):
-        annotation = spell(workspace, path, "pytest", "MonkeyPatch")
-    add_parameter(statement, NAME, annotation)
+    add_parameter(statement, name, annotation() if is_annotated(statement) else "")
     editor.replace_lines(function.line, function.end_line, statement.text)
