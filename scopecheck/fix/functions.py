@@ -138,6 +138,35 @@ def add_parameter(statement: Statement, name: str, annotation: str = "") -> None
     statement.node = function.with_changes(params=parameters.with_changes(params=params))
 
 
+def default_inside(statement: Statement, name: str, *, optional: bool) -> None:
+    """Make a parameter's default None, and what it was where the function begins.
+
+    optional: an annotation may be written as `X | None`.
+
+    Raises:
+        Withheld: it has an annotation that cannot be, or the body is on the line of the `def`.
+    """
+    function = _function(statement)
+    params = function.params
+    for kind in ("posonly_params", "params", "kwonly_params"):
+        own: list[cst.Param] = list(getattr(params, kind))
+        for index, param in enumerate(own):
+            default, said = param.default, param.annotation
+            if param.name.value != name or default is None:
+                continue
+            if said is not None:
+                if not optional:
+                    raise Withheld("its annotation would have to say that it may be None")
+                value = cst.BinaryOperation(said.annotation, cst.BitOr(), cst.Name("None"))
+                said = said.with_changes(annotation=value)
+            own[index] = param.with_changes(default=cst.Name("None"), annotation=said)
+            text = cst.Module([]).code_for_node(default)
+            statement.node = function.with_changes(params=params.with_changes(**{kind: own}))
+            insert_first(statement, f"if {name} is None:\n    {name} = {text}\n")
+            return
+    raise Withheld(f"`{name}` has no default")
+
+
 def is_annotated(statement: Statement) -> bool:
     """Whether a function says of all its parameters (`self` apart) or of its result what it is."""
     function = _function(statement)

@@ -35,7 +35,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "1": ("scopes", "definitions"),
     "2": ("handling", "loops"),
     "3": ("definitions", "imported"),
-    "4": ("process_state", "patches", "containers"),
+    "4": ("process_state", "patches", "containers", "shared_values"),
     "6": ("assertions",),
 }
 
