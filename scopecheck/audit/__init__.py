@@ -62,14 +62,14 @@ TOPICS = (
         "Event capture and coverage",
         "Are the events that tests capture asserted, and is every required event?",
         ("SCP501", "SCP502", "SCP503", "SCP505", "SCP506", "SCP507"),
-        evidence.tests,
+        evidence.events,
     ),
     Topic(
         "pairs",
         "Tool-event pairing",
         "Does a test that sees one half of a pair of events assert the other?",
         ("SCP504",),
-        evidence.tests,
+        evidence.pairs,
     ),
     Topic(
         "requests",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from scopecheck.suite import Suite
+    from scopecheck.suite.contracts import Contract
+    from scopecheck.suite.events import Story
     from scopecheck.suite.loops import Pair
     from scopecheck.suite.model import Edge, Fixture, Item
 
@@ -56,7 +58,7 @@ def scopes(suites: Sequence[Suite]) -> Evidence:
     examined = (
         Count(_tests(suites), "test"),
         Count(len(_own(suites)), "fixture"),
-        Count(len(edges), "request between fixtures"),
+        Count(len(edges), "request between fixtures", "requests between fixtures"),
     )
     statement = f"{long_enough} of {judged} are answered by a fixture that lives as long or longer"
     unknown = (Unknown("the scope of one side is computed", len(edges) - judged, "request"),)
@@ -96,7 +98,11 @@ def loops(suites: Sequence[Suite]) -> Evidence:
     examined = (
         Count(number, "async test"),
         Count(len(fixtures), "async fixture"),
-        Count(len(uses), "use of an async fixture by async code"),
+        Count(
+            len(uses),
+            "use of an async fixture by async code",
+            "uses of async fixtures by async code",
+        ),
     )
     holds = list(_runners(run_by, suites))
     same = Counter(pair.same for pair in uses.values())
@@ -134,10 +140,90 @@ def shared_state(suites: Sequence[Suite]) -> Evidence:
     wide, between = _wide(suites)
     examined = (
         Count(_tests(suites), "test"),
-        Count(len(wide), "fixture wider than one test"),
-        Count(between, "test that uses one"),
+        Count(len(wide), "fixture wider than one test", "fixtures wider than one test"),
+        Count(between, "test that uses one", "tests that use one"),
     )
     return Evidence(examined, nothing="" if _tests(suites) else _NO_TESTS)
+
+
+def events(suites: Sequence[Suite]) -> Evidence:
+    """What tests capture, the contracts in force, and which required events some test asserts."""
+    stories = [story for suite in suites for story in suite.events.stories]
+    capturing = [story for story in stories if story.captures]
+    coverage = _coverage(suites)
+    if not capturing and not coverage:
+        return Evidence(nothing="no test captures events, and no contract is in force")
+    examined = (
+        Count(len(capturing), "test that captures events", "tests that capture events"),
+        Count(sum(len(story.captures) for story in capturing), "capture"),
+        Count(len(coverage), "contract"),
+    )
+    holds = []
+    for name, required in coverage.items():
+        there = [f"`{event}` ({tests})" for event, tests in required.items() if tests]
+        if there:
+            holds.append(
+                f"{len(there)} of {len(required)} events that `{name}` requires are asserted (by "
+                f"so many tests): {', '.join(there)}"
+            )
+    unknown = len([story for story in stories if story.open])
+    return Evidence(
+        examined,
+        tuple(holds),
+        unknown=(Unknown("the names that it asserts are computed", unknown, "test"),)
+        if unknown
+        else (),
+    )
+
+
+def pairs(suites: Sequence[Suite]) -> Evidence:
+    """The pairs of the contracts in force, and the tests that assert one half or both."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for suite in suites:
+        for contract in suite.events.contracts:
+            for pair in contract.pairs:
+                both, one = found.get(pair, (0, 0))
+                for story in suite.events.stories:
+                    halves = len(set(pair) & set(_asserted(story, contract)))
+                    both += halves == len(pair)
+                    one += halves == 1
+                found[pair] = (both, one)
+    if not found:
+        return Evidence(nothing="no contract with a pair of events is in force")
+    examined = (
+        Count(len(found), "pair of events", "pairs of events"),
+        Count(
+            sum(both + one for both, one in found.values()),
+            "test that asserts one half or both",
+            "tests that assert one half or both",
+        ),
+    )
+    holds = tuple(
+        f"{both} of {both + one} tests that assert `{first}` or `{second}` assert both"
+        for (first, second), (both, one) in found.items()
+        if both + one
+    )
+    return Evidence(examined, holds)
+
+
+def _coverage(suites: Sequence[Suite]) -> dict[str, dict[str, int]]:
+    """The tests that assert each required event, by contract."""
+    found: dict[str, dict[str, int]] = {}
+    for suite in suites:
+        for contract in suite.events.contracts:
+            required = found.setdefault(contract.name, dict.fromkeys(contract.required, 0))
+            for story in suite.events.stories:
+                for event in _asserted(story, contract):
+                    if event in required:
+                        required[event] += 1
+    return {name: required for name, required in found.items() if required}
+
+
+def _asserted(story: Story, contract: Contract) -> Iterable[str]:
+    """The events that a test asserts, all required ones where a helper asserts the contract."""
+    if any(contract.asserts(parts) for parts in story.helpers):
+        return (*contract.required, *(name for pair in contract.pairs for name in pair))
+    return story.events(contract, ("member", "equal", "any"))
 
 
 def _wide(suites: Sequence[Suite]) -> tuple[set[tuple[str, int, str]], int]:

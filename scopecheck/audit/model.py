@@ -23,10 +23,11 @@ Verdict: TypeAlias = Literal["passed", "failed", "not examined"]
 
 
 class Count(NamedTuple):
-    """How many of something were examined; `noun` is singular and takes an `s`."""
+    """How many of something were examined; `plural` where an `s` does not make it from `noun`."""
 
     number: int
     noun: str
+    plural: str = ""
 
 
 class Unknown(NamedTuple):
