@@ -40,6 +40,7 @@ _RUNS = frozenset(
 )
 # What sees the task that runs an async function.
 _LISTS = ("all_tasks", "current_task", "get_objects")
+_HANDED = "an async fixture that returns `asyncio.get_running_loop()` can hand it the loop"
 _STOPS = frozenset({"run_forever", "close", "stop", "is_running", "is_closed"})
 
 
@@ -277,6 +278,8 @@ def leave(workspace: Workspace, requester: Requester) -> None:
     """Tell of a function that stays as it is."""
     function = requester.function
     message = f"`{function.name}` requests `{NAME}`, and is not rewritten: {requester.reason}"
+    if requester.fixtures and not function.is_async:
+        message += f"; {_HANDED}"
     workspace.leave(requester.path, function.line, message)
 
 
