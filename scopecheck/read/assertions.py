@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck.facts import Flaw
 from scopecheck.read.expressions import dotted
+from scopecheck.read.nodes import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,7 +74,7 @@ def read_flaws(function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text) -> 
 def _checks_more(function: ast.AST, flaws: int) -> bool:
     """Whether there is an assertion, or a `raises`, beyond those that are worth nothing."""
     checks = 0
-    for node in ast.walk(function):
+    for node in walk(function):
         if isinstance(node, ast.Assert):
             checks += 1
         elif isinstance(node, ast.Call):
@@ -316,4 +317,4 @@ def _only_reports(statement: ast.stmt) -> bool:
 
 
 def _mentions(node: ast.AST, name: str) -> bool:
-    return any(isinstance(inner, ast.Name) and inner.id == name for inner in ast.walk(node))
+    return any(isinstance(inner, ast.Name) and inner.id == name for inner in walk(node))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from scopecheck.evidence import Dropped, Returned
 from scopecheck.read.expressions import dotted
+from scopecheck.read.nodes import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -116,13 +117,13 @@ def read_dropped(
     arguments = function.args
     for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
         bound.add(argument.arg)
-    for node in ast.walk(function):
+    for node in walk(function):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             bound.add(node.id)
         elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)) and node is not function:
             bound.add(node.name)
             if isinstance(node, ast.AsyncFunctionDef) and not node.decorator_list:
-                yields = any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in ast.walk(node))
+                yields = any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in walk(node))
                 if not yields:
                     inner.add(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):

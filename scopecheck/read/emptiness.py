@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from scopecheck.read.expressions import dotted
+from scopecheck.read.nodes import walk
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -216,7 +217,7 @@ class Emptiness:
                     place = "branch"
             if field == "test" and isinstance(node, ast.While):
                 # A loop that waits until something has come.
-                self._proved.update(n.id for n in ast.walk(node.test) if isinstance(n, ast.Name))
+                self._proved.update(n.id for n in walk(node.test) if isinstance(n, ast.Name))
             if isinstance(value, ast.AST):
                 self._read_field(node, field, value, place, inside)
             elif isinstance(value, list):

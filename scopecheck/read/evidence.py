@@ -11,6 +11,7 @@ from scopecheck.read.dropped import read_dropped, read_returned
 from scopecheck.read.emptiness import Emptiness, truth_of
 from scopecheck.read.expressions import dotted
 from scopecheck.read.lost import LOSING_WORDS, read_lost
+from scopecheck.read.nodes import walk
 from scopecheck.read.text import any_within
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ class _Reader:
         # What is defined in the test is read with it, and what is assigned there is mere data.
         self._inner: set[str] = set()
         self._local: set[str] = set()
-        for node in ast.walk(function):
+        for node in walk(function):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 self._local.add(node.id)
             elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
@@ -248,7 +249,7 @@ class _Reader:
             if one.kind == "if" and one.subject is not None:
                 known = any(
                     isinstance(node, ast.Name) and node.id in given | {"sys", "os", "platform"}
-                    for node in ast.walk(one.subject)
+                    for node in walk(one.subject)
                 )
                 if not known and not isinstance(one.subject, ast.Constant):
                     return self._head(one.node)
@@ -412,9 +413,9 @@ class _Reader:
 
     def _about(self, loop: ast.For | ast.AsyncFor) -> bool:
         """Whether the checks in a loop are about its items, and not about what is made of them."""
-        items = {node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
+        items = {node.id for node in walk(loop.target) if isinstance(node, ast.Name)}
         for statement in loop.body:
-            for node in ast.walk(statement):
+            for node in walk(statement):
                 match node:
                     case ast.Call(func=func, args=args, keywords=keywords):
                         name = _last_name(func)
@@ -470,4 +471,4 @@ def _is_absence(check: _Check) -> bool:
 
 
 def _mentions(node: ast.AST, names: set[str]) -> bool:
-    return any(isinstance(inner, ast.Name) and inner.id in names for inner in ast.walk(node))
+    return any(isinstance(inner, ast.Name) and inner.id in names for inner in walk(node))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.evidence import Lost
 from scopecheck.read.expressions import dotted
+from scopecheck.read.nodes import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ def read_lost(function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text) -> t
     """
     inner = {
         node.name: node
-        for node in ast.walk(function)
+        for node in walk(function)
         if isinstance(node, _FUNCTIONS) and node is not function and not node.decorator_list
     }
     found: list[Lost] = []
@@ -41,7 +42,7 @@ def read_lost(function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text) -> t
             continue
         uses = [
             each
-            for each in ast.walk(function)
+            for each in walk(function)
             if isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Load)
         ]
         if len(uses) != 1:
@@ -84,7 +85,7 @@ def _run_by(
     function: ast.AST, use: ast.Name
 ) -> tuple[Literal["thread", "task", "future"], ast.expr] | None:
     """What runs the function, if that keeps its failure to itself."""
-    for node in ast.walk(function):
+    for node in walk(function):
         if not isinstance(node, ast.Call):
             continue
         parts = dotted(node.func)
@@ -103,7 +104,7 @@ def _run_by(
 
 def _is_dropped(function: ast.AST, call: ast.Call) -> bool:
     """Whether nothing can wait for what a call gives, since nothing keeps it."""
-    for node in ast.walk(function):
+    for node in walk(function):
         if isinstance(node, ast.Expr) and node.value is call:
             return True
         if isinstance(node, ast.Assign) and node.value is call:
@@ -118,6 +119,6 @@ def _reads(function: ast.AST, target: ast.expr) -> bool:
 
 
 def _loads(function: ast.AST, name: str) -> Iterator[bool]:
-    for node in ast.walk(function):
+    for node in walk(function):
         if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
             yield True

@@ -7,7 +7,7 @@ graphs only read it.
 from __future__ import annotations
 
 import os
-from functools import cached_property
+from functools import cached_property, lru_cache
 from posixpath import dirname, join
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     _Asked: TypeAlias = tuple[str, str | None, int, str]
 
 
+_KEPT_TEXTS = 64
 _NO_SOURCES = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
 
 
@@ -86,8 +87,17 @@ class Suite:
 
     def text(self, path: str) -> str:
         """The text of a file that was read; empty where it cannot be had any more."""
-        source = self._load.source(path)
-        return "" if source is None else source.text
+        return self._texts(path)
+
+    @cached_property
+    def _texts(self) -> Callable[[str], str]:
+        """Keeps some texts: checks go through functions and tests file by file."""
+
+        def read(path: str) -> str:
+            source = self._load.source(path)
+            return "" if source is None else source.text
+
+        return lru_cache(_KEPT_TEXTS)(read)
 
     def lines(self, path: str, first: int, last: int) -> str:
         """The text of some lines of a file that was read, from 1, both included."""
