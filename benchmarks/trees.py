@@ -14,6 +14,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 PACKAGES = ("pandas==2.2.3", "xarray==2025.1.2", "networkx==3.4.2", "dask==2025.1.0")
@@ -36,6 +37,15 @@ def real(folder: Path, packages: tuple[str, ...] = PACKAGES) -> Path:
             names = [one for one in archive.namelist() if one.endswith(".py")]
             archive.extractall(folder, names)
     made.write_text("[pytest]\n")
+    return folder
+
+
+def sample(folder: Path, files: Sequence[Path]) -> Path:
+    """A folder with copies of these files, each under a name of its own."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        for number, file in enumerate(files):
+            shutil.copyfile(file, folder / f"{file.stem}_{number}.py")
     return folder
 
 
