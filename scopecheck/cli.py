@@ -240,6 +240,21 @@ def graph(paths: tuple[str, ...], **options: Any) -> None:
 
 
 @cli.command()
+@click.argument("paths", nargs=-1)
+@click.option("--output-format", type=click.Choice(["text", "markdown", "json"]), default="text")
+@click.option("--output-file", type=click.Path(path_type=Path, dir_okay=False))
+@config_options
+def events(paths: tuple[str, ...], **options: Any) -> None:
+    """Print the event contracts in force, what tests capture, and which test asserts which event.
+
+    PATHS may be files, folders or node ids.
+    """
+    from scopecheck import commands
+
+    sys.exit(commands.events(paths, commands.PlanOptions(**options)))
+
+
+@cli.command()
 @click.argument("rule", required=False)
 @click.option("--output-format", type=click.Choice(["text", "markdown", "json"]), default="text")
 def rule(rule: str | None, output_format: str) -> None:

@@ -275,6 +275,17 @@ def graph(arguments: Sequence[str], options: PlanOptions) -> int:
     return 0
 
 
+def events(arguments: Sequence[str], options: PlanOptions) -> int:
+    """`scopecheck events`; the exit status."""
+    from scopecheck.events import events_of
+    from scopecheck.report.events import writer
+
+    suites, chosen = _asked_for(arguments, options)
+    with _opened(options.output_file) as stream:
+        stream.write(writer(options.output_format)(events_of(suites, chosen)))
+    return 0
+
+
 def _asked_for(
     arguments: Sequence[str], options: PlanOptions
 ) -> tuple[list[Suite], list[tuple[Suite, Item]]]:

@@ -211,8 +211,6 @@ class Project:
                 one.required,
                 one.pairs,
                 one.order,
-                one.name_at or Contract("").name_at,
-                one.capture,
                 one.emit_prefixes or EMIT_PREFIXES,
                 one.assert_helpers,
                 one.full_flow,

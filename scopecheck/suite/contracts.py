@@ -25,9 +25,8 @@ EMIT_PREFIXES = ("emit_", "notify_", "send_", "publish_", "broadcast_")
 class Contract:
     """What the tests have to assert of one stream of events.
 
-    required, pairs, order: names of events. capture, assert_helpers: globs of dotted names.
-    name_at: where an event keeps its name. emit_prefixes: what stands before an event's name in
-        the method that sends it.
+    required, pairs, order: names of events. assert_helpers: globs of dotted names.
+    emit_prefixes: what stands before an event's name in the method that sends it.
     full_flow: a glob of paths whose tests promise the whole contract.
     place: in the configuration; None for a preset, which is known and not configured.
     """
@@ -36,8 +35,6 @@ class Contract:
     required: tuple[str, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
     order: tuple[str, ...] = ()
-    name_at: tuple[str, ...] = ("type", "event", "event_type")
-    capture: tuple[str, ...] = ()
     emit_prefixes: tuple[str, ...] = EMIT_PREFIXES
     assert_helpers: tuple[str, ...] = ()
     full_flow: str | None = None
@@ -59,13 +56,6 @@ class Contract:
             if method.startswith(prefix) and method.removeprefix(prefix) in names:
                 return method.removeprefix(prefix)
         return None
-
-    def captures(self, source: str, name: str) -> bool:
-        """Whether a call, or a name, is one that the contract says hands out events."""
-        return any(
-            fnmatchcase(source, glob) or fnmatchcase(name, glob.removeprefix("*."))
-            for glob in self.capture
-        )
 
     def asserts(self, parts: tuple[str, ...]) -> bool:
         """Whether a function is one that asserts the contract."""

@@ -1,0 +1,122 @@
+"""Turns linked suites into what their tests have to do with events, for people and programs.
+
+contract   what the tests have to assert of a stream of events, and where that is said
+capture    a name in a test that holds captured events, where they come from, what becomes of it
+coverage   for each required event the tests that assert it
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from scopecheck.suite import Suite
+    from scopecheck.suite.contracts import Contract
+    from scopecheck.suite.events import Story
+    from scopecheck.suite.model import Item
+
+
+class Captured(msgspec.Struct, frozen=True, order=True):
+    """A name that holds what a test captured; columns and lines start at 1.
+
+    source: the call or fixture that gave it; empty for a list that something fills.
+    fate: `unused`, `reported`, `exists` or `used`, as in `scopecheck.evidence`.
+    """
+
+    path: str
+    line: int
+    column: int
+    test: str
+    name: str
+    source: str
+    fate: str
+
+
+class Covered(msgspec.Struct, frozen=True):
+    """A required event, and the node ids of the tests that assert it."""
+
+    event: str
+    tests: tuple[str, ...]
+
+
+class ContractReport(msgspec.Struct, frozen=True):
+    """A contract in force, and how far the tests assert it.
+
+    origin: `FILE:LINE` of the configuration, or `preset`.
+    unknown: tests that assert some of its events with names that cannot be known.
+    """
+
+    name: str
+    origin: str
+    required: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
+    order: tuple[str, ...]
+    coverage: tuple[Covered, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def covered(self) -> int:
+        """How many of the required events some test asserts."""
+        return sum(1 for one in self.coverage if one.tests)
+
+
+class EventReport(msgspec.Struct, frozen=True):
+    """What the tests that were asked for do with events."""
+
+    contracts: tuple[ContractReport, ...]
+    captures: tuple[Captured, ...]
+
+
+def events_of(suites: Sequence[Suite], chosen: Iterable[tuple[Suite, Item]]) -> EventReport:
+    """The contracts in force, captures and coverage.
+
+    Args:
+        suites: linked.
+        chosen: the tests that count.
+    """
+    wanted = {id(item) for _, item in chosen}
+    contracts: list[ContractReport] = []
+    captures: set[Captured] = set()
+    for suite in suites:
+        stories = [story for story in suite.events.stories if id(story.item) in wanted]
+        contracts += [_contract(contract, stories) for contract in suite.events.contracts]
+        for story in stories:
+            for capture in story.captures:
+                captures.add(
+                    Captured(
+                        story.item.place.path,
+                        capture.span.line,
+                        capture.span.column,
+                        story.item.nodeid,
+                        capture.name,
+                        capture.source,
+                        capture.fate,
+                    )
+                )
+    return EventReport(tuple(contracts), tuple(sorted(captures)))
+
+
+def _contract(contract: Contract, stories: Sequence[Story]) -> ContractReport:
+    tests: dict[str, list[str]] = {name: [] for name in contract.required}
+    unknown: list[str] = []
+    for story in stories:
+        asserted = story.events(contract, ("member", "equal", "any"))
+        for name in asserted:
+            if name in tests:
+                tests[name].append(story.item.nodeid)
+        if asserted and story.open:
+            unknown.append(story.item.nodeid)
+    place = contract.place
+    return ContractReport(
+        contract.name,
+        "preset" if place is None else f"{place.path}:{place.span.line}",
+        contract.required,
+        contract.pairs,
+        contract.order,
+        tuple(Covered(name, tuple(sorted(found))) for name, found in tests.items()),
+        tuple(sorted(unknown)),
+    )

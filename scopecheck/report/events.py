@@ -1,0 +1,123 @@
+"""Turns what tests do with events into a table, Markdown or JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from scopecheck.events import ContractReport, EventReport
+
+_NOTHING = "no event contract is in force; see docs/configuration.md\n"
+
+
+def writer(name: str) -> Callable[[EventReport], str]:
+    """The function that writes a report in the format of this name."""
+    return {"text": text, "markdown": markdown, "json": json}[name]
+
+
+def json(report: EventReport) -> str:
+    """One JSON document; its `version` changes with its form."""
+    document = {"version": 1, **msgspec.to_builtins(report)}
+    return msgspec.json.format(msgspec.json.encode(document)).decode() + "\n"
+
+
+def text(report: EventReport) -> str:
+    """Tables in plain text."""
+    return "".join(f"{line}\n" for line in _text(report)) or _NOTHING
+
+
+def _text(report: EventReport) -> Iterator[str]:
+    for contract in report.contracts:
+        yield f"contract {contract.name} ({contract.origin}): {_figure(contract)}"
+        rows = [["event", "tests", "first test"], *_coverage(contract)]
+        yield from _table(rows)
+        yield ""
+    if report.captures:
+        yield f"{len(report.captures)} captures"
+        rows = [["where", "name", "from", "then"], *_captures(report)]
+        yield from _table(rows)
+
+
+def markdown(report: EventReport) -> str:
+    """Markdown: a section a contract, with the matrix of events and tests, and the captures."""
+    lines: list[str] = ["# Events", ""]
+    for contract in report.contracts:
+        lines += [
+            f"## Contract {contract.name}",
+            "",
+            f"{contract.origin}: {_figure(contract)}.",
+            "",
+        ]
+        lines += _pipes([["event", "tests", "first test"], *_coverage(contract)])
+        tests = sorted({test for one in contract.coverage for test in one.tests})
+        if tests:
+            head = ["test", *(one.event for one in contract.coverage)]
+            rows = [
+                [test, *("x" if test in one.tests else "" for one in contract.coverage)]
+                for test in tests
+            ]
+            lines += ["", *_pipes([head, *rows])]
+        lines.append("")
+    if not report.contracts:
+        lines += [_NOTHING.strip(), ""]
+    if report.captures:
+        lines += [
+            "## Captures",
+            "",
+            *_pipes([["where", "name", "from", "then"], *_captures(report)]),
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _figure(contract: ContractReport) -> str:
+    asserted = f"{contract.covered} of {len(contract.required)} required events are asserted"
+    if contract.unknown:
+        count = len(contract.unknown)
+        asserted += f"; what {count} test{'s' * (count != 1)} asserts besides is not known"
+    return asserted
+
+
+def _coverage(contract: ContractReport) -> list[list[str]]:
+    return [
+        [one.event, str(len(one.tests)), one.tests[0] if one.tests else "-"]
+        for one in contract.coverage
+    ]
+
+
+_FILLED = "a list that is filled"
+_FATES = {
+    "unused": "never used",
+    "reported": "only logged or printed",
+    "exists": "only asserted to be there",
+    "used": "used",
+}
+
+
+def _captures(report: EventReport) -> list[list[str]]:
+    return [
+        [
+            f"{one.path}:{one.line}",
+            one.name,
+            one.source or "a list that is filled",
+            _FATES[one.fate],
+        ]
+        for one in report.captures
+    ]
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield f"  {'  '.join(cells)}".rstrip()
+
+
+def _pipes(rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    lines.insert(1, f"| {' | '.join('---' for _ in rows[0])} |")
+    return lines

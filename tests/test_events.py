@@ -1,0 +1,113 @@
+"""`scopecheck events`: contracts in force, captures, and coverage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from scopecheck.cli import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXAMPLE = Path(__file__).parent.parent / "examples/agent_platform"
+TESTS = "tests/websocket/test_agent_events.py"
+
+CONTRACT = """
+[events.order]
+required = ["order.created", "order.paid", "order.shipped"]
+pairs = [["order.paid", "order.shipped"]]
+"""
+
+ORDERS = """
+from shop import buy
+from names import EVERYTHING
+
+def test_created():
+    received = []
+    buy(received.append)
+    assert "order.created" in received
+
+def test_all():
+    received = []
+    buy(received.append)
+    print(received)
+
+def test_one_of(received):
+    assert any(name in received for name in EVERYTHING)
+"""
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Callable[..., Any]:
+    (tmp_path / "scopecheck.toml").write_text(CONTRACT, encoding="utf-8")
+    (tmp_path / "shop.py").write_text("def buy(emit):\n    emit('order.created')\n", "utf-8")
+    (tmp_path / "names.py").write_text('EVERYTHING = ("order.paid", "order.created")\n', "utf-8")
+    (tmp_path / "test_orders.py").write_text(ORDERS, encoding="utf-8")
+
+    def run(*arguments: str) -> Any:
+        result = CliRunner().invoke(cli, ["events", "--root", str(tmp_path), *arguments])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return run
+
+
+def test_json_of_the_example() -> None:
+    arguments = ["events", "--isolated", "--root", str(EXAMPLE), str(EXAMPLE)]
+    result = CliRunner().invoke(cli, [*arguments, "--output-format", "json"])
+    document = json.loads(result.stdout)
+    (contract,) = document["contracts"]
+    assert contract["name"] == "agent"
+    assert contract["origin"] == "preset"
+    covered = {one["event"]: len(one["tests"]) for one in contract["coverage"]}
+    assert covered == {
+        "agent_started": 2,
+        "agent_thinking": 0,
+        "tool_executing": 2,
+        "tool_completed": 1,
+        "agent_completed": 1,
+    }
+    forgotten = [one for one in document["captures"] if one["fate"] == "unused"]
+    assert [(one["path"], one["line"], one["name"]) for one in forgotten] == [(TESTS, 16, "events")]
+
+
+def test_contract_of_the_configuration(events: Callable[..., Any], tmp_path: Path) -> None:
+    document = json.loads(events(str(tmp_path), "--output-format", "json"))
+    (contract,) = document["contracts"]
+    assert contract["origin"] == "scopecheck.toml:2"
+    assert contract["pairs"] == [["order.paid", "order.shipped"]]
+    assert {one["event"]: one["tests"] for one in contract["coverage"]} == {
+        "order.created": ["test_orders.py::test_created", "test_orders.py::test_one_of"],
+        "order.paid": ["test_orders.py::test_one_of"],
+        "order.shipped": [],
+    }
+
+
+def test_table(events: Callable[..., Any], tmp_path: Path) -> None:
+    output = events(str(tmp_path))
+    assert "contract order (scopecheck.toml:2): 2 of 3 required events are asserted" in output
+    assert "order.shipped  0      -" in output
+    assert "test_orders.py:11  received  a list that is filled  only logged or printed" in output
+
+
+def test_markdown(events: Callable[..., Any], tmp_path: Path) -> None:
+    output = events(str(tmp_path), "--output-format", "markdown")
+    assert "| order.shipped | 0 | - |" in output
+    assert "| test_orders.py::test_one_of | x | x |  |" in output
+
+
+def test_only_the_tests_that_are_asked_for(events: Callable[..., Any], tmp_path: Path) -> None:
+    output = events(f"{tmp_path}/test_orders.py::test_created", "--output-format", "json")
+    contract = json.loads(output)["contracts"][0]
+    assert [len(one["tests"]) for one in contract["coverage"]] == [1, 0, 0]
+
+
+def test_no_contract(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text("def test_a(): ...\n", encoding="utf-8")
+    result = CliRunner().invoke(cli, ["events", "--root", str(tmp_path), str(tmp_path)])
+    assert result.stdout.startswith("no event contract is in force")
