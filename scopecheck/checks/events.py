@@ -227,24 +227,21 @@ def uncovered_event(suite: Suite) -> Iterator[Fault]:
     """SCP506: a required event that no test asserts."""
     for contract in suite.events.contracts:
         covered: dict[str, int] = dict.fromkeys(contract.required, 0)
-        first: Place | None = None
         for story in suite.events.stories:
             if story.open and story.captures and story.asserted(contract):
                 break
-            asserted = story.events(contract, ("member", "equal", "any"))
-            if asserted and (first is None or story.item.place < first):
-                first = story.item.place
-            for name in asserted:
+            for name in story.events(contract, ("member", "equal", "any")):
                 if name in covered:
                     covered[name] += 1
             if _helped(story, contract):
                 covered = {name: number + 1 for name, number in covered.items()}
         else:
+            # A preset is in force by the names alone: only a test that captures shows a stream.
+            place = contract.place or _first_capture(suite, contract)
             lacks = [name for name, number in covered.items() if not number]
-            place = contract.place or _first_capture(suite, contract) or first
-            if first is not None and place is not None:
-                for name in lacks:
-                    yield _uncovered(suite, contract, place, name, covered)
+            for name in lacks if place is not None else ():
+                assert place is not None
+                yield _uncovered(suite, contract, place, name, covered)
 
 
 def _first_capture(suite: Suite, contract: Contract) -> Place | None:

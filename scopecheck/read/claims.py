@@ -34,15 +34,13 @@ class Claims:
     words, constants: in the order in which they are met. ordered, open: see `EventUse`.
 
     Args:
-        function: whose assertions they are.
         text: of its file.
-        given: its parameters.
+        given: its parameters, and every name that it binds, comprehensions included.
         values: what it assigns to each name; it may grow until the first claim is read.
     """
 
     def __init__(
         self,
-        function: ast.AST,
         text: Text,
         given: set[str],
         values: Mapping[str, list[ast.expr]],
@@ -54,12 +52,6 @@ class Claims:
         self._text = text
         self._given = given
         self._values = values
-        # Names that comprehensions, loops and lambdas bind, too.
-        self._bound = {
-            node.id
-            for node in ast.walk(function)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        }
 
     def claim(self, node: ast.expr, use: WordUse, seen: frozenset[str] = frozenset()) -> None:
         """Reads what an expression that is used in this way asserts.
@@ -77,7 +69,7 @@ class Claims:
                     if name not in seen:
                         for value in self._values[name]:
                             self.claim(value, use, seen | {name})
-                elif name not in self._given | self._bound:
+                elif name not in self._given:
                     self.constants.setdefault(Constant((name,), use))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 self.claim(operand, _opposite(use), seen)
@@ -229,7 +221,7 @@ class Claims:
             self.mock(node, use)
         if parts[0] in self._values:
             self.claim(ast.Name(parts[0]), use, seen)
-        elif parts[0] not in self._given | self._bound:
+        elif parts[0] not in self._given:
             self.constants.setdefault(Constant(parts, use))
 
     def mock(self, node: ast.expr, use: WordUse) -> None:

@@ -119,8 +119,8 @@ class ModuleReader:
         self._loop_names = loop_names
         self._hook_lines = text.lines_with(HELPER_WORDS)
         self._words = Words.of(text)
-        self._event_lines = text.lines_with(EVENT_WORDS)
         self._of_tests = "test" in path.lower()
+        self._event_lines = text.lines_with(EVENT_WORDS) if self._of_tests else []
 
     def read(self, tree: ast.Module) -> FileFacts:
         """The module's facts."""
@@ -462,8 +462,9 @@ class ModuleReader:
             evidence = read_evidence(node, self._text, self._names, self._words)
         asserts = self._words.asserts(body_line, end)
         events = None
-        if any_within(self._event_lines, node.lineno, end):
-            events = read_events(node, self._text, tests=self._of_tests)
+        if self._of_tests and any_within(self._event_lines, node.lineno, end):
+            tasks = any_within(self._words.losing, node.lineno, end)
+            events = read_events(node, self._text, tasks=tasks)
         bindings: tuple[Binding, ...] = ()
         returns: tuple[Expression, ...] = ()
         defaults: tuple[tuple[str, Expression], ...] = ()

@@ -157,7 +157,7 @@ class Events:
 
     @cached_property
     def sent(self) -> frozenset[str]:
-        """Every name that something in the suite's files sends, the tested code's included."""
+        """Every name that a test, or a helper of one, sends itself."""
         return frozenset(
             word.text
             for facts in self._files()
