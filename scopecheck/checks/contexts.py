@@ -161,7 +161,7 @@ def _given_twice(suite: Suite, made: dict[Fixture, str | None]) -> Iterator[Faul
         effects = actor.function.effects
         if effects is None or actor.kind != "test" or not _APART.search(actor.function.name):
             continue
-        if not runs_in_process(actor):
+        if not runs_in_process(suite, actor):
             continue
         seen: dict[object, Place] = {}
         for passed in effects.passed:

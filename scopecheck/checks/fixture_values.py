@@ -31,7 +31,7 @@ _MAKERS = frozenset({"ssl.create_default_context", "copy.copy", "copy.deepcopy"}
 def shared_fixture_mutation(suite: Suite) -> Iterator[Fault]:
     """SCP401: the value of a wide fixture is changed by a test or a narrower fixture."""
     for actor in suite.changes.actors:
-        if actor.function.effects is None or not runs_in_process(actor):
+        if actor.function.effects is None or not runs_in_process(suite, actor):
             continue
         told: set[str] = set()
         for change, parameter in _changed(suite, actor):
@@ -227,15 +227,43 @@ def _reads(suite: Suite, other: Actor, item: Item, change: Change, source: Fixtu
         own = [c for c in other.changes if c.target[:1] == (name,) and c.name == change.name]
         if any(c.key == change.key for c in own) or f"{name}.clear()" in text:
             continue
-        # A method, or whatever the object is handed to, may read the attribute as well.
         path = ".".join((name, *change.target[1:]))
-        if change.kind == "attribute":
-            tail = rf"(?:\.{re.escape(change.name)}\b|\.\w+\(|(?![\w.]))"
-        else:
-            tail = r"(?!\w)"
+        attribute = change.kind == "attribute"
+        tail = _reading(suite, source, change.name) if attribute else r"(?!\w)"
         if re.search(rf"(?<![\w.\"']){re.escape(path)}{tail}", _statements(text)):
             return True
     return False
+
+
+def _reading(suite: Suite, source: Fixture, name: str) -> str:
+    """What follows an object where its attribute is read: by name, or by what may read it.
+
+    Of a class that was read, the methods and properties that name the attribute; of another one
+    any method, and whatever the object is handed to.
+    """
+    made = _class_of(suite, source)
+    readers = [name]
+    if made is None:
+        return rf"(?:\.{re.escape(name)}\b|\.\w+\(|(?![\w.]))"
+    for holder in suite.linker.lineages.of(made).classes:
+        facts = suite.facts(holder.module)
+        for function in () if facts is None else facts.functions:
+            if function.owner == holder.index and function.name != "__init__":
+                text = suite.lines(holder.module, function.line, function.end_line)
+                if f".{name}" in text:
+                    readers.append(function.name)
+    return rf"\.(?:{'|'.join(map(re.escape, readers))})\b"
+
+
+def _class_of(suite: Suite, source: Fixture) -> ClassValue | None:
+    """The class, of those that were read, of the object that a fixture makes."""
+    expression = _handed(source)
+    assert source.path is not None
+    space = suite.evaluator.module(source.path)
+    if not isinstance(expression, Call) or space is None:
+        return None
+    made = suite.evaluator.evaluate(expression.func, space)
+    return made if isinstance(made, ClassValue) else None
 
 
 def _statements(text: str) -> str:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from scopecheck.facts import Call, Name
 from scopecheck.suite.model import Scope
+from scopecheck.suite.values import FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -46,14 +48,29 @@ _HARMLESS_ENDS = ("Client", "client", "TestServer")
 _OWN_PROCESS = re.compile(r"fork|subproc|isolat|boxed|xdist_group")
 
 
-def runs_in_process(actor: Actor) -> bool:
+def runs_in_process(suite: Suite, actor: Actor) -> bool:
     """Whether what an actor does is done in the process of the tests, as it is written."""
     items = [item for item in actor.items if not item.skipped]
     if not items or actor.function.name == "<lambda>":
         return False
+    if actor.kind == "test" and _is_wrapped(suite, actor):
+        return False
     if actor.kind == "test" and any(item.opaque or _is_doubtful(item) for item in items):
         return False
     return not all(any(_OWN_PROCESS.search(m.name) for m in item.marks) for item in items)
+
+
+def _is_wrapped(suite: Suite, actor: Actor) -> bool:
+    """Whether a decorator of the project is on a test, which may put back what it changes."""
+    space = suite.evaluator.module(actor.path)
+    for decorator in actor.function.decorators:
+        expression = decorator.expression
+        func = expression.func if isinstance(expression, Call) else expression
+        if space is not None and isinstance(func, Name):
+            found = suite.evaluator.evaluate(func, space)
+            if isinstance(found, FunctionValue):
+                return True
+    return False
 
 
 def _is_doubtful(item: Item) -> bool:
@@ -190,7 +207,7 @@ def writers(suite: Suite, words: re.Pattern[str] | None = None) -> Iterator[Acto
             continue
         if "site-packages/" in actor.path:
             continue
-        if runs_in_process(actor) and not is_for_all(actor):
+        if runs_in_process(suite, actor) and not is_for_all(actor):
             yield actor
 
 

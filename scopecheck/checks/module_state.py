@@ -58,7 +58,7 @@ def module_state_mutation(suite: Suite) -> Iterator[Fault]:
 def _shared(suite: Suite) -> dict[object, _Shared]:
     found: dict[object, _Shared] = {}
     for actor in (*suite.changes.actors, *suite.changes.helpers):
-        if actor.function.effects is None or not runs_in_process(actor):
+        if actor.function.effects is None or not runs_in_process(suite, actor):
             continue
         for change, subject in _changed(suite, actor):
             if change.condition or change.final or not _leaves_something(change):

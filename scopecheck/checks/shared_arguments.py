@@ -97,7 +97,7 @@ def _default_fault(path: str, function: Function, name: str) -> Fault | None:
 def cached_helper(suite: Suite) -> Iterator[Fault]:
     """SCP411: a test changes what a cached function returns."""
     for actor in suite.changes.actors:
-        if not runs_in_process(actor):
+        if not runs_in_process(suite, actor):
             continue
         told: set[str] = set()
         for change in actor.changes:
