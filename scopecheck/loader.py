@@ -119,7 +119,11 @@ class Loader:
         self._facts[facts.path] = facts
         note_file(Seen(f"{self.root}{os.sep}{facts.path}", reading.stamp, reading.digest))
         if self.cache is not None and reading.stamp is not None and reading.lasts:
-            data = msgspec.msgpack.encode(facts) if encoded is None else encoded
+            try:
+                data = msgspec.msgpack.encode(facts) if encoded is None else encoded
+            except UnicodeEncodeError:
+                # A path that is no text is kept in no cache.
+                return
             self.cache.facts.add(facts.path, reading.stamp, reading.digest, data)
 
     @property

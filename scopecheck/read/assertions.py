@@ -29,7 +29,7 @@ _EXPECTS = ("raises", "warns", "assertRaises", "assertWarns", "suppress", "depre
 _FAILURES = frozenset({"AssertionError", "Exception", "BaseException"})
 # Calls after which the rest of a block is not run; a skip is how a test is put aside on purpose.
 _ENDING_CALLS = frozenset({"fail", "exit"})
-_SKIPS = frozenset({"skip", "skipTest", "xfail"})
+_SKIPS = frozenset({"skip", "skipTest"})
 _REPORTS = frozenset({"print", "pprint"})
 _LOG_METHODS = frozenset(
     {

@@ -374,6 +374,9 @@ class _Reader:
         for one in shared:
             found = self._entered(one, emptiness)
             if found is None:
+                if one.kind == "loop" and not _is_listed(one.subject):
+                    # What is in it may well be nothing in one round of many.
+                    break
                 continue
             kind, words, source = found
             return Vacuity(kind, self._head(one.node), words, source, spans), one
@@ -449,6 +452,16 @@ class _Reader:
             return ""
         found = self._text.line(span.line)[span.column - 1 : span.end_column - 1]
         return found if len(found) <= 60 else ""
+
+
+def _is_listed(subject: ast.expr | None) -> bool:
+    """Whether a loop goes over values that are written there, or over a constant."""
+    match subject:
+        case ast.List() | ast.Tuple() | ast.Set() | ast.Dict():
+            return True
+        case ast.Name(id=name):
+            return name.isupper()
+    return False
 
 
 def _is_absence(check: _Check) -> bool:
