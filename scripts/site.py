@@ -64,14 +64,22 @@ FILTER = """
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Lists the rules in the menu, by family."""
+    """Lists the rules in the menu, by family, and the pages that nobody has given a place."""
     families: dict[str, list[dict[str, str]]] = {}
     for rule in rulebook.rules().values():
         entry = {f"{rule.code} {rule.name}": f"rules/{rule.name}.md"}
         families.setdefault(FAMILIES[rule.code[3]], []).append(entry)
+    listed = str(config.nav)
+    others = [
+        page.name
+        for page in sorted((TOP / "docs").glob("*.md"))
+        if re.search(rf"\b{re.escape(page.name)}\b", listed) is None
+    ]
     for section in config.nav or []:
         if isinstance(section, dict) and "Rules" in section:
             section["Rules"] += [{title: entries} for title, entries in families.items()]
+        if isinstance(section, dict) and "Reference" in section:
+            section["Reference"] += others
     return config
 
 
@@ -98,13 +106,26 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
     """Points links at the site's own pages, and puts what is made in its place."""
     if page.file.src_uri.startswith("rules/"):
-        return markdown.replace("](../docs/", "](../")
+        return _without_links_out(markdown, TOP / "rules").replace("](../docs/", "](../")
+    made = page.file.src_uri in ("index.md", "changelog.md")
+    markdown = _without_links_out(markdown, TOP if made else TOP / "docs")
     markdown = markdown.replace("](../rules/", "](rules/")
     if page.file.src_uri == "audit.md":
         markdown += _example()
     if page.file.src_uri == "configuration.md":
         markdown += "\n".join(("", *_keys()))
     return markdown
+
+
+def _without_links_out(markdown: str, folder: Path) -> str:
+    """Links to files of the repository that are no part of the site, as their text alone."""
+
+    def shown(link: re.Match[str]) -> str:
+        target = Path(os.path.normpath(folder / link[2]))
+        inside = any(target.is_relative_to(TOP / name) for name in ("docs", "rules"))
+        return link[0] if inside or not target.exists() else link[1]
+
+    return re.sub(r"\[([^\]]+)\]\((?!https?:|#)([^)#\s]+)[^)]*\)", shown, markdown)
 
 
 def _index() -> str:
