@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from scopecheck.analysis import Analysis
     from scopecheck.audit import Area, Audit
-    from scopecheck.audit.model import Verdict
+    from scopecheck.audit.model import Verdict, Weight
     from scopecheck.finding import Finding
 
 SHOWN = 12
@@ -137,11 +137,15 @@ class _Text:
                     f"{weight.tests:,}",
                     weight.scope,
                     weight.name + (" (autouse)" if weight.autouse else ""),
-                    printable(weight.place),
+                    self._place(weight),
                 )
                 for weight in found.heaviest
             ]
             yield from self._table(rows, ">><<<")
+
+    def _place(self, weight: Weight) -> str:
+        path, _, line = weight.place.rpartition(":")
+        return f"{printable(self.shown(path))}:{line}" if weight.own else printable(weight.place)
 
     def _table(self, rows: Sequence[tuple[str, ...]], aligned: str) -> Iterator[str]:
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
