@@ -186,6 +186,7 @@ def _incomplete(
         notes=(f"it passes when {_quoted(lacks)} {'is' if len(lacks) == 1 else 'are'} not sent",),
         help=f"assert all of the contract `{contract.name}`: {_quoted(contract.required)}",
         tests=frozenset((story.item.nodeid,)),
+        names=(contract.name, *lacks),
     )
 
 
@@ -213,6 +214,7 @@ def unpaired_event(suite: Suite) -> Iterator[Fault]:
                         notes=(f"the test passes when `{missing}` is not sent",),
                         help=f"assert `{missing}`, too",
                         tests=frozenset((story.item.nodeid,)),
+                        names=(contract.name, half, missing),
                     )
 
 
@@ -300,6 +302,7 @@ def unknown_event_name(suite: Suite) -> Iterator[Fault]:
                     _symbol(story),
                     help=f"write `{meant}`",
                     tests=frozenset((story.item.nodeid,)),
+                    names=(use.word, meant),
                 )
 
 

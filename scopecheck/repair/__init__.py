@@ -36,6 +36,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "2": ("handling", "loops"),
     "3": ("definitions", "imported"),
     "4": ("process_state", "patches", "containers", "shared_values"),
+    "5": ("events",),
     "6": ("assertions",),
 }
 
