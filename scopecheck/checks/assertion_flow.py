@@ -58,6 +58,7 @@ def _vacuous(item: Item, vacuity: Vacuity) -> Fault:
         if vacuity.words
         else "assert first that something has come",
         tests=frozenset((item.nodeid,)),
+        names=(vacuity.kind, vacuity.words, vacuity.source),
     )
 
 

@@ -58,6 +58,22 @@ def acts(code: Code, line: int) -> list[Act]:
     return []
 
 
+def statement_around(code: Code, line: int, column: int) -> int | None:
+    """The first line of the innermost statement around a place, if nothing is before it there."""
+    found: ast.stmt | None = None
+    for node in ast.walk(code.tree):
+        if not isinstance(node, ast.stmt):
+            continue
+        span = code.text.span(node)
+        start, end = (span.line, span.column), (span.end_line, span.end_column)
+        if start <= (line, column) < end and (found is None or node.lineno >= found.lineno):
+            found = node
+    if found is None:
+        return None
+    before = code.text.line(found.lineno)[: code.text.span(found).column - 1]
+    return None if before.strip() else found.lineno
+
+
 def simple_statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
     """The statements of a block that hold no others, also of the blocks inside; in order."""
     for node in body:

@@ -37,7 +37,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "3": ("definitions", "imported"),
     "4": ("process_state", "patches", "containers", "shared_values"),
     "5": ("events",),
-    "6": ("assertions",),
+    "6": ("assertions", "emptiness"),
 }
 
 

@@ -1,0 +1,69 @@
+"""Fixers of assertions about nothing: that something came is asserted first."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from scopecheck.facts import Name
+from scopecheck.repair.bench import Offer
+from scopecheck.suite.changes import is_container
+from scopecheck.suite.values import FunctionValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scopecheck.finding import Fault
+    from scopecheck.fix.workspace import Workspace
+    from scopecheck.repair.bench import Bench
+    from scopecheck.suite import Suite
+
+_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+# Attributes that are lists, whatever has them.
+_LISTS = frozenset({"records", "messages", "record_tuples", "call_args_list", "mock_calls"})
+
+
+def vacuous_loop(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
+    """SCP603: assert that what is looped over or asked for is not empty."""
+    if len(fault.names) != 3:
+        return
+    kind, words, source = fault.names
+    if _PATH.fullmatch(words) is None:
+        return
+    # A condition asks for the truth already; an iterator is true even where it is empty.
+    if kind in ("loop", "all") and not _is_sized(suite, fault, words, source):
+        return
+    path, span = fault.place.path, fault.place.span
+
+    def write(workspace: Workspace) -> None:
+        from scopecheck.read.acts import statement_around
+
+        line = statement_around(workspace.code(path), span.line, span.column)
+        editor = workspace.editor(path)
+        text = "" if line is None else editor.lines(line, line)
+        if line is None or text.lstrip().startswith(("elif", "async for")):
+            workspace.leave(path, span.line, "no statement can stand before it")
+            return
+        indent = text[: len(text) - len(text.lstrip())]
+        editor.insert(line, f"{indent}assert {words}\n")
+
+    yield Offer(f"assert first that `{words}` is not empty", "unsafe", write)
+
+
+def _is_sized(suite: Suite, fault: Fault, words: str, source: str) -> bool:
+    """Whether what is looped over is surely a container, and false where it is empty."""
+    first, *rest = words.split(".")
+    if rest:
+        return rest[-1] in _LISTS
+    if not source:
+        return True
+    if source.rpartition(".")[2] in ("json", "sorted", "list"):
+        return True
+    space = suite.evaluator.module(fault.place.path)
+    if space is None or first in space.bindings:
+        return False
+    value = suite.evaluator.evaluate(Name(tuple(source.split("."))), space)
+    if not isinstance(value, FunctionValue) or value.function.is_generator:
+        return False
+    returned = suite.changes.returned(value.module, value.function)
+    return returned is not None and is_container(returned)
