@@ -359,6 +359,35 @@ def test_a_parameter_is_dropped(before: str, after: str) -> None:
     assert statement.text == after
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("def f(): pass\n", "def f(new): pass\n"),
+        ("def f(self): pass\n", "def f(self, new): pass\n"),
+        ("def f(new): pass\n", "def f(new): pass\n"),
+        ("def f(a, b=1): pass\n", "def f(a, new, b=1): pass\n"),
+        ("def f(b=1): pass\n", "def f(new, b=1): pass\n"),
+        ("def f(*, a): pass\n", "def f(new, *, a): pass\n"),
+        ("def f(a, *b, **c): pass\n", "def f(a, new, *b, **c): pass\n"),
+        ("def f(a, /): pass\n", "def f(a, /, new): pass\n"),
+        ("def f(\n    a,\n): pass\n", "def f(\n    a,\n    new,\n): pass\n"),
+        ("def f(\n    a, b\n): pass\n", "def f(\n    a, b, new\n): pass\n"),
+        (
+            "def f(\n    a,\n    b,  # B\n): pass\n",
+            "def f(\n    a,\n    b,  # B\n    new,\n): pass\n",
+        ),
+        (
+            "def f(\n    a,\n    b=1,\n): pass\n",
+            "def f(\n    a,\n    new,\n    b=1,\n): pass\n",
+        ),
+    ],
+)
+def test_a_parameter_is_added(before: str, after: str) -> None:
+    statement = Statement(before)
+    functions.add_parameter(statement, "new")
+    assert statement.text == after
+
+
 def test_a_function_awaits_what_it_ran() -> None:
     statement = Statement(
         "def f(loop) -> Generator[int, None, None]:\n"

@@ -108,6 +108,49 @@ def names_of(code: Code, line: int, captured: str, keys: Collection[str]) -> Nam
     return None
 
 
+def helper_of(
+    code: Code, line: int, captured: str, names: Collection[str]
+) -> tuple[str, str, int] | None:
+    """The function by which another test gets the names of what this one captures.
+
+    `sent = names_of(client.drain())` with `assert "started" in sent` shows it for a test that
+    captures by `events = client.drain()`. Handed back are what is called, the indent of the
+    statements of the test whose `def` is on the line, and its last line.
+    """
+    function = _function(code, line)
+    if function is None or isinstance(function.body[-1], (ast.Return, ast.Raise)):
+        return None
+    sources = [
+        ast.dump(node.value)
+        for node in _always(function.body)
+        if isinstance(node, ast.Assign)
+        and any(isinstance(target, ast.Name) and target.id == captured for target in node.targets)
+    ]
+    if len(sources) != 1:
+        return None
+    indent = code.text.line(function.body[-1].lineno)
+    indent = indent[: len(indent) - len(indent.lstrip())]
+    for other in code.tree.body:
+        if not isinstance(other, _FUNCTIONS) or other is function:
+            continue
+        asserted = {
+            node.test.comparators[0].id
+            for node in _always(other.body)
+            if isinstance(node, ast.Assert)
+            and isinstance(node.test, ast.Compare)
+            and isinstance(node.test.comparators[0], ast.Name)
+            and any(text in names and _is_membership(node.test, text) for text in _strings(node))
+        }
+        for node in _always(other.body):
+            match node:
+                case ast.Assign(
+                    targets=[ast.Name(id=name)],
+                    value=ast.Call(func=ast.Name(id=helper), args=[argument], keywords=[]),
+                ) if name in asserted and ast.dump(argument) == sources[0]:
+                    return helper, indent, function.end_lineno or line
+    return None
+
+
 def _key(elt: ast.expr) -> str:
     match elt:
         case ast.Subscript(value=ast.Name(), slice=ast.Constant(value=str(key))):

@@ -109,7 +109,7 @@ def _assert_like(
 
 
 def events_not_asserted(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
-    """SCP501: assert the contract of what is captured, where the test has the names already."""
+    """SCP501: assert the contract of what is captured, where it is seen how to get its names."""
     contracts = [contract for contract in suite.events.contracts if contract.required]
     path = fault.place.path
     story = next((s for s in suite.events.stories if fault.tests == {s.item.nodeid}), None)
@@ -121,19 +121,25 @@ def events_not_asserted(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Of
 
     def write(workspace: Workspace) -> None:
         from scopecheck.fix.names import quote
-        from scopecheck.read.event_forms import names_of
+        from scopecheck.read.event_forms import helper_of, names_of
 
-        found = names_of(workspace.code(path), line, captured, _KEYS)
-        if found is None:
-            workspace.leave(path, line, "the test has no list of the names of what it captures")
+        code = workspace.code(path)
+        found = names_of(code, line, captured, _KEYS)
+        helper = helper_of(code, line, captured, contract.names)
+        if found is not None:
+            names, indent, last = found.name, found.indent, found.last
+        elif helper is not None:
+            names, indent, last = f"{helper[0]}({captured})", helper[1], helper[2]
+        else:
+            workspace.leave(path, line, "nothing shows how to get the names of what it captures")
             return
         words = [quote(workspace, path, name) for name in contract.required]
-        head = f"{found.indent}assert set({found.name}) >= {{"
+        head = f"{indent}assert set({names}) >= {{"
         text = f"{head}{', '.join(words)}}}\n"
         if len(text) > _WIDTH:
-            inner = "".join(f"{found.indent}    {word},\n" for word in words)
-            text = f"{head}\n{inner}{found.indent}}}\n"
-        workspace.editor(path).insert(found.last + 1, text)
+            inner = "".join(f"{indent}    {word},\n" for word in words)
+            text = f"{head}\n{inner}{indent}}}\n"
+        workspace.editor(path).insert(last + 1, text)
 
     yield Offer(f"assert the events of the contract `{contract.name}`", "unsafe", write)
 
