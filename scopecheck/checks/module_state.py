@@ -145,7 +145,7 @@ class _Victim:
 
 def _victims(suite: Suite, subject: Subject) -> list[_Victim]:
     found = []
-    for actor in suite.changes.actors:
+    for actor in _naming(suite, subject):
         if actor.kind != "test":
             continue
         written = _written(suite, actor, subject)
@@ -158,13 +158,24 @@ def _victims(suite: Suite, subject: Subject) -> list[_Victim]:
     return found
 
 
+def _naming(suite: Suite, subject: Subject) -> Iterator[Actor]:
+    """The actors and helpers of the files in which the name of a container stands."""
+    named: dict[str, bool] = {}
+    for actor in (*suite.changes.actors, *suite.changes.helpers):
+        path = actor.path
+        if path not in named:
+            named[path] = subject.name in suite.text(path)
+        if named[path]:
+            yield actor
+
+
 def _written(suite: Suite, actor: Actor, subject: Subject) -> str | None:
     """How an actor's file names a container."""
     if actor.path == subject.path:
         shadowed = any(p.name == subject.name for p in actor.function.parameters)
         return None if shadowed else subject.name
     facts = suite.facts(actor.path)
-    if facts is None or subject.name not in suite.text(actor.path):
+    if facts is None or subject.name not in body_of(suite, actor):
         return None
     for parts in ((subject.name,), *_module_names(suite, actor, subject)):
         found = suite.changes.resolve(actor.path, actor.function, parts)
@@ -208,7 +219,7 @@ def _is_reset(suite: Suite, subject: Subject) -> bool:
     if re.search(rf"\.{name}\s*=[^=]", text):
         return True
     patched = re.compile(rf"[\"'][\w.]*\b{name}[\"']")
-    for actor in (*suite.changes.actors, *suite.changes.helpers):
+    for actor in _naming(suite, subject):
         body = body_of(suite, actor)
         if subject.name not in body:
             continue
