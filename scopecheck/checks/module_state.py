@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.asserted import ANY, asserted_keys
@@ -16,7 +17,7 @@ from scopecheck.checks.leaks import (
     symbol_of,
 )
 from scopecheck.checks.wording import at, tests
-from scopecheck.facts import Mapping
+from scopecheck.facts import Import, Mapping
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
 from scopecheck.suite.changes import is_container, is_in_place, is_test_code
@@ -159,14 +160,31 @@ def _victims(suite: Suite, subject: Subject) -> list[_Victim]:
 
 
 def _naming(suite: Suite, subject: Subject) -> Iterator[Actor]:
-    """The actors and helpers of the files in which the name of a container stands."""
-    named: dict[str, bool] = {}
-    for actor in (*suite.changes.actors, *suite.changes.helpers):
+    """The actors and helpers of the files that have a container, or import it or its module."""
+    named: dict[str, bool] = {subject.path: True}
+    for actor in chain(suite.changes.actors, suite.changes.helpers):
         path = actor.path
         if path not in named:
-            named[path] = subject.name in suite.text(path)
+            named[path] = _imports(suite, path, subject)
         if named[path]:
             yield actor
+
+
+def _imports(suite: Suite, path: str, subject: Subject) -> bool:
+    facts = suite.facts(path)
+    if facts is None:
+        return False
+    stem = subject.path.rpartition("/")[2].removesuffix(".py")
+    if stem == "__init__":
+        stem = subject.path.split("/")[-2] if "/" in subject.path else stem
+    words = {subject.name, stem, "*"}
+    if not words.isdisjoint(facts.inner_imports):
+        return True
+    return any(
+        isinstance(binding.value, Import)
+        and (binding.value.name in words or binding.value.module.rpartition(".")[2] == stem)
+        for binding in facts.bindings
+    )
 
 
 def _written(suite: Suite, actor: Actor, subject: Subject) -> str | None:
