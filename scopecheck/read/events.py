@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Only a function whose text has one of these is looked at.
 EVENT_WORDS = (
-    *("event", "Event", "emit", "notif", "_started", "_completed", "receiv", "captur", "messag"),
+    *("event", "emit", "notif", "_started", "_completed", "receiv", "captur"),
     *("caplog", "capsys", "recwarn", "broadcast"),
 )
 
@@ -39,6 +39,7 @@ _FILLING = frozenset({"append", "extend", "add", "clear", "put", "put_nowait"})
 _MOCK_CHECK = re.compile(r"^assert_(?:called|any_call|has_calls|awaited|any_await)")
 _MAX_WORDS = 200
 # A string without one of these is a word of the language more often than a name.
+_EVENT_NAME = re.compile(r"[A-Za-z]+(?:[_.:][A-Za-z]+)+")
 _SEPARATORS = frozenset("_.:/-")
 
 
@@ -52,8 +53,8 @@ def read_events(
         text: of its file.
         tasks: its text has a call that makes a task.
     """
-    found = _Reader(function, text).whole(tasks=tasks)
-    return None if found == EventUse() else found
+    reader = _Reader(function, text)
+    return reader.whole(tasks=tasks) if reader.matters else None
 
 
 class _Reader:
@@ -74,14 +75,25 @@ class _Reader:
         self._given = {
             one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
         }
-        bound, self._strings = _bound_and_strings(function)
-        self._found = Claims(text, self._given | bound, self._values)
+        self._bound, self._strings, self._senders = _parts(function)
+        self._found = Claims(text, self._given | self._bound, self._values)
+
+    @property
+    def matters(self) -> bool:
+        """Whether it captures, or has a string that may be the name of an event."""
+        return (
+            not self._given.isdisjoint(_FIXTURES)
+            or any(_EVENTISH.search(name) for name in (*self._bound, *self._given))
+            or any(_EVENT_NAME.fullmatch(str(node.value)) for node in self._strings)
+            or any(_MOCK_CHECK.match(_method(node)) for node in self._senders)
+        )
 
     def whole(self, *, tasks: bool) -> EventUse:
         """Everything."""
         self._block(self._function.body)
         for claim, use in self._claims:
             self._found.claim(claim, use)
+        self._called()
         self._others()
         doc = ast.get_docstring(self._function, clean=False) or ""
         return EventUse(
@@ -106,34 +118,26 @@ class _Reader:
             case ast.Assert(test=test):
                 self._claims.append((test, "equal"))
                 self._asserted(test)
-                self._scan(test)
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     self._bind(target, value)
-                self._scan(value)
             case ast.AnnAssign(target=target, value=value) if value is not None:
                 self._bind(target, value)
-                self._scan(value)
             case ast.AugAssign(target=target, value=value):
                 self._bind(target, value)
-                self._scan(value)
             case ast.For(target=target, iter=subject) | ast.AsyncFor(target=target, iter=subject):
                 self._bind(target, subject)
-                self._scan(subject)
                 self._block([*node.body, *node.orelse])
             case ast.If(test=test):
                 if _fails(node.body):
                     self._claims.append((ast.UnaryOp(ast.Not(), test), "equal"))
                     self._mark(test, "used")
-                self._scan(test)
                 self._block([*node.body, *node.orelse])
             case ast.While(test=test):
-                self._scan(test)
                 self._block([*node.body, *node.orelse])
             case ast.With(items=items) | ast.AsyncWith(items=items):
                 for item in items:
                     self._mark(item.context_expr, "used")
-                    self._scan(item.context_expr)
                     if item.optional_vars is not None:
                         self._bind(item.optional_vars, item.context_expr)
                 self._block(node.body)
@@ -146,7 +150,6 @@ class _Reader:
             case ast.Expr(value=value):
                 self._expression(value)
             case ast.Match(subject=subject):
-                self._scan(subject)
                 self._mark(subject, "used")
                 for case in node.cases:
                     self._block(case.body)
@@ -154,10 +157,8 @@ class _Reader:
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):
                         self._mark(child, "used")
-                        self._scan(child)
 
     def _expression(self, value: ast.expr) -> None:
-        self._scan(value)
         call = value.value if isinstance(value, ast.Await) else value
         if not isinstance(call, ast.Call):
             self._mark(value, "used")
@@ -306,24 +307,17 @@ class _Reader:
 
     # -- everything else -------------------------------------------------------------------
 
-    def _scan(self, node: ast.expr) -> None:
-        """The calls in an expression, and the names in what it sends."""
-        stack: list[ast.AST] = [node]
-        while stack:
-            found = stack.pop()
-            if isinstance(found, ast.Call):
-                parts = dotted(found.func)
+    def _called(self) -> None:
+        """The functions that are called or handed on, and the names in what is sent."""
+        for node in self._senders:
+            if isinstance(node, ast.Call):
+                parts = dotted(node.func)
                 if parts is not None:
                     self._calls.setdefault(parts)
-                for argument in found.args:
+                for argument in node.args:
                     if isinstance(argument, ast.Name) and argument.id not in self._values:
                         self._calls.setdefault((argument.id,))
-                self._sending(found)
-            elif isinstance(found, ast.Dict):
-                self._sending(found)
-            elif isinstance(found, (ast.Name, ast.Constant)):
-                continue
-            stack.extend(ast.iter_child_nodes(found))
+            self._sending(node)
 
     def _sending(self, node: ast.Call | ast.Dict) -> None:
         if isinstance(node, ast.Dict):
@@ -348,10 +342,13 @@ class _Reader:
                 self._found.word(node, "other")
 
 
-def _bound_and_strings(function: ast.AST) -> tuple[set[str], list[ast.Constant]]:
-    """The names that a function binds, and its strings; `ast.walk` takes three times as long."""
+def _parts(
+    function: ast.AST,
+) -> tuple[set[str], list[ast.Constant], list[ast.Call | ast.Dict]]:
+    """The names that a function binds, its strings, and its calls and dicts, in one walk."""
     bound: set[str] = set()
     strings: list[ast.Constant] = []
+    senders: list[ast.Call | ast.Dict] = []
     stack: list[ast.AST] = [function]
     while stack:
         node = stack.pop()
@@ -363,26 +360,43 @@ def _bound_and_strings(function: ast.AST) -> tuple[set[str], list[ast.Constant]]
             if type(node.value) is str:  # type: ignore[attr-defined]
                 strings.append(node)  # type: ignore[arg-type]
         else:
+            if kind is ast.Call or kind is ast.Dict:
+                senders.append(node)  # type: ignore[arg-type]
             for name in node._fields:
                 value = getattr(node, name)
                 if type(value) is list:
                     stack.extend(item for item in value if isinstance(item, ast.AST))
                 elif isinstance(value, ast.AST):
                     stack.append(value)
-    return bound, strings
+    return bound, strings, senders
 
 
 def _names(node: ast.AST) -> Iterable[str]:
     """The names that are read, those left out that are only filled (`events.append`)."""
+    found: list[str] = []
     stack = [node]
     while stack:
-        found = stack.pop()
-        match found:
-            case ast.Attribute(value=ast.Name(), attr=attr) if attr in _FILLING:
-                continue
-            case ast.Name(id=name, ctx=ast.Load()):
-                yield name
-        stack.extend(ast.iter_child_nodes(found))
+        inner = stack.pop()
+        kind = type(inner)
+        if kind is ast.Name:
+            if type(inner.ctx) is ast.Load:  # type: ignore[attr-defined]
+                found.append(inner.id)  # type: ignore[attr-defined]
+        elif kind is ast.Attribute:
+            value = inner.value  # type: ignore[attr-defined]
+            if type(value) is not ast.Name or inner.attr not in _FILLING:  # type: ignore[attr-defined]
+                stack.append(value)
+        elif kind is not ast.Constant:
+            for name in inner._fields:
+                value = getattr(inner, name)
+                if type(value) is list:
+                    stack.extend(item for item in value if isinstance(item, ast.AST))
+                elif isinstance(value, ast.AST):
+                    stack.append(value)
+    return found
+
+
+def _method(node: ast.Call | ast.Dict) -> str:
+    return getattr(node.func, "attr", "") if isinstance(node, ast.Call) else ""
 
 
 def _is_arg(node: ast.AST, name: str) -> bool:

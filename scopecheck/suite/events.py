@@ -200,6 +200,10 @@ class Events:
             if not own and word.use in ("sent", "other"):
                 continue
             story.uses.append(Use(word.text, word.use, Place(path, word.span), own))
+        if not self.contracts:
+            # Nobody asks what helpers and constants say.
+            story.helpers.extend(events.calls)
+            return
         for constant in events.constants:
             value = self._evaluator.evaluate(Name(constant.parts), space)
             words = self._strings(value)
