@@ -106,7 +106,7 @@ class Claims:
                     self.claim(value, "any", seen)
             case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
                 for item in items:
-                    self.claim(item, "member" if use == "equal" else use, seen)
+                    self.claim(item, use, seen)
             case _:
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):
