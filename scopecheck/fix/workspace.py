@@ -122,6 +122,11 @@ class Workspace:
         return None if editor is None else editor.result
 
     @property
+    def made(self) -> Iterable[str]:
+        """The files that are to be made."""
+        return sorted(self._made)
+
+    @property
     def edited(self) -> Iterable[str]:
         """The files that have edits, in order."""
         return sorted(path for path, editor in self._editors.items() if editor.changed)

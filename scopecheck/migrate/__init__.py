@@ -33,6 +33,7 @@ from scopecheck.migrate.marks import Marks
 from scopecheck.migrate.sharing import NEWEST, Sharing, key_of
 from scopecheck.plugins.table import known_releases
 from scopecheck.plugins.versions import parse_version
+from scopecheck.project import Project
 from scopecheck.read.code import Code
 from scopecheck.source import SourceError
 from scopecheck.suite.loops.doubts import UNKNOWN_PLUGINS
@@ -47,11 +48,11 @@ if TYPE_CHECKING:
     from scopecheck.migrate.requests import Requester
     from scopecheck.migrate.scopes import Choice
     from scopecheck.migrate.sharing import FixtureKey
-    from scopecheck.project import Project
     from scopecheck.suite import Suite
     from scopecheck.suite.loops import Loop
     from scopecheck.suite.model import Fixture, Item, Scope
 
+_WRITTEN_FOR = "0.21.2"
 OLDEST = "1.0"
 """The first version that a migrated suite runs with."""
 
@@ -120,6 +121,21 @@ def migrate(project: Project, paths: Sequence[Path], to: str = "") -> Migration:
     )
 
 
+def rewrite(workspace: Workspace, suite: Suite) -> None:
+    """Rewrite one suite's code, marks and options in a workspace; versions stay as they are.
+
+    The suite may run under 1.x already, which ignores what `event_loop` was overridden for: what
+    was meant shows under the version that it was written for.
+    """
+    project = workspace.project
+    settings = msgspec.structs.replace(
+        project.settings, plugins={**project.settings.plugins, pins.DIST: _WRITTEN_FOR}
+    )
+    before = Project(project.root, settings, project.load.jobs)
+    before.load = project.load
+    _Move(workspace, before.link(suite.files), newest(), OLDEST).rewrite()
+
+
 def _check_edits(workspace: Workspace) -> None:
     """Leave files alone in which two steps want the same code, or that would be no Python."""
     for path in list(workspace.edited):
@@ -152,6 +168,12 @@ class _Move:
 
     def edit(self) -> None:
         """Make every edit."""
+        self.rewrite()
+        pins.raise_pins(self.workspace, self.suite, self.to, self.floor)
+        pins.check_python(self.workspace, self.to)
+
+    def rewrite(self) -> None:
+        """Make the edits to code, marks and options."""
         workspace, suite = self.workspace, self.suite
         overrides = overriding.find_overrides(workspace, suite)
         found = requests.find_requesters(workspace, suite, overrides)
@@ -178,8 +200,6 @@ class _Move:
         requests.rewrite_mentions(workspace, suite, overrides)
         self._tell_of_policies()
         self._tell_of_gone_marks()
-        pins.raise_pins(workspace, suite, self.to, self.floor)
-        pins.check_python(workspace, self.to)
 
     def _rooted(self, overrides: Iterable[Override]) -> frozenset[Scope]:
         """The scopes of the overrides that every async test can see."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "1": ("scopes", "definitions"),
-    "2": ("handling", "loops"),
+    "2": ("handling", "loops", "event_loop"),
     "3": ("definitions", "imported"),
     "4": ("process_state", "patches", "containers", "shared_values"),
     "5": ("events",),

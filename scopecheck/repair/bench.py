@@ -108,6 +108,8 @@ class Bench:
             raise Withheld(reason.message) from None
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise Withheld("the result would be no Python") from None
+        for path in workspace.made:
+            raise Withheld(f"it needs {path}, which is not there")
         for remark in workspace.left:
             raise Withheld(remark.message)
         if not edits:

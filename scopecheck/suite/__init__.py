@@ -7,6 +7,7 @@ graphs only read it.
 from __future__ import annotations
 
 import os
+import re
 from functools import cached_property, lru_cache
 from posixpath import dirname, join
 from typing import TYPE_CHECKING
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 
 _KEPT_TEXTS = 64
+# Lines as the tokenizer counts them: a form feed ends none.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _NO_SOURCES = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
 
 
@@ -102,7 +105,7 @@ class Suite:
     def lines(self, path: str, first: int, last: int) -> str:
         """The text of some lines of a file that was read, from 1, both included."""
         if path not in self._lines:
-            self._lines[path] = self.text(path).splitlines(keepends=True)
+            self._lines[path] = _LINE.findall(self.text(path))
         return "".join(self._lines[path][first - 1 : last])
 
     @cached_property
