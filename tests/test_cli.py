@@ -145,6 +145,26 @@ def test_paths_of_a_project_elsewhere_are_whole(
     assert result.stdout.startswith(f"{project / 'tests/conftest.py'}:7:5: ")
 
 
+def test_node_ids_where_pytest_starts_beside_the_project(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/test_a.py").write_text("def test_a(): ...\n")
+    arguments = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    collected = subprocess.run(
+        [*arguments, "../project"],
+        cwd=tmp_path / "here",
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()[0]
+    cwd = tmp_path / "here"
+    result = scopecheck(
+        *("plan", "../project", "--root", "../project", "--output-format", "json"), cwd=cwd
+    )
+    (item,) = json.loads(result.stdout)["items"]
+    assert item["nodeid"] == collected == "project/test_a.py::test_a"
+
+
 def test_suppressions(project: Path) -> None:
     conftest = project / "tests/conftest.py"
     line = "def engine(settings): ..."

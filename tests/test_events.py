@@ -43,7 +43,8 @@ def test_one_of(received):
 
 
 @pytest.fixture
-def events(tmp_path: Path) -> Callable[..., Any]:
+def events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "scopecheck.toml").write_text(CONTRACT, encoding="utf-8")
     (tmp_path / "shop.py").write_text("def buy(emit):\n    emit('order.created')\n", "utf-8")
     (tmp_path / "names.py").write_text('EVERYTHING = ("order.paid", "order.created")\n', "utf-8")

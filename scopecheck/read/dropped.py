@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BARE_CALL = re.compile(r"^[ \t]+(?:assert (?:not )?)?(self\.)?([a-z_]\w*)\(", re.MULTILINE)
 _INNER = re.compile(r"^[ \t]+async def (\w+)", re.MULTILINE)
-_NONE: frozenset[str] = frozenset()
 _EXPECTING = re.compile(r"raises|warns|suppress|Raises|Warns|deprecated_call")
 
 
@@ -38,8 +37,6 @@ class Names(NamedTuple):
 
 def file_names(tree: ast.Module, text: Text) -> Names:
     """What of a file's names may be a coroutine function, for `read_evidence`."""
-    if "async " not in text.text:
-        return Names(_NONE, _NONE, _NONE, [])
     imported: set[str] = set()
     local: set[str] = set()
     methods: set[str] = set()

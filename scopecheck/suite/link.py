@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from posixpath import basename, dirname, relpath
+from posixpath import basename, dirname, join, relpath
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import ClassRef, FunctionRef, Import
@@ -387,7 +387,10 @@ class Linker:
 
     def nodeid(self, path: str) -> str:
         """A file's node id: its path from pytest's rootdir."""
-        return relpath(path, self.rules.rootdir or ".")
+        # `relpath` takes what is relative to be below the working directory, which matters where
+        # the rootdir lies above the root.
+        root = self.evaluator.modules.root
+        return relpath(join(root, path), join(root, self.rules.rootdir))
 
     def levels_of(self, path: str) -> tuple[Level, ...]:
         """The levels of the session and of the folders that a file lies in, from the outside."""

@@ -27,7 +27,7 @@ class Modules:
         roots: Iterable[str],
         find_installed: Callable[[str], str | None] | None = None,
     ) -> None:
-        self._root = str(root)
+        self.root = root.as_posix()
         self._roots = tuple(dict.fromkeys(roots))
         self._find_installed = find_installed
         self._folders: dict[str, dict[str, bool] | None] = {}
@@ -119,11 +119,11 @@ class Modules:
     def is_ignored(self, path: str) -> bool:
         """Whether git ignores the path or a folder above it, so that it may exist elsewhere."""
         if self._excluder is None:
-            self._excluder = Excluder(Path(self._root), (), True)
+            self._excluder = Excluder(Path(self.root), (), True)
         parts = path.split("/")
         return any(
             self._excluder.reason(
-                f"{self._root}/{'/'.join(parts[:end])}", parts[end - 1], end < len(parts)
+                f"{self.root}/{'/'.join(parts[:end])}", parts[end - 1], end < len(parts)
             )
             for end in range(1, len(parts) + 1)
         )
@@ -164,5 +164,5 @@ class Modules:
     def _listing(self, folder: str) -> dict[str, bool] | None:
         """A folder's entries and whether each is a folder itself; None when unreadable."""
         if folder not in self._folders:
-            self._folders[folder] = disk.entries(f"{self._root}/{folder}" if folder else self._root)
+            self._folders[folder] = disk.entries(f"{self.root}/{folder}" if folder else self.root)
         return self._folders[folder]
