@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
@@ -325,6 +326,11 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("SCOPECHECK_TRACEBACK"):
             raise
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            click.echo(f"scopecheck: the output cannot be written: {error.strerror}", err=True)
+            # What is left in the buffers cannot be written either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(FAILED)
         click.echo(
             f"scopecheck: internal error: {type(error).__name__}: {error}\n"
             "This is a bug in scopecheck. Set SCOPECHECK_TRACEBACK=1 to see where, and report it.",

@@ -15,6 +15,9 @@ def is_newer_syntax(text: str) -> bool:
     """
     if len(text) > _MAX_TEXT or max(map(len, text.split("\n"))) > _MAX_LINE:
         return False
+    if "\0" in text:
+        # libcst takes it; no Python does.
+        return False
     import libcst
 
     try:

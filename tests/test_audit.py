@@ -129,6 +129,13 @@ def test_an_area_without_anything_in_it_is_not_examined(project: Path) -> None:
     assert loops["reason"] == "the suite has no async test and no async fixture"
 
 
+def test_a_folder_without_a_suite_is_told(tmp_path: Path) -> None:
+    for form in ("text", "markdown", "html", "json"):
+        result = run(tmp_path, "--output-format", form)
+        assert "bug" not in result.stderr
+        assert result.stdout
+
+
 def test_no_tests_at_all_is_no_pass(tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests/conftest.py").write_text("")

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -16,9 +16,6 @@ from scopecheck.project import Project
 from scopecheck.read import read
 from scopecheck.run import analyse
 from scopecheck.source import decode
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD = b"""import pytest
 @pytest.fixture(scope='session')
@@ -125,6 +122,28 @@ def test_links_that_loop_or_lead_nowhere(odd: Path) -> None:
     result = run(odd, ".", "--output-format", "json")
     assert (result.returncode, result.stderr) == (1, "")
     assert json.loads(result.stdout)["summary"]["files"] == len(FILES)
+
+
+def test_a_null_byte_is_no_newer_syntax(tmp_path: Path) -> None:
+    (tmp_path / "test_null.py").write_bytes(b"x = 1\0\n")
+    result = run(tmp_path, ".", "--output-format", "concise")
+    assert "SCP001" in result.stdout
+    assert "newer" not in result.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_an_output_that_cannot_be_written(odd: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "scopecheck", "."],
+            cwd=odd,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert result.returncode == 2
+    assert result.stderr == "scopecheck: the output cannot be written: No space left on device\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")

@@ -69,7 +69,7 @@ def unknown(entry: Unknown) -> str:
 def title(audit: Audit) -> str:
     """The folder that the report is about: of the one suite, or the root of several."""
     names = [suite.name for suite in audit.suites]
-    return printable(names[0] if names[:1] == names and names != ["."] else audit.root.name)
+    return printable(names[0] if len(names) == 1 and names != ["."] else audit.root.name)
 
 
 def suites(audit: Audit) -> Iterator[str]:
