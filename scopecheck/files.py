@@ -312,7 +312,8 @@ class _Discovery:
                 self._excluder,
                 lambda inner: self._stops(Path(inner), run),
             )
-            run.collect(_existing(config))
+            excluded = self._excluder.is_excluded
+            run.collect([path for path in _existing(config) if not excluded(str(path))])
         return self._runs[folder]
 
     def _stops(self, folder: Path, run: _Run) -> bool:

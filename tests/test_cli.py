@@ -145,6 +145,13 @@ def test_paths_of_a_project_elsewhere_are_whole(
     assert result.stdout.startswith(f"{project / 'tests/conftest.py'}:7:5: ")
 
 
+def test_exclude_names_a_folder_of_testpaths(project: Path) -> None:
+    for pattern in ("tests", "tests/", "/tests"):
+        result = scopecheck("--exclude", pattern, "--output-format", "json", cwd=project)
+        assert json.loads(result.stdout)["summary"]["files"] == 0, pattern
+        assert result.returncode == 0
+
+
 def test_node_ids_where_pytest_starts_beside_the_project(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     (tmp_path / "project").mkdir()
