@@ -193,16 +193,8 @@ class _Reader:
         part: ast.expr | None = None,
         cause: Span | None = None,
     ) -> Flaw:
-        words = "" if part is None else self._words(part)
+        words = "" if part is None else self._text.words(part)
         return Flaw(kind, self._text.span(statement), words, cause)
-
-    def _words(self, node: ast.expr) -> str:
-        """The text of an expression, where it is on one line and short."""
-        span = self._text.span(node)
-        if span.line != span.end_line:
-            return ""
-        found = self._text.line(span.line)[span.column - 1 : span.end_column - 1]
-        return found if len(found) <= 60 else ""
 
 
 def _says_reached(statement: ast.Assert) -> bool:

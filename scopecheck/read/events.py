@@ -237,13 +237,15 @@ class _Reader:
                 return
         self._mark(test, "used")
 
-    def _fate(self, name: str, seen: set[str]) -> set[str]:
-        if name in seen:
-            return set()
-        seen.add(name)
-        found = set(self._fates.get(name, ()))
-        for other in self._into.get(name, ()):
-            found |= self._fate(other, seen)
+    def _flows_into(self, name: str) -> set[str]:
+        """The name, and every name that its value goes into, directly or not."""
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            one = waiting.pop()
+            if one not in found:
+                found.add(one)
+                waiting.extend(self._into.get(one, ()))
         return found
 
     def _captures(self) -> Iterable[Capture]:
@@ -258,22 +260,14 @@ class _Reader:
             source_call = self._captured(name)
             if source_call is None:
                 continue
-            fates = self._fate(name, set())
+            names = self._flows_into(name)
+            fates = {fate for one in names for fate in self._fates.get(one, ())}
             fate: Fate = "unused"
             for worse in ("reported", "exists", "used"):
                 if worse in fates:
                     fate = worse
-            handed = tuple(sorted(self._all_handed(name, set())))
+            handed = tuple(sorted({way for one in names for way in self._handed.get(one, ())}))
             yield Capture(name, source_call, self._text.span(place), fate, handed)
-
-    def _all_handed(self, name: str, seen: set[str]) -> set[tuple[str, ...]]:
-        if name in seen:
-            return set()
-        seen.add(name)
-        found = set(self._handed.get(name, ()))
-        for other in self._into.get(name, ()):
-            found |= self._all_handed(other, seen)
-        return found
 
     def _prepared(self, name: str) -> Fate:
         """What becomes of a capturing fixture; used, too, if assertions are about a log."""

@@ -389,7 +389,7 @@ class _Reader:
             origin = emptiness.captured(subject)
             if origin is not None and len(every.generators) == 1:
                 span = self._text.span(every)
-                return Vacuity("all", span, self._words(subject), origin, spans), None
+                return Vacuity("all", span, self._text.words(subject), origin, spans), None
         return None, None
 
     def _entered(
@@ -403,7 +403,7 @@ class _Reader:
             if not self._about(one.node) or all(map(_is_absence, self._checks)):
                 return None
             source = emptiness.captured(subject, streamed=isinstance(one.node, ast.AsyncFor))
-            return None if source is None else ("loop", self._words(subject), source)
+            return None if source is None else ("loop", self._text.words(subject), source)
         asked = truth_of(subject, holds=one.kind == "if")
         if one.kind not in ("if", "exit") or asked is None:
             return None
@@ -412,7 +412,7 @@ class _Reader:
             return None
         source = emptiness.captured(asked)
         kind: Literal["if", "exit"] = "if" if one.kind == "if" else "exit"
-        return None if source is None else (kind, self._words(asked), source)
+        return None if source is None else (kind, self._text.words(asked), source)
 
     def _about(self, loop: ast.For | ast.AsyncFor) -> bool:
         """Whether the checks in a loop are about its items, and not about what is made of them."""
@@ -445,13 +445,6 @@ class _Reader:
             return span
         end = self._text.span(subject)
         return type(span)(span.line, span.column, end.end_line, end.end_column)
-
-    def _words(self, node: ast.expr) -> str:
-        span = self._text.span(node)
-        if span.line != span.end_line:
-            return ""
-        found = self._text.line(span.line)[span.column - 1 : span.end_column - 1]
-        return found if len(found) <= 60 else ""
 
 
 def _is_listed(subject: ast.expr | None) -> bool:

@@ -81,6 +81,14 @@ class Text:
             self.column(end_line, node.end_col_offset or node.col_offset),
         )
 
+    def words(self, node: ast.expr) -> str:
+        """The text of an expression, where it is on one line and short, else empty."""
+        span = self.span(node)
+        if span.line != span.end_line:
+            return ""
+        found = self.line(span.line)[span.column - 1 : span.end_column - 1]
+        return found if len(found) <= 60 else ""
+
     def name_span(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> Span:
         """Where the name of a `def` or `class` statement stands."""
         line = self.line(node.lineno)
