@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scopecheck.suite import Suite
-    from scopecheck.suite.handed import Handed
+    from scopecheck.suite.loop_values import Handed
 
 HEAD = """
 import asyncio, contextlib, os, tempfile, uuid

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from scopecheck.facts import Binding, Function
     from scopecheck.suite import Suite
-    from scopecheck.suite.handed import Handed
+    from scopecheck.suite.loop_values import Handed
     from scopecheck.suite.loops import Loop
     from scopecheck.suite.model import Fixture, Item
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from scopecheck.finding import Certainty
     from scopecheck.suite import Suite
-    from scopecheck.suite.handed import Handed
+    from scopecheck.suite.loop_values import Handed
     from scopecheck.suite.loops import Loop, LoopProblem, Loops, Pair
     from scopecheck.suite.model import Fixture, Item
 

@@ -1,11 +1,5 @@
 """Follows values to what a fixture hands out, and says what an event loop means to it.
 
-    nothing   no value
-    plain     data, or an object that works on any loop
-    lazy      a lock, event or queue: bound to a loop when something first has to wait for it
-    bound     a task, stream, connection, client or pool: bound to a loop when it is made or used
-    unknown   what cannot be told without running code
-
 A server that a fixture keeps running counts as what it hands out, too: it answers only while its
 loop runs. A value is followed through local names, `with`, `await`, tuples, the fixtures that are
 requested, and the project's own functions and classes, a few calls deep. Whatever else may change
@@ -14,8 +8,8 @@ it on the way, a method call or an assignment in another file, is not seen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from scopecheck.facts import (
     Attribute,
@@ -37,9 +31,7 @@ from scopecheck.facts import (
     Part,
     Star,
 )
-from scopecheck.finding import Place
 from scopecheck.suite.data_names import (
-    COLLECTIONS,
     DATA_FIXTURES,
     DATA_TYPES,
     ENUMS,
@@ -47,7 +39,19 @@ from scopecheck.suite.data_names import (
     RECORDS,
     is_data,
 )
-from scopecheck.suite.loop_objects import driver, loop_object
+from scopecheck.suite.library_objects import CLIENTS, LibraryObjects
+from scopecheck.suite.loop_objects import loop_object
+from scopecheck.suite.loop_values import (
+    DATA,
+    NOTHING,
+    UNSEEN,
+    Frame,
+    Handed,
+    filled,
+    frame_of,
+    unseen,
+    worst,
+)
 from scopecheck.suite.names import Namespace
 from scopecheck.suite.values import UNKNOWN, ClassValue, External, FunctionValue, Result
 
@@ -55,61 +59,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from scopecheck.facts import Binding, Expression, FileFacts, Function, Handout
-    from scopecheck.suite.loop_objects import LoopObject
     from scopecheck.suite.model import Fixture
     from scopecheck.suite.names import Evaluator
     from scopecheck.suite.values import Value
 
-Kind: TypeAlias = Literal["nothing", "plain", "lazy", "bound", "unknown"]
-When: TypeAlias = Literal["", "made", "used", "contended"]
-
 # So many calls of the project's own functions and classes are followed, one inside another.
 _MAX_CALLS = 4
 _MAX_DEPTH = 40
-_WORST: tuple[Kind, ...] = ("bound", "lazy", "unknown", "plain", "nothing")
-_MOMENTS: dict[str, When] = {"made": "made", "used": "used", "contended": "contended"}
-_KINDS: dict[str, Kind] = {"made": "bound", "used": "bound", "contended": "lazy", "never": "plain"}
-
-
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """What a value means to an event loop.
-
-    why: the expression that shows it, for a message: "`asyncio.create_task(...)`".
-    place: where that expression stands.
-    when: at what moment it becomes bound to a loop.
-    made_by: the dotted name of what made it, as far as that is known; `?` for mere data.
-    """
-
-    kind: Kind
-    why: str = ""
-    place: Place | None = None
-    when: When = ""
-    made_by: str = ""
-
-
-UNSEEN = Handed("unknown")
-NOTHING = Handed("nothing")
-DATA = Handed("plain", made_by="?")
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """The names that an expression stands among.
-
-    given: the parameters of the function. position: how far its code has run; None for all of it.
-    calls: how many calls deep it is.
-    """
-
-    space: Namespace
-    given: dict[str, Callable[[], Handed]] = field(default_factory=dict)
-    outer: _Frame | None = None
-    position: tuple[int, int] | None = None
-    calls: int = 0
-
-    def at(self, binding: Binding) -> _Frame:
-        """The same when the code has run up to a binding."""
-        return replace(self, position=(binding.span.line, binding.span.column))
 
 
 class Handouts:
@@ -134,6 +90,7 @@ class Handouts:
         self._functions: dict[tuple[str, int, int], FileFacts | None] = {}
         self._busy: set[object] = set()
         self._depth = 0
+        self._libraries = LibraryObjects(self._value, self._callee)
 
     def of(self, fixture: Fixture) -> Handed:
         """What a fixture's value is to an event loop."""
@@ -148,7 +105,7 @@ class Handouts:
     def module_value(self, path: str, name: str) -> Handed:
         """What a name of a module stands for when the module has been imported."""
         space = self._evaluator.module(path)
-        return UNSEEN if space is None else self._named(name, _Frame(space))
+        return UNSEEN if space is None else self._named(name, Frame(space))
 
     # -- fixtures ------------------------------------------------------------------------------
 
@@ -170,7 +127,7 @@ class Handouts:
     def _served(self, function: Function, handout: Handout, outer: Namespace) -> Handed | None:
         """A server that runs while a fixture is at its `yield`: only as long as its loop does."""
         end = max(((s.line, s.column) for _, s in handout.values), default=(0, 0))
-        frame = _Frame(Namespace(outer.facts, function.bindings, outer), {}, _frame_of(outer))
+        frame = Frame(Namespace(outer.facts, function.bindings, outer), {}, frame_of(outer))
         for binding in function.bindings:
             if (binding.span.line, binding.span.column) < end and not binding.target:
                 made = self._binding(binding, frame)
@@ -181,7 +138,7 @@ class Handouts:
     def _requested(self, fixture: Fixture, name: str) -> Callable[[], Handed]:
         def answer() -> Handed:
             answers = list(self._answers(fixture, name))
-            return _worst(self.of(each) for each in answers) if answers else UNSEEN
+            return worst(self.of(each) for each in answers) if answers else UNSEEN
 
         return answer
 
@@ -197,8 +154,8 @@ class Handouts:
         """What a function gives, by its yields or returns, else by its annotation."""
         values: dict[str, Value] = dict.fromkeys(given, UNKNOWN)
         space = Namespace(facts, function.bindings, outer, values)
-        frame = _Frame(space, given, _frame_of(outer), calls=calls)
-        found = _worst(
+        frame = Frame(space, given, frame_of(outer), calls=calls)
+        found = worst(
             self._value(value, replace(frame, position=(span.line, span.column)))
             for value, span in handout.values
         )
@@ -210,7 +167,7 @@ class Handouts:
 
     # -- expressions ---------------------------------------------------------------------------
 
-    def _value(self, expression: Expression, frame: _Frame) -> Handed:
+    def _value(self, expression: Expression, frame: Frame) -> Handed:
         if self._depth > _MAX_DEPTH:
             return UNSEEN
         self._depth += 1
@@ -219,7 +176,7 @@ class Handouts:
         finally:
             self._depth -= 1
 
-    def _of_form(self, expression: Expression, frame: _Frame) -> Handed:
+    def _of_form(self, expression: Expression, frame: Frame) -> Handed:
         match expression:
             case Const(value=None):
                 return NOTHING
@@ -228,17 +185,17 @@ class Handouts:
             case ClassRef():
                 return Handed("plain")
             case Items():
-                inside = _worst(self._value(item, frame) for item in expression.items)
-                return UNSEEN if expression.rest and inside.kind == "plain" else _filled(inside)
+                inside = worst(self._value(item, frame) for item in expression.items)
+                return UNSEEN if expression.rest and inside.kind == "plain" else filled(inside)
             case Mapping():
-                return _filled(_worst(self._value(value, frame) for _, value in expression.items))
+                return filled(worst(self._value(value, frame) for _, value in expression.items))
             case Star() | Part():
                 inside = self._value(expression.value, frame)
                 return inside if inside.kind in ("bound", "lazy") else UNSEEN
             case Joined():
-                return _worst(self._value(e, frame) for e in (expression.left, expression.right))
+                return worst(self._value(e, frame) for e in (expression.left, expression.right))
             case Choice():
-                return _worst(self._value(e, frame) for e in (expression.then, expression.other))
+                return worst(self._value(e, frame) for e in (expression.then, expression.other))
             case Awaited():
                 inside = self._value(expression.value, frame)
                 return UNSEEN if inside.made_by in _AWAITED_FOR_ANOTHER else inside
@@ -256,7 +213,7 @@ class Handouts:
                 return self._call(expression, frame)
         return UNSEEN
 
-    def _named(self, name: str, frame: _Frame | None) -> Handed:
+    def _named(self, name: str, frame: Frame | None) -> Handed:
         while frame is not None:
             if name in frame.space.bindings:
                 return self._bound(name, frame)
@@ -265,7 +222,7 @@ class Handouts:
             frame = frame.outer
         return UNSEEN
 
-    def _bound(self, name: str, frame: _Frame) -> Handed:
+    def _bound(self, name: str, frame: Frame) -> Handed:
         """What the bindings of a name give it that come before a place."""
         key = (id(frame.space), name, frame.position)
         if key in self._busy:
@@ -283,11 +240,11 @@ class Handouts:
             else:
                 if name in frame.given:
                     found.append(frame.given[name]())
-            return _worst(found) if found else UNSEEN
+            return worst(found) if found else UNSEEN
         finally:
             self._busy.discard(key)
 
-    def _binding(self, binding: Binding, frame: _Frame) -> Handed:
+    def _binding(self, binding: Binding, frame: Frame) -> Handed:
         match binding.value:
             case Import():
                 return self._imported(binding.value, binding.name, frame)
@@ -301,21 +258,21 @@ class Handouts:
                 return UNSEEN
         return self._value(binding.value, frame.at(binding))
 
-    def _imported(self, value: Import, name: str, frame: _Frame) -> Handed:
+    def _imported(self, value: Import, name: str, frame: Frame) -> Handed:
         source = self._evaluator.source(value, frame.space.path)
         if source is not None and value.name is not None and value.name in source.bindings:
-            return self._bound(value.name, _Frame(source, calls=frame.calls))
+            return self._bound(value.name, Frame(source, calls=frame.calls))
         found = self._evaluator.imported(value, frame.space.path, name)
         return DATA if isinstance(found, External) and is_data(found.name) else UNSEEN
 
-    def _attached(self, root: str, attribute: str, frame: _Frame) -> Handed | None:
+    def _attached(self, root: str, attribute: str, frame: Frame) -> Handed | None:
         """What `root.attribute = value` gave it in the same function."""
         binding = frame.space.attached.get(root, {}).get(attribute)
         if binding is None or isinstance(binding.value, (Import, Deleted, Extended)):
             return None
         return self._value(binding.value, frame.at(binding))
 
-    def _entered(self, expression: Expression, frame: _Frame) -> Handed:
+    def _entered(self, expression: Expression, frame: Frame) -> Handed:
         """What `with expression as name` binds."""
         inside = self._value(expression, frame)
         if isinstance(expression, Call):
@@ -331,15 +288,15 @@ class Handouts:
 
     # -- calls ---------------------------------------------------------------------------------
 
-    def _callee(self, func: Expression, frame: _Frame) -> Value:
+    def _callee(self, func: Expression, frame: Frame) -> Value:
         """What is called, where that is no local object's method."""
         if isinstance(func, Name) and self._is_object(func.parts[0], frame):
             return UNKNOWN
         return self._evaluator.evaluate(func, frame.space)
 
-    def _is_object(self, name: str, frame: _Frame) -> bool:
+    def _is_object(self, name: str, frame: Frame) -> bool:
         """Whether a name is bound to a value that is followed here: no import, `def` or `class`."""
-        outer: _Frame | None = frame
+        outer: Frame | None = frame
         while outer is not None:
             if name in outer.space.bindings:
                 values = [binding.value for binding in outer.space.bindings[name]]
@@ -349,7 +306,7 @@ class Handouts:
             outer = outer.outer
         return False
 
-    def _call(self, call: Call, frame: _Frame) -> Handed:
+    def _call(self, call: Call, frame: Frame) -> Handed:
         func = call.func
         last = func.parts[-1] if isinstance(func, Name) else ""
         if isinstance(func, Attribute):
@@ -359,16 +316,16 @@ class Handouts:
         value = self._callee(func, frame)
         match value:
             case External(name=name) | Result(name=name):
-                return self._known(name, call, frame)
+                return self._libraries.known(name, call, frame)
             case FunctionValue():
                 known = loop_object(self._dotted(value.module, value.function.name))
                 if known is not None:
-                    return self._object(known, call, frame)
+                    return self._libraries.made(known, call, frame)
                 return self._function(value, self._arguments(value, call, frame), frame.calls + 1)
             case ClassValue():
                 known = loop_object(self._dotted(value.module, value.class_.name))
                 if known is not None:
-                    return self._object(known, call, frame)
+                    return self._libraries.made(known, call, frame)
                 return self._instance(value, call, frame)
         if isinstance(func, Name) and len(func.parts) > 1:
             method = self._value(Name(func.parts[:-1]), frame)
@@ -378,94 +335,17 @@ class Handouts:
             return UNSEEN
         if method.made_by == "?":
             return DATA
-        return self._known(f"{method.made_by}.{last}", call, frame) if method.made_by else UNSEEN
+        return (
+            self._libraries.known(f"{method.made_by}.{last}", call, frame)
+            if method.made_by
+            else UNSEEN
+        )
 
     def _dotted(self, path: str, name: str) -> str:
         return f"{self._evaluator.modules.name_of(path)}.{name}"
 
-    def _known(self, name: str, call: Call, frame: _Frame) -> Handed:
-        """What calling something by its dotted name gives."""
-        known = loop_object(name)
-        if known is not None:
-            return self._object(known, call, frame)
-        index = _GIVES_ARGUMENT.get(name)
-        if index is not None and len(call.args) > index:
-            return self._value(call.args[index], frame)
-        if name in COLLECTIONS:
-            return _filled(self._worst_argument(call, frame))
-        return DATA if is_data(name) else Handed("unknown", made_by=f"{name}()")
-
-    def _worst_argument(self, call: Call, frame: _Frame) -> Handed:
-        given = (*call.args, *(value for _, value in call.keywords))
-        return _worst(self._value(value, frame) for value in given)
-
-    def _object(self, known: LoopObject, call: Call, frame: _Frame) -> Handed:
-        """What calling something of the table gives."""
-        when: str = known.binds
-        if known.name in _CLIENTS:
-            when = self._client(call, frame)
-        elif known.binds == "driver":
-            when = self._engine(call, frame)
-        elif known.binds in ("engine", "session"):
-            given = call.args[0] if call.args else call.keyword("bind")
-            engine = UNSEEN if given is None else self._value(given, frame)
-            when = engine.when or ("never" if engine.kind == "plain" else "")
-            # A transaction that is left open keeps a connection, whatever the pool.
-            if known.binds == "session" and when == "never":
-                when = ""
-        kind = _KINDS.get(when, "unknown")
-        place = Place(frame.space.path, call.span)
-        return Handed(kind, f"`{_written(call)}`", place, _MOMENTS.get(when, ""), f"{known.name}()")
-
-    def _client(self, call: Call, frame: _Frame) -> str:
-        """When an HTTP client becomes bound: not where its requests stay in memory."""
-        if call.keyword("app") is not None:
-            return "never"
-        if any(key in ("**", "mounts") for key, _ in call.keywords):
-            return ""
-        transport = call.keyword("transport")
-        if transport is None or transport == Const(None):
-            return "used"
-        given = self._value(transport, frame)
-        return given.when or ("never" if given.kind == "plain" else "")
-
-    def _engine(self, call: Call, frame: _Frame) -> str:
-        """When a database engine becomes bound: by its pool and its driver."""
-        pool = call.keyword("poolclass")
-        if pool is not None:
-            given = self._callee(pool, frame)
-            if not isinstance(given, External):
-                return ""
-            if given.name.endswith(".NullPool"):
-                return "never"
-        elif any(key == "**" for key, _ in call.keywords):
-            return ""
-        url = call.args[0] if call.args else call.keyword("url")
-        scheme = "" if url is None else self._start(url, frame).partition("://")[0]
-        return driver(scheme) or ""
-
-    def _start(self, expression: Expression, frame: _Frame) -> str:
-        """How a text begins, as far as that is written down."""
-        match expression:
-            case Const(value=str(text)):
-                return text
-            case Joined(left=left):
-                return self._start(left, frame)
-            case Name(parts=(name,)):
-                inner: _Frame | None = frame
-                while inner is not None:
-                    bindings = inner.space.bindings.get(name, [])
-                    if len(bindings) == 1:
-                        value = bindings[0].value
-                        if isinstance(value, (Const, Joined)):
-                            return self._start(value, inner)
-                    if bindings or name in inner.given:
-                        return ""
-                    inner = inner.outer
-        return ""
-
     def _arguments(
-        self, func: FunctionValue, call: Call, frame: _Frame
+        self, func: FunctionValue, call: Call, frame: Frame
     ) -> dict[str, Callable[[], Handed]]:
         given: dict[str, Callable[[], Handed]] = {}
         rest = list(call.args)
@@ -474,10 +354,10 @@ class Handouts:
             if parameter.kind in ("normal", "positional") and rest:
                 argument = rest.pop(0)
             known = argument is not None and not isinstance(argument, Star)
-            given[parameter.name] = self._later(argument, frame) if known else _unseen
+            given[parameter.name] = self._later(argument, frame) if known else unseen
         return given
 
-    def _later(self, argument: Expression | None, frame: _Frame) -> Callable[[], Handed]:
+    def _later(self, argument: Expression | None, frame: Frame) -> Callable[[], Handed]:
         return lambda: UNSEEN if argument is None else self._value(argument, frame)
 
     # -- the project's own functions and classes -----------------------------------------------
@@ -513,7 +393,7 @@ class Handouts:
         names = {value.name for value in found if isinstance(value, External)}
         return not names.isdisjoint(_CONTEXT_MANAGERS)
 
-    def _instance(self, value: ClassValue, call: Call, frame: _Frame) -> Handed:
+    def _instance(self, value: ClassValue, call: Call, frame: Frame) -> Handed:
         """An object of one of the project's classes."""
         bases = [self._evaluator.evaluate(base, value.env) for base in value.class_.bases]
         names = {base.name for base in bases if isinstance(base, External)}
@@ -523,30 +403,30 @@ class Handouts:
                 continue
             own = self._evaluator.lookup(self._evaluator.class_space(value), "__init__")
             # Its constructor may give the base a transport of its own.
-            if known.name not in _CLIENTS or not isinstance(own, FunctionValue):
-                return replace(self._object(known, call, frame), made_by="")
+            if known.name not in CLIENTS or not isinstance(own, FunctionValue):
+                return replace(self._libraries.made(known, call, frame), made_by="")
         if not names.isdisjoint(ENUMS):
             return DATA
         space = self._evaluator.class_space(value)
-        fields = _worst(
-            self._value(_default(binding.value), _Frame(space, outer=_frame_of(value.env)))
+        fields = worst(
+            self._value(_default(binding.value), Frame(space, outer=frame_of(value.env)))
             for found in space.bindings.values()
             for binding in found
             if isinstance(binding.value, Call)
         )
         record = _is_record(value) or not names.isdisjoint(RECORDS)
         if record:
-            given = self._worst_argument(call, frame)
-            worst = _worst((fields, given))
+            given = self._libraries.worst_argument(call, frame)
+            found = worst((fields, given))
             model = not names.isdisjoint(MODELS)
-            if worst.kind in ("bound", "lazy"):
-                return replace(worst, made_by="")
-            plain = worst.kind in ("plain", "nothing") or model
+            if found.kind in ("bound", "lazy"):
+                return replace(found, made_by="")
+            plain = found.kind in ("plain", "nothing") or model
             return Handed("plain") if plain else UNSEEN
         stored = self._stored(value, call, frame)
-        return replace(_worst((fields, stored, UNSEEN)), made_by="")
+        return replace(worst((fields, stored, UNSEEN)), made_by="")
 
-    def _stored(self, value: ClassValue, call: Call, frame: _Frame) -> Handed:
+    def _stored(self, value: ClassValue, call: Call, frame: Frame) -> Handed:
         """What the constructor of a class stores on the object."""
         made = self._evaluator.lookup(self._evaluator.class_space(value), "__init__")
         key = ("__init__", value.module, value.index)
@@ -560,10 +440,10 @@ class Handouts:
         given = self._arguments(made, _for_object(call, first), frame)
         values: dict[str, Value] = dict.fromkeys(given, UNKNOWN)
         space = Namespace(facts, function.bindings, made.env, values)
-        inner = _Frame(space, given, _frame_of(made.env), calls=frame.calls + 1)
+        inner = Frame(space, given, frame_of(made.env), calls=frame.calls + 1)
         self._busy.add(key)
         try:
-            return _worst(
+            return worst(
                 self._value(binding.value, inner.at(binding))
                 for binding in function.bindings
                 if binding.target == (first,)
@@ -574,16 +454,16 @@ class Handouts:
 
     # -- annotations ---------------------------------------------------------------------------
 
-    def _annotated(self, expression: Expression, frame: _Frame) -> Handed:
+    def _annotated(self, expression: Expression, frame: Frame) -> Handed:
         """What a value is by its type, where the type alone decides."""
         match expression:
             case Const(value=None):
                 return NOTHING
             case Items():
-                return _filled(_worst(self._annotated(item, frame) for item in expression.items))
+                return filled(worst(self._annotated(item, frame) for item in expression.items))
             case Choice():
                 both = (expression.then, expression.other)
-                return _worst(self._annotated(each, frame) for each in both)
+                return worst(self._annotated(each, frame) for each in both)
             case Name(parts=parts):
                 value = self._evaluator.evaluate(expression, frame.space)
                 if isinstance(value, ClassValue):
@@ -599,47 +479,6 @@ class Handouts:
                     written = f"`{'.'.join(parts)}`"
                     return Handed("bound", written, None, "made", f"{known.name}()")
         return UNSEEN
-
-
-def _frame_of(space: Namespace | None) -> _Frame | None:
-    """The names of a module, or of a function that made another one, for what stands inside."""
-    if space is None:
-        return None
-    if space.class_ is not None:
-        return _frame_of(space.parent)
-    given: dict[str, Callable[[], Handed]] = dict.fromkeys(space.values, _unseen)
-    return _Frame(space, given, _frame_of(space.parent))
-
-
-def _unseen() -> Handed:
-    return UNSEEN
-
-
-def _worst(found: Iterable[Handed]) -> Handed:
-    """The one of several values, or branches, that matters most; NOTHING for none."""
-    return min(found, key=lambda one: _WORST.index(one.kind), default=NOTHING)
-
-
-def _filled(inside: Handed) -> Handed:
-    """A collection, by the worst of its items."""
-    return DATA if inside.kind == "nothing" else inside
-
-
-def _attribute(owner: Handed, name: str) -> Handed:
-    if owner.made_by == "?":
-        return DATA
-    if not owner.made_by:
-        return UNSEEN
-    return Handed("unknown", made_by=f"{owner.made_by}.{name}")
-
-
-def _written(call: Call) -> str:
-    """A call as a reader will find it, its arguments left out."""
-    func = call.func
-    name = ".".join(func.parts) if isinstance(func, Name) else "..."
-    if isinstance(func, Attribute):
-        name = f"....{func.attr}"
-    return f"{name}(...)" if call.args or call.keywords else f"{name}()"
 
 
 def _default(value: object) -> Expression:
@@ -675,6 +514,14 @@ def _of_plugin(fixture: Fixture) -> Handed:
     return UNSEEN
 
 
+def _attribute(owner: Handed, name: str) -> Handed:
+    if owner.made_by == "?":
+        return DATA
+    if not owner.made_by:
+        return UNSEEN
+    return Handed("unknown", made_by=f"{owner.made_by}.{name}")
+
+
 _SERVERS = frozenset(
     f"{name}()"
     for name in (
@@ -693,13 +540,4 @@ _AWAITED_FOR_ANOTHER = frozenset(
         *("get_running_loop().create_future", "get_event_loop().create_future"),
     )
 )
-_CLIENTS = frozenset({"httpx.AsyncClient", "httpx2.AsyncClient"})
 _CONTEXT_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
-_GIVES_ARGUMENT = {
-    "asyncio.wait_for": 0,
-    "contextlib.aclosing": 0,
-    "contextlib.closing": 0,
-    "contextlib.nullcontext": 0,
-    "copy.copy": 0,
-    "typing.cast": 1,
-}
