@@ -13,20 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scopecheck import __version__
+from scopecheck.status import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-FOUND, FAILED, INTERRUPTED = 1, 2, 130
-
-
-class Refused(click.ClickException):
-    """Wrong use or wrong configuration: a message and status 2."""
-
-    exit_code = FAILED
-
-    def show(self, file: Any = None) -> None:  # noqa: ARG002, D102
-        click.echo(f"scopecheck: {self.message}", err=True)
 
 
 class Commands(click.Group):
@@ -164,10 +154,11 @@ def check(paths: tuple[str, ...], **options: Any) -> None:
 
     No path means the configured testpaths, or the current folder.
     """
-    from scopecheck import commands
+    from scopecheck.commands.check import run
+    from scopecheck.commands.options import CheckOptions
 
     options["prefer"] = options["prefer"] or ""
-    sys.exit(commands.check(paths, commands.Options(**options)))
+    sys.exit(run(paths, CheckOptions(**options)))
 
 
 @cli.command()
@@ -188,9 +179,10 @@ def plan(paths: tuple[str, ...], **options: Any) -> None:
 
     PATHS may be files, folders or node ids.
     """
-    from scopecheck import commands
+    from scopecheck.commands.options import PlanOptions
+    from scopecheck.commands.plan import run
 
-    sys.exit(commands.plan(paths, commands.PlanOptions(**options)))
+    sys.exit(run(paths, PlanOptions(**options)))
 
 
 @cli.command(cls=Check)
@@ -218,9 +210,10 @@ def audit(paths: tuple[str, ...], **options: Any) -> None:
 
     Status 1 if an area failed.
     """
-    from scopecheck import commands
+    from scopecheck.commands.audit import run
+    from scopecheck.commands.options import AuditOptions
 
-    sys.exit(commands.audit(paths, commands.AuditOptions(**options)))
+    sys.exit(run(paths, AuditOptions(**options)))
 
 
 @cli.command()
@@ -235,9 +228,10 @@ def graph(paths: tuple[str, ...], **options: Any) -> None:
 
     PATHS may be files, folders or node ids.
     """
-    from scopecheck import commands
+    from scopecheck.commands.graph import run
+    from scopecheck.commands.options import PlanOptions
 
-    sys.exit(commands.graph(paths, commands.PlanOptions(**options)))
+    sys.exit(run(paths, PlanOptions(**options)))
 
 
 @cli.command()
@@ -250,9 +244,10 @@ def events(paths: tuple[str, ...], **options: Any) -> None:
 
     PATHS may be files, folders or node ids.
     """
-    from scopecheck import commands
+    from scopecheck.commands.events import run
+    from scopecheck.commands.options import PlanOptions
 
-    sys.exit(commands.events(paths, commands.PlanOptions(**options)))
+    sys.exit(run(paths, PlanOptions(**options)))
 
 
 @cli.command()
@@ -260,9 +255,9 @@ def events(paths: tuple[str, ...], **options: Any) -> None:
 @click.option("--output-format", type=click.Choice(["text", "markdown", "json"]), default="text")
 def rule(rule: str | None, output_format: str) -> None:
     """Explain a rule by code or name; without one, list all."""
-    from scopecheck import commands
+    from scopecheck.commands.rule import run
 
-    sys.exit(commands.rule(rule, output_format))
+    sys.exit(run(rule, output_format))
 
 
 @cli.command()
@@ -272,18 +267,20 @@ def rule(rule: str | None, output_format: str) -> None:
 @config_options
 def config(paths: tuple[str, ...], **options: Any) -> None:
     """Print the settings in force, and where each comes from."""
-    from scopecheck import commands
+    from scopecheck.commands.config import run
+    from scopecheck.commands.options import ConfigOptions
 
-    sys.exit(commands.config(paths, commands.ConfigOptions(**options)))
+    sys.exit(run(paths, ConfigOptions(**options)))
 
 
 @cli.command()
 @config_options
 def clean(**options: Any) -> None:
     """Remove the cache of the project that the current folder lies in."""
-    from scopecheck import commands
+    from scopecheck.commands.clean import run
+    from scopecheck.commands.options import Common
 
-    sys.exit(commands.clean(commands.Common(**options)))
+    sys.exit(run(Common(**options)))
 
 
 @cli.command()
@@ -298,9 +295,10 @@ def migrate(what: str, paths: tuple[str, ...], **options: Any) -> None:
 
     The diff is for `git apply`. What has to be done by hand is listed with its places.
     """
-    from scopecheck import commands
+    from scopecheck.commands.migrate import run
+    from scopecheck.commands.options import MigrateOptions
 
-    sys.exit(commands.migrate(what, paths, commands.MigrateOptions(**options)))
+    sys.exit(run(what, paths, MigrateOptions(**options)))
 
 
 def main() -> None:

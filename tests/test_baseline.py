@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scopecheck import baseline, cli, commands
+from scopecheck import baseline, status
 from scopecheck.baseline import BaselineError, Key, Scope, apply, parse, read, render, write
+from scopecheck.commands.check import run
+from scopecheck.commands.options import CheckOptions
 from scopecheck.finding import Fault, Finding, Place
 from scopecheck.source import Span
 
@@ -303,12 +305,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def check(*paths: str, update: bool = False, **options: object) -> int:
-    given = commands.Options(
+    given = CheckOptions(
         update_baseline=update,
         outputs=(("formats", "concise"),),
         **options,  # type: ignore[arg-type]
     )
-    return commands.check(list(paths), given)
+    return run(list(paths), given)
 
 
 @pytest.mark.usefixtures("project")
@@ -383,7 +385,7 @@ def test_a_setting_is_seen_from_the_root_and_an_option_from_here(
     ],
 )
 def test_refusals(options: dict[str, object], message: str) -> None:
-    with pytest.raises(cli.Refused) as error:
+    with pytest.raises(status.Refused) as error:
         check(**options)  # type: ignore[arg-type]
     assert error.value.message.startswith(message)
     assert Path("tests/conftest.py").read_text() == CONFTEST

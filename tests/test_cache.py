@@ -338,7 +338,9 @@ def test_two_builds_of_one_version_are_two(tmp_path: Path, monkeypatch: pytest.M
 def test_an_error_with_the_cache_is_none_without(
     suite: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from scopecheck import cli, commands
+    from scopecheck import status
+    from scopecheck.commands import check
+    from scopecheck.commands.options import CheckOptions
 
     def fail(made: Project, *arguments: Any, **options: Any) -> tuple[Any, Any, Checked, Any]:
         if made.cache is not None:
@@ -347,7 +349,7 @@ def test_an_error_with_the_cache_is_none_without(
 
     monkeypatch.setattr("scopecheck.run.checked", fail)
     monkeypatch.chdir(suite)
-    assert commands.check([], commands.Options()) == cli.FOUND
+    assert check.run([], CheckOptions()) == status.FOUND
     assert "SCP101" in capsys.readouterr().out
 
 

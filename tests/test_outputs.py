@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 import pytest
 
-from scopecheck import cli, commands, report
+from scopecheck import cli, report, status
+from scopecheck.commands import check
+from scopecheck.commands.options import CheckOptions
 from scopecheck.report.outputs import FILE, FORMAT, OutputError, pair
 
 
@@ -81,8 +83,8 @@ def test_several_at_once(
     Path("test_a.py").write_text("def test_a(missing): ...\n")
     files = {"sarif": "a.sarif", "junit": "a.xml", "gitlab": "a.json", "rdjson": "b.json"}
     given = [pair for name, file in files.items() for pair in ((FORMAT, name), (FILE, file))]
-    options = commands.Options(isolated=True, outputs=(*given, (FORMAT, "concise")))
-    assert commands.check([], options) == 1
+    options = CheckOptions(isolated=True, outputs=(*given, (FORMAT, "concise")))
+    assert check.run([], options) == 1
     assert "SCP301" in capsys.readouterr().out
     assert json.loads(Path("a.sarif").read_text())["runs"][0]["results"][0]["ruleId"] == "SCP301"
     for file in files.values():
@@ -92,7 +94,7 @@ def test_several_at_once(
 def test_a_file_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     Path("test_a.py").write_text("def test_a(): ...\n")
-    options = commands.Options(outputs=((FORMAT, "json"), (FILE, "gone/a.json")))
-    with pytest.raises(cli.Refused) as error:
-        commands.check([], options)
+    options = CheckOptions(outputs=((FORMAT, "json"), (FILE, "gone/a.json")))
+    with pytest.raises(status.Refused) as error:
+        check.run([], options)
     assert error.value.message == "gone/a.json cannot be written: No such file or directory"

@@ -469,7 +469,9 @@ def test_a_link_that_leads_out_of_the_tree_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_changes_meanwhile_is_not_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scopecheck import cli, commands
+    from scopecheck import status
+    from scopecheck.commands import check
+    from scopecheck.commands.options import CheckOptions
     from scopecheck.fix import files
 
     write(tmp_path, {"pyproject.toml": CONFIG, "test_a.py": MARKED.format(name="a")})
@@ -481,8 +483,8 @@ def test_a_file_that_changes_meanwhile_is_not_overwritten(
         real(root, changes)
 
     monkeypatch.setattr(files, "write", late)
-    with pytest.raises(cli.Refused, match="has changed since it was read"):
-        commands.check([], commands.Options(fix=True))
+    with pytest.raises(status.Refused, match="has changed since it was read"):
+        check.run([], CheckOptions(fix=True))
     assert (tmp_path / "test_a.py").read_text() == "# typed meanwhile\n"
 
 

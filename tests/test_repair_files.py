@@ -138,14 +138,15 @@ USED = "def test_one(one):\n    assert one\n"
 def test_a_kill_leaves_every_file_old_or_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scopecheck import commands
+    from scopecheck.commands.check import run as check
+    from scopecheck.commands.options import CheckOptions
 
     old = (MARKED + "# one line more, for the length of it\n" * 50 + USED).encode()
     new = old.replace(b"@pytest.mark.slow\n", b"")
     files = [tmp_path / f"test_{number}.py" for number in range(30)]
     (tmp_path / "pyproject.toml").write_text(CONFIG)
     monkeypatch.chdir(tmp_path)
-    options = commands.Options(fix=True, quiet=True, no_cache=True)
+    options = CheckOptions(fix=True, quiet=True, no_cache=True)
 
     def run() -> int:
         child = os.fork()
@@ -154,7 +155,7 @@ def test_a_kill_leaves_every_file_old_or_new(
                 null = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(null, 1)
                 os.dup2(null, 2)
-                commands.check([], options)
+                check([], options)
             os._exit(0)
         return child
 

@@ -145,16 +145,17 @@ def _setups(suite: Suite, way: Way) -> int:
 
 
 def planned(capsys: pytest.CaptureFixture[str], **options: object) -> str:
-    from scopecheck import commands
+    from scopecheck.commands.options import PlanOptions
+    from scopecheck.commands.plan import run
 
-    commands.plan([], commands.PlanOptions(no_cache=True, **options))  # type: ignore[arg-type]
+    run([], PlanOptions(no_cache=True, **options))  # type: ignore[arg-type]
     return capsys.readouterr().out
 
 
 def test_plan_says_what_a_change_costs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from scopecheck import cli
+    from scopecheck import status
 
     conftest = CONFTEST + fixture("key", "function", []) + fixture("client", "function", ["key"])
     linked(tmp_path, {"conftest.py": conftest, "test_a.py": TESTS})
@@ -175,9 +176,9 @@ def test_plan_says_what_a_change_costs(
     document = json.loads(planned(capsys, changes=("key=module",), output_format="json"))
     (answer,) = document["if"]
     assert (answer["edits"], answer["setups_before"], answer["setups_after"]) == (1, 4, 1)
-    with pytest.raises(cli.Refused, match="no test reaches a fixture `nothing`"):
+    with pytest.raises(status.Refused, match="no test reaches a fixture `nothing`"):
         planned(capsys, changes=("nothing=session",))
-    with pytest.raises(cli.Refused, match="is none of function, class"):
+    with pytest.raises(status.Refused, match="is none of function, class"):
         planned(capsys, changes=("key=galaxy",))
 
 

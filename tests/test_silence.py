@@ -8,7 +8,9 @@ from textwrap import dedent
 
 import pytest
 
-from scopecheck import cli, commands
+from scopecheck import status
+from scopecheck.commands.check import run
+from scopecheck.commands.options import CheckOptions
 from scopecheck.finding import Fault, Finding, Place
 from scopecheck.silence import Silenced, silence
 from scopecheck.source import WHOLE_FILE, Span, decode
@@ -137,13 +139,13 @@ def test_the_command(
     Path("test_a.py").write_text("def test_a(missing): ...\ndef test_b(missing, lost): ...\n")
 
     def check(*, add_ignore: bool = False, update_baseline: bool = False) -> int:
-        options = commands.Options(
+        options = CheckOptions(
             select=("SCP3",),
             outputs=(("formats", "concise"),),
             add_ignore=add_ignore,
             update_baseline=update_baseline,
         )
-        return commands.check([], options)
+        return run([], options)
 
     assert check() == 1
     capsys.readouterr()
@@ -156,5 +158,5 @@ def test_the_command(
         "def test_b(missing, lost): ...  # scopecheck: ignore[unknown-fixture]\n"
     )
     assert check() == 0
-    with pytest.raises(cli.Refused, match="--add-ignore does not go with --update-baseline"):
+    with pytest.raises(status.Refused, match="--add-ignore does not go with --update-baseline"):
         check(add_ignore=True, update_baseline=True)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scopecheck import cli, commands
+from scopecheck import status
+from scopecheck.commands import check
+from scopecheck.commands.options import CheckOptions
 from scopecheck.config import Settings
 from scopecheck.run import analyse
 from scopecheck.since import Changes, SinceError, changes_since
@@ -383,12 +385,12 @@ def test_the_command(
     monkeypatch.chdir(repository.top)
 
     def run(revision: str) -> int:
-        return commands.check([], commands.Options(since=revision, outputs=concise))
+        return check.run([], CheckOptions(since=revision, outputs=concise))
 
     concise = (("formats", "concise"),)
     assert run("HEAD") == 0
     repository.edit("tests/conftest.py", "def engine(settings):", "def engine( settings):")
     assert run("HEAD") == 1
     assert capsys.readouterr().out.count("scope-mismatch: ") == 1
-    with pytest.raises(cli.Refused, match="git knows no such revision"):
+    with pytest.raises(status.Refused, match="git knows no such revision"):
         run("gone")

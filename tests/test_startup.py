@@ -17,12 +17,10 @@ _SLOW = {
     *("multiprocessing", "socket", "ssl", "subprocess", "tomllib", "unittest", "urllib.request"),
     *("xml", "logging", "sqlite3", "pickle"),
 }
-_OURS_ALWAYS = {"scopecheck", "scopecheck.__main__", "scopecheck.cli"}
+_OURS_ALWAYS = {"scopecheck", "scopecheck.__main__", "scopecheck.cli", "scopecheck.status"}
 _OURS_FOR_RULES = _OURS_ALWAYS | {
-    *("scopecheck.commands", "scopecheck.rulebook", "scopecheck.finding", "scopecheck.source"),
-    *("scopecheck.config", "scopecheck.disk", "scopecheck.toml", "scopecheck.files"),
-    *("scopecheck.exclude", "scopecheck.walk", "scopecheck.ini", "scopecheck.pytest_args"),
-    *("scopecheck.pytest_config", "scopecheck.pytest_files"),
+    *("scopecheck.commands", "scopecheck.commands.rule", "scopecheck.rulebook"),
+    *("scopecheck.finding", "scopecheck.source", "scopecheck.disk"),
 }
 # A run in which nothing changed neither reads files nor links nor checks.
 _NEVER_WARM = (

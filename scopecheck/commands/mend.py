@@ -5,20 +5,20 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from scopecheck.cli import FOUND, Refused
-from scopecheck.commands import print_diff
+from scopecheck.commands.diffs import print_diff
+from scopecheck.status import FOUND, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from scopecheck.commands import Options
+    from scopecheck.commands.options import CheckOptions
     from scopecheck.project import Project
     from scopecheck.repair.rounds import Repaired
 
 
 def mend(
-    paths: Sequence[Path], project: Project, options: Options, asked: Mapping[str, Any]
+    paths: Sequence[Path], project: Project, options: CheckOptions, asked: Mapping[str, Any]
 ) -> int | None:
     """Mend what is found; the exit status, or None where the report of what is left is to follow.
 
@@ -43,7 +43,7 @@ def mend(
     return None
 
 
-def _told(repaired: Repaired, options: Options) -> Iterator[str]:
+def _told(repaired: Repaired, options: CheckOptions) -> Iterator[str]:
     """What was mended by rule, what could not be, and what more could."""
     from scopecheck.report.text import counted
 

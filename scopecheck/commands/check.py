@@ -1,0 +1,176 @@
+"""Carries out `check`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from scopecheck.commands.accepted import add_ignores, baseline_file, known_findings, use_baseline
+from scopecheck.commands.session import (
+    save,
+    say,
+    say_more,
+    set_up,
+    with_rules,
+)
+from scopecheck.config import ConfigError
+from scopecheck.files import DiscoveryError
+from scopecheck.status import FOUND, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from scopecheck.analysis import Analysis
+    from scopecheck.commands.options import (
+        CheckOptions,
+    )
+    from scopecheck.project import Project
+    from scopecheck.report.outputs import Output
+    from scopecheck.since import Changes
+
+
+def run(arguments: Sequence[str], options: CheckOptions) -> int:
+    """`scopecheck check`; the exit status."""
+    from scopecheck import rulebook
+    from scopecheck.project import Project
+    from scopecheck.report.outputs import OutputError, pair, with_edits
+    from scopecheck.run import analyse
+
+    try:
+        outputs = pair(options.outputs)
+    except OutputError as error:
+        raise Refused(str(error)) from None
+    if options.add_ignore and (options.update_baseline or options.stdin_filename is not None):
+        other = "--update-baseline" if options.update_baseline else "standard input"
+        raise Refused(f"--add-ignore does not go with {other}: it writes into the files")
+    _check_fix_options(options)
+    stdin = _stdin(arguments, options)
+    if stdin is not None:
+        arguments = [str(options.stdin_filename)]
+    setup = set_up(arguments, options)
+    settings = with_rules(setup.loaded.settings, options)
+    project = setup.project
+    if stdin is not None:
+        _provide(project, setup.paths[0], stdin)
+    if options.show_files:
+        for path in _files(project, setup.paths):
+            sys.stdout.write(f"{path}\n")
+        return 0
+    baseline = baseline_file(setup.loaded, options)
+    known = known_findings(baseline, options)
+    asked: dict[str, Any] = {
+        "settings": settings,
+        "known": known,
+        "changes": changes_asked_for(project.root, options),
+        "prefer": options.prefer,
+    }
+    edits = with_edits(outputs)
+
+    def analysed(project: Project) -> Analysis:
+        return analyse(setup.paths, root=project.root, project=project, edits=edits, **asked)
+
+    try:
+        if options.fix or options.diff:
+            from scopecheck.commands.mend import mend
+
+            status = mend(setup.paths, project, options, asked)
+            if status is not None:
+                return status
+            # What changed since a revision has changed again.
+            asked["changes"] = changes_asked_for(project.root, options, again=True)
+        try:
+            analysis = analysed(project)
+        except (ConfigError, DiscoveryError, rulebook.UnknownRuleError):
+            raise
+        except Exception:
+            if project.cache is None:
+                raise
+            # Facts that were kept, and are whole, may be wrong all the same.
+            project = Project(project.root, project.settings, project.load.jobs)
+            analysis = analysed(project)
+    except (ConfigError, DiscoveryError) as error:
+        raise Refused(str(error)) from None
+    except rulebook.UnknownRuleError as error:
+        raise Refused(str(error)) from None
+    save(project, quiet=options.quiet)
+    say(project, quiet=options.quiet)
+    if options.verbose:
+        say_more(project)
+    if baseline is not None:
+        analysis = use_baseline(baseline, known or {}, analysis, options)
+    if options.add_ignore:
+        analysis = add_ignores(project, analysis, options)
+    _write(analysis, outputs, options)
+    return FOUND if analysis.findings and not options.exit_zero else 0
+
+
+def _check_fix_options(options: CheckOptions) -> None:
+    if options.unsafe_fixes and not (options.fix or options.diff):
+        raise Refused("--unsafe-fixes goes with --fix or --diff")
+    if options.fix and not options.diff and options.stdin_filename is not None:
+        raise Refused("--fix does not go with standard input: it writes into the files")
+    for given, name in (
+        (options.outputs, "--output-format"),
+        (options.add_ignore, "--add-ignore"),
+        (options.update_baseline, "--update-baseline"),
+    ):
+        if options.diff and given:
+            raise Refused(f"--diff prints a diff, and does not go with {name}")
+
+
+def _stdin(arguments: Sequence[str], options: CheckOptions) -> bytes | None:
+    if "-" not in arguments:
+        if options.stdin_filename is not None:
+            raise Refused("--stdin-filename goes with `-` as the only path")
+        return None
+    if len(arguments) > 1 or options.stdin_filename is None:
+        raise Refused("`-` stands alone, and takes --stdin-filename to say which file it is")
+    return sys.stdin.buffer.read()
+
+
+def _provide(project: Project, file: Path, data: bytes) -> None:
+    from scopecheck.source import SourceError, decode
+
+    relative = os.path.relpath(file, project.root).replace(os.sep, "/")
+    try:
+        project.load.provide(relative, decode(relative, data))
+    except SourceError as error:
+        raise Refused(f"{relative} {error.message}") from None
+
+
+def _files(project: Project, paths: Sequence[Path]) -> list[str]:
+    try:
+        project.suites(paths)
+    except (ConfigError, DiscoveryError) as error:
+        raise Refused(str(error)) from None
+    return project.own_files
+
+
+def changes_asked_for(root: Path, options: CheckOptions, *, again: bool = False) -> Changes | None:
+    """What changed since the revision that --since names."""
+    if options.since is None:
+        return None
+    from scopecheck.since import SinceError, changes_since
+
+    try:
+        changes = changes_since(root, options.since)
+    except SinceError as error:
+        raise Refused(str(error)) from None
+    if changes.note and not options.quiet and not again:
+        sys.stderr.write(f"scopecheck: {changes.note}\n")
+    return changes
+
+
+def _write(analysis: Analysis, outputs: Sequence[Output], options: CheckOptions) -> None:
+    from scopecheck.report.outputs import OutputError, write_all
+
+    try:
+        write_all(analysis, outputs, colors=options.color, statistics=options.statistics)
+    except OutputError as error:
+        raise Refused(str(error)) from None
+    if not analysis.summary.tests and not analysis.findings:
+        sys.stderr.write(
+            "scopecheck: no tests were found; `scopecheck config` says where pytest would look\n"
+        )

@@ -1,0 +1,28 @@
+"""Carries out `events`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scopecheck.commands.session import (
+    open_output,
+)
+from scopecheck.commands.suites import asked_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scopecheck.commands.options import (
+        PlanOptions,
+    )
+
+
+def run(arguments: Sequence[str], options: PlanOptions) -> int:
+    """`scopecheck events`; the exit status."""
+    from scopecheck.events import events_of
+    from scopecheck.report.events import writer
+
+    suites, chosen = asked_for(arguments, options)
+    with open_output(options.output_file) as stream:
+        stream.write(writer(options.output_format)(events_of(suites, chosen)))
+    return 0
