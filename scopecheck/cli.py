@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scopecheck import __version__
-from scopecheck.status import FAILED, INTERRUPTED
+from scopecheck.status import FAILED, INTERRUPTED, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +25,19 @@ class Commands(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:  # noqa: D102
         own = {"--help", "-h", "--version"}
         if not args or (args[0] not in self.commands and args[0] not in own):
+            self._refuse_misspelling(args[0] if args else "")
             args = ["check", *args]
         return super().parse_args(ctx, args)
+
+    def _refuse_misspelling(self, word: str) -> None:
+        """A word that is nearly a command, and no path, is not looked for as one."""
+        if not word.isalpha() or Path(word).exists():
+            return
+        from difflib import get_close_matches
+
+        near = get_close_matches(word, self.commands, n=1, cutoff=0.75)
+        if near:
+            raise Refused(f"{word}: no such file, folder or command; did you mean `{near[0]}`?")
 
 
 @click.group(

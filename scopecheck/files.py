@@ -40,7 +40,7 @@ from scopecheck.pytest_files import ConfigFiles, Shadowed, differences, version_
 from scopecheck.walk import ConftestIgnores, Skipped, Walker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from scopecheck.config import Settings
 
@@ -92,16 +92,19 @@ def discover(
     versions: Callable[[Path], str],
     conftest_ignores: Callable[[Path], ConftestIgnores],
     texts: Mapping[Path, str] | None = None,
+    unsaved: Collection[Path] = (),
 ) -> list[SuiteFiles]:
     """The suites that the paths stand for, in the order of their folders.
 
     versions: pytest's version for a folder; conftest_ignores: what a conftest leaves out; texts:
-    of configuration files, in place of what is on disk. No path stands for the root.
+    of configuration files, in place of what is on disk; unsaved: test files that are not on the
+    disk yet, whose text is known from elsewhere. No path stands for the root.
 
     Raises:
         DiscoveryError: a path does not exist, or belongs to no suite.
     """
-    return _Discovery(absolute(root), settings, versions, conftest_ignores, texts).suites(paths)
+    discovery = _Discovery(absolute(root), settings, versions, conftest_ignores, texts, unsaved)
+    return discovery.suites(paths)
 
 
 def collect_as_pytest(
@@ -217,8 +220,12 @@ class _Discovery:
         versions: Callable[[Path], str],
         conftest_ignores: Callable[[Path], ConftestIgnores],
         texts: Mapping[Path, str] | None,
+        unsaved: Collection[Path],
     ) -> None:
         self._root = root
+        self._unsaved = frozenset(
+            path for path in unsaved if path.suffix == ".py" and path.name != "conftest.py"
+        )
         self._versions = versions
         self._conftest_ignores = conftest_ignores
         self._excluder = Excluder(root, settings.exclude, settings.respect_gitignore)
@@ -228,7 +235,7 @@ class _Discovery:
     def suites(self, paths: Sequence[Path]) -> list[SuiteFiles]:
         for given in paths:
             path = absolute(Path(str(given).split("::", 1)[0]))
-            if not path.exists():
+            if not (path.exists() or path in self._unsaved):
                 raise DiscoveryError(f"{given}: no such file or folder")
             self._name(path)
         if not paths:
@@ -268,6 +275,11 @@ class _Discovery:
             if not run.reaches(path):
                 run.widen(path)
             nested = self._nested(path, run)
+        elif path in self._unsaved and run.walker.matches(str(path)):
+            if str(path.parent) in run.walk.folders:
+                run.walk.test_files[str(path)] = None
+            else:
+                run.widen(path)
         elif not run.reaches(path) or run.ignored_by_git(path):
             if path.name == "conftest.py":
                 run.widen(path.parent)

@@ -158,6 +158,11 @@ class Loader:
         """The text that is used in place of what is on disk, if there is one."""
         return self._texts.get(path)
 
+    @property
+    def texts_given(self) -> Iterable[str]:
+        """The files whose text came from elsewhere than the disk."""
+        return self._texts
+
     def provide(self, path: str, source: Source) -> None:
         """Use this text for a file in place of what is on disk."""
         from scopecheck.read import read

@@ -163,8 +163,12 @@ def plan_text(suites: Sequence[Suite], items: Iterable[tuple[Suite, Item]]) -> s
         loop = suite.loops.test(item)
         alike = item.plan, item.refusal, is_never_set_up(item.marks), unknown_of(item), loop
         groups.setdefault((suites.index(suite), *alike), []).append(item)
+    last = -1
     for (index, plan, _, _, _, loop), members in groups.items():
         suite, first = suites[index], members[0]
+        if len(suites) > 1 and index != last:
+            lines += [f"suite {suite.files.name or '.'}", ""]
+            last = index
         on = loop_word(suite, loop, first)
         suffix = "" if on is None else f"  (async, {_on(loop, on)})"
         lines.extend(f"{member.nodeid}{suffix}" for member in members)

@@ -72,6 +72,7 @@ class Project:
             self.pytest_version,
             self._conftest_ignores,
             self.config_texts,
+            [path for text in self.load.texts_given if not (path := self.root / text).exists()],
         )
         return self.discovered
 

@@ -50,6 +50,12 @@ NORECURSEDIRS = (
     "{arch}",
 )
 ALIASES = {"strict_xfail": ("xfail_strict",)}
+_LOOP_SCOPES = ("function", "class", "module", "package", "session")
+_LOOP_OPTIONS = {
+    "asyncio_mode": ("auto", "strict", "legacy"),
+    "asyncio_default_fixture_loop_scope": _LOOP_SCOPES,
+    "asyncio_default_test_loop_scope": _LOOP_SCOPES,
+}
 IMPORT_MODES = ("prepend", "append", "importlib")
 
 
@@ -158,6 +164,7 @@ def read_pytest_config(
         cut = table.path.parent if table else rootdir
     mode = whole.last("--import-mode") or "prepend"
     plugins, blocked = _plugins(whole.plugins)
+    loops = _loop_options(whole, read)
     ignored = files.not_in_force(table.path.parent if table else rootdir, table, number)
     return PytestConfig(
         rootdir=rootdir,
@@ -182,9 +189,9 @@ def read_pytest_config(
         consider_namespace_packages=read.flag("consider_namespace_packages", False),
         plugins=plugins,
         blocked=blocked,
-        asyncio_mode=whole.last("--asyncio-mode") or read.string("asyncio_mode"),
-        asyncio_default_fixture_loop_scope=read.string("asyncio_default_fixture_loop_scope"),
-        asyncio_default_test_loop_scope=read.string("asyncio_default_test_loop_scope"),
+        asyncio_mode=loops["asyncio_mode"],
+        asyncio_default_fixture_loop_scope=loops["asyncio_default_fixture_loop_scope"],
+        asyncio_default_test_loop_scope=loops["asyncio_default_test_loop_scope"],
         anyio_mode=whole.last("--anyio-mode") or read.string("anyio_mode"),
         ini={name: option.text for name, option in options.items()},
         option_lines={name: option.line for name, option in options.items() if option.line},
@@ -201,6 +208,26 @@ def read_pytest_config(
         pyargs="--pyargs" in whole.flags,
         plugin_autoload="--disable-plugin-autoload" not in whole.flags,
     )
+
+
+def _loop_options(line: Arguments, read: _Options) -> dict[str, str | None]:
+    """What pytest-asyncio is told; a word that it would stop at is as good as none.
+
+    (`_get_asyncio_mode` and `_validate_scope` in pytest_asyncio/plugin.py; `legacy` until 0.20.)
+    """
+    found: dict[str, str | None] = {}
+    for name, valid in _LOOP_OPTIONS.items():
+        given = line.last("--asyncio-mode") if name == "asyncio_mode" else None
+        word = given or read.string(name)
+        if word is not None and word not in valid:
+            valid_words = ", ".join(valid)
+            where = "addopts" if given else name
+            read.faults.append(
+                read.fault(where, f"{word!r} is not a valid {name}. Valid: {valid_words}")
+            )
+            word = None
+        found[name] = word
+    return found
 
 
 def absolute(path: Path) -> Path:
@@ -347,7 +374,7 @@ class _Options:
     ) -> None:
         self._path = str(table.path if table else invocation_dir)
         self._options = options
-        self._faults = faults
+        self.faults = faults
 
     def words(self, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
         """A list of words, split as a shell would."""
@@ -371,7 +398,7 @@ class _Options:
         try:
             return tuple(shlex.split(value))
         except ValueError as error:
-            self._faults.append(self.fault(name, f"{self._path}: {name}: {error}"))
+            self.faults.append(self.fault(name, f"{self._path}: {name}: {error}"))
             return default
 
     def flag(self, name: str, default: bool) -> bool:
@@ -390,7 +417,7 @@ class _Options:
         if option.native:
             self._wrong(name, f"a bool, got {kind}: {option.value!r}")
         else:
-            self._faults.append(self.fault(name, f"invalid truth value {text!r}"))
+            self.faults.append(self.fault(name, f"invalid truth value {text!r}"))
         return default
 
     def string(self, name: str) -> str | None:
@@ -417,4 +444,4 @@ class _Options:
 
     def _wrong(self, name: str, what: str) -> None:
         message = f"{self._path}: config option '{name}' expects {what}"
-        self._faults.append(self.fault(name, message))
+        self.faults.append(self.fault(name, message))

@@ -202,7 +202,8 @@ class RunningProject(Project):
             anyio_mode=option.__dict__.get("anyio_mode") or ini("anyio_mode", None),
             noconftest=option.noconftest,
             doctest_modules=option.doctestmodules,
-            ignored=(),
+            # A file named with `-c` is a choice, and shadows nothing.
+            ignored=() if option.inifilename else read.ignored,
             errors=(),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -209,6 +210,47 @@ def test_standard_input_takes_the_place_of_a_file(project: Path) -> None:
     assert scopecheck(*arguments, cwd=project, stdin=CONFTEST).returncode == 1
 
 
+def test_standard_input_may_be_a_file_that_is_not_saved_yet(project: Path) -> None:
+    arguments = ["-", "--output-format", "concise", "--stdin-filename"]
+    text = "def test_new(missing, engine): ...\n"
+    result = scopecheck(*arguments, "tests/test_new.py", cwd=project, stdin=text)
+    assert result.returncode == 1
+    lines = result.stdout.splitlines()
+    assert [line.partition(" ")[0] for line in lines[:-1]] == [
+        "tests/conftest.py:7:5:",
+        "tests/test_new.py:1:14:",
+    ]
+    assert not (project / "tests/test_new.py").exists()
+    other = scopecheck(*arguments, "tests/new.txt", cwd=project, stdin=text)
+    assert other.returncode == 2
+    assert "tests/new.txt: no such file or folder" in other.stderr
+
+
+def test_a_misspelled_command_is_no_path(project: Path) -> None:
+    result = scopecheck("chekc", cwd=project)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        "scopecheck: chekc: no such file, folder or command; did you mean `check`?\n"
+    )
+    (project / "plans").mkdir()
+    assert "did you mean" not in scopecheck("plans", cwd=project).stderr
+
+
+def test_where_there_is_nothing_to_check(tmp_path: Path) -> None:
+    for command in ([], ["plan"]):
+        result = scopecheck(*command, cwd=tmp_path)
+        assert result.returncode == 0
+        assert "no tests were found; `scopecheck config` says where" in result.stderr
+        assert "passed" not in result.stdout
+    (tmp_path / "pytest.ini").write_text("[pytest]\ntestpaths = gone\n")
+    (tmp_path / "test_a.py").write_text("def test_a(): assert 1 + 1 == 2\n")
+    result = scopecheck(cwd=tmp_path)
+    assert result.stderr == (
+        "scopecheck: pytest.ini: nothing that `testpaths` names exists (gone); pytest collects the "
+        "whole folder\n"
+    )
+
+
 def test_show_files(project: Path) -> None:
     result = scopecheck("--show-files", cwd=project)
     assert result.returncode == 0
@@ -269,6 +311,15 @@ def test_plan_for_people(project: Path) -> None:
     assert "    session  engine    tests/conftest.py:7" in result.stdout.splitlines()
 
 
+def test_plan_of_several_suites(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pytest.ini").write_text("[pytest]\n")
+        (tmp_path / name / "test_a.py").write_text("def test_a(): ...\ndef test_b(tmp_path): ...\n")
+    lines = scopecheck("plan", cwd=tmp_path).stdout.splitlines()
+    assert [line for line in lines if line.startswith("suite")] == ["suite a", "suite b"]
+
+
 def test_rule_pages(project: Path) -> None:
     listed = scopecheck("rule", cwd=project).stdout.splitlines()
     assert any(line.startswith("SCP101  scope-mismatch ") for line in listed)
@@ -291,6 +342,10 @@ def test_config_says_which_and_why(project: Path) -> None:
     assert document["settings"]["respect-gitignore"] == {"value": True, "origin": "default"}
     text = scopecheck("config", cwd=project).stdout
     assert "pyproject.toml: it has tool.pytest.ini_options" in text
+    (project / "requirements.txt").write_text("pytest>=8,<9\n")
+    text = scopecheck("config", cwd=project).stdout
+    assert "suite .: 2 test files, 1 conftest\n" in text
+    assert re.search(r"pytest +8\.\d+\.\d+ \(the newest that requirements.txt:1 allows\)", text)
     schema = json.loads(scopecheck("config", "--schema", cwd=project).stdout)
     assert "per-file-ignores" in json.dumps(schema)
 

@@ -395,6 +395,12 @@ version = "9.0.3"
             "[options.extras_require]\ntest =\n    pytest>=6\n",
             ("pin", ">=6", "setup.cfg:3"),
         ),
+        (
+            "setup.cfg",
+            "[tool:pytest]\n# pytest\n[options.extras_require]\ntest =\n"
+            "    pytest-mock\n    pytest\n",
+            ("pin", "", "setup.cfg:6"),
+        ),
         ("tox.ini", "[testenv:py]\ndeps =\n  py310: pytest<8\n", ("pin", "<8", "tox.ini:3")),
         (
             "setup.py",

@@ -6,6 +6,8 @@ The facts about older versions were observed with 7.4.4, 8.0.2, 8.1.2, 8.4.2, 9.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,6 +107,35 @@ def test_what_pytest_stops_at_is_an_error(
     ours = read(tmp_path, files)
     assert [(Path(one.path).name, one.line) for one in ours.errors] == [(name, line)]
     assert "error" in oracle.ask(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        ("asyncio_mode = atuo", 2),
+        ("asyncio_default_fixture_loop_scope = modul", 2),
+        ("asyncio_default_test_loop_scope = modul", 2),
+        ("addopts = --asyncio-mode=atuo", 2),
+    ],
+)
+def test_what_pytest_asyncio_stops_at_is_an_error(option: str, line: int, tmp_path: Path) -> None:
+    ours = read(tmp_path, {"pytest.ini": f"[pytest]\n{option}\n"})
+    assert [(Path(one.path).name, one.line) for one in ours.errors] == [("pytest.ini", line)]
+    assert ours.asyncio_mode is None
+    (tmp_path / "test_a.py").write_text(
+        "import pytest\n@pytest.mark.asyncio\nasync def test_a(): ...\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "passed" not in done.stdout
+    (message,) = (one.message for one in ours.errors)
+    assert message.partition(". ")[0] in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,17 @@ def test_by_configuration(project: Path) -> None:
     assert "All checks passed" in output
 
 
+def test_configuration_that_is_not_in_force(project: Path) -> None:
+    write(project, tests__conftest="", tests__test_a="", tests__test_c="")
+    (project / "pytest.ini").write_text("[pytest]\n")
+    status, output = run(project, "--scopecheck")
+    assert status == 1
+    assert "SCP315: [tool.pytest.ini_options] of `pyproject.toml` is not in force" in output
+    # What is named on the command line is a choice, and leaves nothing out by accident.
+    status, output = run(project, "--scopecheck", "-c", "pyproject.toml")
+    assert status == 0, output
+
+
 def test_a_baseline(project: Path) -> None:
     with (project / "pyproject.toml").open("a") as file:
         file.write('[tool.scopecheck]\nbaseline = "known.json"\n')

@@ -451,14 +451,19 @@ def config_not_in_force(suite: Suite) -> Iterator[Fault]:
         else:
             message = f"[{entry.header}] of `{path}` is not in force: {_because(entry, winner)}"
         yield Fault(
-            Place(path, Span(entry.line, 1, entry.line, 1)),
+            Place(path, _from_start(entry.line, f"[{entry.header}]")),
             message,
             f"{path}::{entry.header}",
-            tuple(Place(path, Span(one.line, 1, one.line, 1), _lost(one)) for one in lost)
+            tuple(Place(path, _from_start(one.line, one.option), _lost(one)) for one in lost)
             + ((Place(winner, message="in force instead"),) if winner and winner != path else ()),
             notes=(f"without effect: {_listed(lost)}",) if entry.reason != "folder" else (),
             help=_advice(entry, winner),
         )
+
+
+def _from_start(line: int, word: str) -> Span:
+    """Where a word stands that begins a line, as headers and options do."""
+    return Span(line, 1, line, 1 + len(word))
 
 
 # Options that decide how tests run, not how they are shown.

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
     from scopecheck.analysis import Analysis
     from scopecheck.baseline import Key, Outcome
-    from scopecheck.commands.options import (
-        CheckOptions,
-    )
+    from scopecheck.commands.options import CheckOptions
     from scopecheck.config import LoadedSettings
     from scopecheck.finding import Finding
     from scopecheck.project import Project

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scopecheck.commands.session import (
-    open_output,
-    save,
-    say,
-    set_up,
-    with_rules,
-)
+from scopecheck.commands.session import open_output, save, say, set_up, with_rules
 from scopecheck.config import ConfigError
 from scopecheck.files import DiscoveryError
 from scopecheck.status import FOUND, Refused
@@ -18,9 +12,7 @@ from scopecheck.status import FOUND, Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scopecheck.commands.options import (
-        AuditOptions,
-    )
+    from scopecheck.commands.options import AuditOptions
 
 
 def run(arguments: Sequence[str], options: AuditOptions) -> int:

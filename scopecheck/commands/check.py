@@ -7,13 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from scopecheck.commands.accepted import add_ignores, baseline_file, known_findings, use_baseline
-from scopecheck.commands.session import (
-    save,
-    say,
-    say_more,
-    set_up,
-    with_rules,
-)
+from scopecheck.commands.session import NO_TESTS, save, say, say_more, set_up, with_rules
 from scopecheck.config import ConfigError
 from scopecheck.files import DiscoveryError
 from scopecheck.status import FOUND, Refused
@@ -23,9 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scopecheck.analysis import Analysis
-    from scopecheck.commands.options import (
-        CheckOptions,
-    )
+    from scopecheck.commands.options import CheckOptions
     from scopecheck.project import Project
     from scopecheck.report.outputs import Output
     from scopecheck.since import Changes
@@ -171,6 +163,4 @@ def _write(analysis: Analysis, outputs: Sequence[Output], options: CheckOptions)
     except OutputError as error:
         raise Refused(str(error)) from None
     if not analysis.summary.tests and not analysis.findings:
-        sys.stderr.write(
-            "scopecheck: no tests were found; `scopecheck config` says where pytest would look\n"
-        )
+        sys.stderr.write(NO_TESTS)

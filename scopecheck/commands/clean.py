@@ -6,16 +6,11 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from scopecheck.commands.session import (
-    cache_folder,
-    set_up,
-)
+from scopecheck.commands.session import cache_folder, set_up
 from scopecheck.status import Refused
 
 if TYPE_CHECKING:
-    from scopecheck.commands.options import (
-        Common,
-    )
+    from scopecheck.commands.options import Common
 
 
 def run(options: Common) -> int:

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scopecheck.commands.session import (
-    run_files,
-    set_up,
-)
+from scopecheck.commands.session import run_files, set_up
 from scopecheck.config import ConfigError
 from scopecheck.files import DiscoveryError
 from scopecheck.status import Refused
@@ -18,9 +15,7 @@ from scopecheck.status import Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scopecheck.commands.options import (
-        ConfigOptions,
-    )
+    from scopecheck.commands.options import ConfigOptions
 
 
 def run(arguments: Sequence[str], options: ConfigOptions) -> int:

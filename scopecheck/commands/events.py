@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scopecheck.commands.session import (
-    open_output,
-)
+from scopecheck.commands.session import open_output
 from scopecheck.commands.suites import asked_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scopecheck.commands.options import (
-        PlanOptions,
-    )
+    from scopecheck.commands.options import PlanOptions
 
 
 def run(arguments: Sequence[str], options: PlanOptions) -> int:

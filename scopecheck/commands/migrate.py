@@ -6,10 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from scopecheck.commands.diffs import print_diff
-from scopecheck.commands.session import (
-    say,
-    set_up,
-)
+from scopecheck.commands.session import say, set_up
 from scopecheck.config import ConfigError
 from scopecheck.files import DiscoveryError
 from scopecheck.status import FOUND, Refused
@@ -17,9 +14,7 @@ from scopecheck.status import FOUND, Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scopecheck.commands.options import (
-        MigrateOptions,
-    )
+    from scopecheck.commands.options import MigrateOptions
 
 
 def run(what: str, arguments: Sequence[str], options: MigrateOptions) -> int:

@@ -6,18 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from scopecheck.commands.session import (
-    open_output,
-)
+from scopecheck.commands.session import open_output
 from scopecheck.commands.suites import asked_for
 from scopecheck.status import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scopecheck.commands.options import (
-        PlanOptions,
-    )
+    from scopecheck.commands.options import PlanOptions
     from scopecheck.suite import Suite
 
 

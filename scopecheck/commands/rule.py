@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -36,7 +37,7 @@ def run(selector: str | None, output_format: str) -> int:
             sys.stdout.write(
                 f"{found.code}  {found.name:<{width}}  {found.default:<7}  {found.summary}\n"
             )
-    elif sys.stdout.isatty() and output_format == "text":
+    elif output_format == "text" and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         from rich.console import Console
         from rich.markdown import Markdown
 

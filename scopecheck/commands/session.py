@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import TextIO
 
-    from scopecheck.commands.options import (
-        Common,
-        RuleOptions,
-    )
+    from scopecheck.commands.options import Common, RuleOptions
     from scopecheck.config import LoadedSettings, Settings
     from scopecheck.files import SuiteFiles
     from scopecheck.project import Project
+
+
+NO_TESTS = "scopecheck: no tests were found; `scopecheck config` says where pytest would look\n"
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -119,9 +119,15 @@ def say(project: Project, *, quiet: bool) -> None:
     """Tell on stderr what pytest would stop at, and which suites stand for a path."""
     for files in project.discovered:
         for fault in files.config.errors:
-            place = os.path.relpath(fault.path, project.root)
+            place = seen_from_here(Path(fault.path))
             sys.stderr.write(
                 f"scopecheck: {place}:{fault.line}: pytest would stop here: {fault.message}\n"
+            )
+        if files.config.testpaths_missing and not quiet:
+            place = "" if files.config.inifile is None else seen_from_here(files.config.inifile)
+            sys.stderr.write(
+                f"scopecheck: {place}: nothing that `testpaths` names exists "
+                f"({' '.join(files.config.testpaths)}); pytest collects the whole folder\n"
             )
         suite = os.path.relpath(files.config.rootdir, project.root)
         for entry in files.named:
@@ -129,6 +135,12 @@ def say(project: Project, *, quiet: bool) -> None:
                 sys.stderr.write(
                     f"scopecheck: {entry.path} has no tests below it; analysing the suite {suite}\n"
                 )
+
+
+def seen_from_here(path: Path) -> str:
+    """A path as seen from the working directory, whole where it lies elsewhere."""
+    here = Path.cwd()
+    return os.path.relpath(path, here) if path.is_relative_to(here) else str(path)
 
 
 def say_more(project: Project) -> None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
-from scopecheck.commands.session import (
-    run_files,
-    save,
-    say,
-    set_up,
-)
+from scopecheck.commands.session import NO_TESTS, run_files, save, say, set_up
 from scopecheck.config import ConfigError
 from scopecheck.files import DiscoveryError
 from scopecheck.status import Refused
@@ -18,9 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from scopecheck.commands.options import (
-        PlanOptions,
-    )
+    from scopecheck.commands.options import PlanOptions
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Item
 
@@ -49,6 +43,8 @@ def asked_for(
     ]
     if wanted and not chosen:
         raise Refused(f"no test that pytest collects is called {wanted[0]}")
+    if not chosen:
+        sys.stderr.write(NO_TESTS)
     return suites, chosen
 
 

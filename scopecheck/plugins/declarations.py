@@ -201,13 +201,13 @@ class _Reader:
         sources = as_table(uv.get("sources"))
         for listed in lists:
             for requirement in _strings(listed):
-                line = _line_of(text, requirement)
+                line = _line_of_requirement(text, requirement.strip())
                 statement = self.requirement(requirement, self.origin(path, line))
                 if statement:
                     yield self.with_source(statement, sources, path.parent)
         for name in ("constraint-dependencies", "override-dependencies"):
             for requirement in _strings(uv.get(name)):
-                line = _line_of(text, requirement)
+                line = _line_of_requirement(text, requirement.strip())
                 statement = self.requirement(requirement, self.origin(path, line), "constraint")
                 if statement:
                     yield statement
@@ -294,7 +294,7 @@ class _Reader:
         values.extend(sections.get("options.extras_require", {}).values())
         for value in values:
             for requirement in value.splitlines():
-                line = _line_of(text, requirement.strip())
+                line = _line_of_requirement(text, requirement.strip())
                 statement = self.requirement(requirement, self.origin(path, line))
                 if statement:
                     yield statement
@@ -311,7 +311,7 @@ class _Reader:
                     included = option[2].replace("{toxinidir}/", "").replace("{toxinidir}", ".")
                     yield from self.requirements_file(path.parent / included, option[1] == "c")
                     continue
-                line = _line_of(text, requirement)
+                line = _line_of_requirement(text, requirement.strip())
                 statement = self.requirement(requirement, self.origin(path, line))
                 if statement:
                     yield statement
@@ -501,6 +501,15 @@ def _line_of(text: str, part: str) -> int:
     """The line on which this part of a text first stands (1 where it is spelled otherwise)."""
     position = text.find(part)
     return text.count("\n", 0, position) + 1 if position >= 0 else 1
+
+
+def _line_of_requirement(text: str, requirement: str) -> int:
+    """The line on which this requirement stands whole, and not as a part of another word."""
+    word = rf"(?<![\w.:/-]){re.escape(requirement)}(?![\w.-])"
+    # Neither a comment nor the header of a section.
+    line = rf"^(?!\s*#)(?!\s*\[[^\"'\n]*\]\s*$).*?{word}"
+    match = re.search(line, text, re.MULTILINE)
+    return text.count("\n", 0, match.end()) + 1 if match else _line_of(text, requirement)
 
 
 def _line_of_key(text: str, key: str) -> int:

@@ -97,7 +97,7 @@ class Way:
         """`2 edits, 1 -> 412 set-ups`."""
         count = len(self.changes)
         parts = ["1 edit" if count == 1 else f"{count} edits"]
-        if self.narrowed:
+        if self.narrowed and self.before != self.after:
             parts.append(f"{self.before} -> {self.after} set-ups")
         else:
             parts.append("0 set-ups added")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from scopecheck.report.text import counted
 from scopecheck.source import relative
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from scopecheck.config import LoadedSettings
     from scopecheck.files import SuiteFiles
-    from scopecheck.plugins import PluginSet
+    from scopecheck.plugins import PluginSet, Resolved
     from scopecheck.project import Project
 
 
@@ -48,7 +49,7 @@ def describe(project: Project, files: SuiteFiles) -> dict[str, Any]:
         "arguments": list(config.args),
         "test_files": len(files.test_files),
         "conftests": len(files.conftests),
-        "pytest": {"version": plugins.pytest.version, "origin": plugins.pytest.origin},
+        "pytest": {"version": plugins.pytest.version, "origin": _origin(plugins.pytest)},
         "environment": None if plugins.environment is None else str(plugins.environment.path),
         "plugins": _plugins(plugins),
         "unknown_plugins": list(plugins.unknown_sources),
@@ -90,10 +91,17 @@ def _plugins(plugins: PluginSet) -> list[dict[str, str]]:
                 "name": plugin.name,
                 "distribution": plugin.dist or plugin.name,
                 "version": version.version if version is not None else "",
-                "origin": version.origin if version is not None else plugin.origin,
+                "origin": _origin(version) if version is not None else plugin.origin,
             }
         )
     return found
+
+
+def _origin(version: Resolved) -> str:
+    """Where a version comes from; where a range is all that is stated, how it was chosen."""
+    if version.certainty == "exact" or not version.version or version.origin == "assumed newest":
+        return version.origin
+    return f"the newest that {version.origin} allows"
 
 
 def text(found: dict[str, Any]) -> str:
@@ -122,8 +130,8 @@ def text(found: dict[str, Any]) -> str:
 def suite_lines(suite: dict[str, Any]) -> list[str]:
     """The same for people."""
     lines = [
-        f"suite {suite['suite'] or '.'}: {suite['test_files']} test files, "
-        f"{suite['conftests']} conftests",
+        f"suite {suite['suite'] or '.'}: {counted(suite['test_files'], 'test file')}, "
+        f"{counted(suite['conftests'], 'conftest')}",
         f"  pytest's rootdir       {suite['rootdir']}",
         f"  pytest's configuration {suite['inifile'] or 'none'}: {suite['why']}",
         f"  arguments              {' '.join(suite['arguments']) or '.'}",

@@ -90,6 +90,8 @@ def summary_line(analysis: Analysis, paint: Painter) -> str:
     elapsed = f"{figures.elapsed_s:.2f} s"
     known = analysis.baseline.known if analysis.baseline is not None else 0
     more = f"; the baseline knows {counted(known, 'finding')}" if known else ""
+    if not analysis.findings and not figures.files:
+        return f"{paint('warning', 'Nothing to check')}: no test files were found ({elapsed})"
     if not analysis.findings:
         return f"{paint('good', 'All checks passed')}: {size} in {files} ({elapsed}){more}"
     found = ", ".join(
