@@ -1,46 +1,56 @@
-"""Contexts of users, requests and sessions that several tests, or several users, get one of."""
+"""SCP404: contexts of users, requests and sessions that several tests get one of."""
 
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of
+from scopecheck.checks.context_makers import Makers
+from scopecheck.checks.context_sharing import given_twice
+from scopecheck.checks.leaks import body_of
+from scopecheck.checks.naming import naming, written
+from scopecheck.checks.request_state import request_state_kept
 from scopecheck.checks.wording import at, scoped, tests
-from scopecheck.facts import Call, Items, Mapping, Name
 from scopecheck.finding import Fault, Place
-from scopecheck.suite.changes import is_container, is_in_place
+from scopecheck.suite.changes import Subject, is_test_code
 from scopecheck.suite.model import Scope
-from scopecheck.suite.values import ClassValue, FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scopecheck.facts import Expression
+    from scopecheck.facts import Binding
     from scopecheck.suite import Suite
     from scopecheck.suite.changes import Actor
     from scopecheck.suite.model import Fixture
 
-_DEFAULTS = ("*Context", "*Session", "create_*_context")
-# Tests whose name says that two users, or two contexts, are kept apart.
-_APART = re.compile(
-    r"isolat|(?:other|another|different|separate|two|both|cross|multiple)_?(?:user|client|session"
-    r"|tenant|context|connection)|users_(?:do_not|dont|cannot|see|share)|concurrent_users"
-)
+_NOTE = "a context belongs to one user and one test"
 
 
 def shared_context(suite: Suite) -> Iterator[Fault]:
-    """SCP404: a context outlives a test, or is given to two users."""
-    globs = suite.options.context_factories
-    made = {f: _maker(suite, f, globs or _DEFAULTS, told=globs is not None) for f in suite.fixtures}
+    """SCP404: a context outlives a test, or is given to two users or tasks."""
+    makers = Makers(suite)
+    yield from _of_fixtures(suite, makers)
+    yield from _of_modules(suite, makers)
+    yield from _of_classes(suite, makers)
+    yield from given_twice(suite, makers)
+    yield from request_state_kept(suite)
+
+
+# -- fixtures ------------------------------------------------------------------------------------
+
+
+def _of_fixtures(suite: Suite, makers: Makers) -> Iterator[Fault]:
+    """A fixture wider than function scope that makes a context."""
     told: set[tuple[str, int]] = set()
-    for fixture, maker in made.items():
-        if maker is None or fixture.scope in (None, Scope.FUNCTION) or fixture.place is None:
+    for fixture in suite.fixtures:
+        if fixture.scope in (None, Scope.FUNCTION) or fixture.place is None:
             continue
+        maker = makers.of_fixture(fixture)
         key = (fixture.path or "", fixture.line)
+        if maker is None or key in told:
+            continue
         users = _requesting(suite, fixture)
-        if key in told or len(users) < 2 or _is_reset(suite, fixture):
+        if len(users) < 2 or _is_reset(suite, fixture.name):
             continue
         told.add(key)
         yield Fault(
@@ -48,11 +58,10 @@ def shared_context(suite: Suite) -> Iterator[Fault]:
             f"{scoped(fixture.scope)} `{fixture.name}` makes one `{maker}` for "
             f"{tests(len(users))}: what one leaves in it, the others find",
             fixture.symbol,
-            notes=("a context belongs to one user and one test",),
+            notes=(_NOTE,),
             help=f"give `{fixture.name}` function scope, or let it return what makes a context",
             tests=users,
         )
-    yield from _given_twice(suite, made)
 
 
 def _requesting(suite: Suite, fixture: Fixture) -> frozenset[str]:
@@ -65,132 +74,95 @@ def _requesting(suite: Suite, fixture: Fixture) -> frozenset[str]:
     )
 
 
-def _maker(suite: Suite, fixture: Fixture, globs: tuple[str, ...], *, told: bool) -> str | None:
-    """The name of the context that a fixture makes, if it makes one that can be changed."""
-    if fixture.function is None or fixture.path is None or not fixture.certain or fixture.pseudo:
-        return None
-    function = fixture.function
-    if function.handout is None or len(function.handout.values) != 1:
-        return None
-    ((expression, _),) = function.handout.values
-    if isinstance(expression, Name) and len(expression.parts) == 1:
-        bound = [b.value for b in function.bindings if b.name == expression.parts[0]]
-        if len(bound) != 1:
-            return None
-        expression = bound[0]  # type: ignore[assignment]
-    return _made(suite, fixture.path, expression, globs, told=told)
-
-
-def _made(
-    suite: Suite, path: str, expression: Expression, globs: tuple[str, ...], *, told: bool
-) -> str | None:
-    if not isinstance(expression, Call) or not isinstance(expression.func, Name):
-        return None
-    name = expression.func.parts[-1]
-    if not any(fnmatchcase(name, glob.rpartition(".")[2]) for glob in globs):
-        return None
-    space = suite.evaluator.module(path)
-    found = None if space is None else suite.evaluator.evaluate(expression.func, space)
-    if isinstance(found, ClassValue) and "site-packages/" not in found.module:
-        return name if told or _can_change(suite, found) else None
-    if isinstance(found, FunctionValue) and "site-packages/" not in found.module:
-        returned = suite.changes.returned(found.module, found.function)
-        if told:
-            return name
-        inner = (
-            None if returned is None else _made(suite, found.module, returned, ("*",), told=False)
-        )
-        return None if inner is None else name
-    return None
-
-
-def _can_change(suite: Suite, value: ClassValue) -> bool:
-    """Whether an object of a class keeps a container, or has a method that changes it."""
-    for decorator in value.class_.decorators:
-        expression = decorator.expression
-        if isinstance(expression, Call):
-            frozen = expression.keyword("frozen")
-            if frozen is not None and getattr(frozen, "value", None) is True:
-                return False
-    lineage = suite.linker.lineages.of(value)
-    for holder in lineage.classes:
-        space = suite.evaluator.class_space(holder)
-        for bindings in space.bindings.values():
-            for binding in bindings:
-                if _is_container_field(binding.value):
-                    return True
-        facts = suite.facts(holder.module)
-        for function in () if facts is None else facts.functions:
-            if function.owner != holder.index or function.effects is None:
-                continue
-            first = function.parameters[0].name if function.parameters else ""
-            for change in function.effects.changes:
-                own = change.target[:1] == (first,)
-                if own and function.name != "__init__" and is_in_place(change):
-                    return True
-    return False
-
-
-def _is_container_field(value: object) -> bool:
-    """Whether a class body gives its objects a container: `field(default_factory=list)`."""
-    if isinstance(value, (Items, Mapping)) and not value.items:
-        return True
-    if not isinstance(value, Call):
-        return False
-    factory = value.keyword("default_factory")
-    if isinstance(factory, Name):
-        return is_container(Call(factory, (), (), value.span))
-    return False
-
-
-def _is_reset(suite: Suite, fixture: Fixture) -> bool:
-    """Whether another fixture, or an xunit function, empties or resets what a fixture keeps."""
-    reset = re.compile(rf"\b{re.escape(fixture.name)}\b[\w.]*\.(?:\w*reset\w*|clear)\(")
+def _is_reset(suite: Suite, name: str) -> bool:
+    """Whether a fixture or an xunit function empties or resets what is kept under a name."""
+    reset = re.compile(rf"\b{re.escape(name)}\b[\w.]*\.(?:\w*reset\w*|clear)\(")
     return any(
         actor.kind in ("fixture", "xunit") and reset.search(body_of(suite, actor))
         for actor in suite.changes.actors
     )
 
 
-# -- one context for two users -------------------------------------------------------------------
+# -- modules and classes -------------------------------------------------------------------------
 
 
-def _given_twice(suite: Suite, made: dict[Fixture, str | None]) -> Iterator[Fault]:
-    """A test about users kept apart that gives two of them one context."""
-    for actor in suite.changes.actors:
-        effects = actor.function.effects
-        if effects is None or actor.kind != "test" or not _APART.search(actor.function.name):
-            continue
-        if not runs_in_process(suite, actor):
-            continue
-        seen: dict[object, Place] = {}
-        for passed in effects.passed:
-            for _, path in passed.arguments:
-                maker = _context(actor, path, made)
-                if maker is None or passed.nested:
+def _of_modules(suite: Suite, makers: Makers) -> Iterator[Fault]:
+    """A context that a file of the tests makes when it is imported."""
+    for path in sorted(suite.own_files):
+        facts = suite.facts(path) if is_test_code(path) else None
+        for binding in () if facts is None else facts.bindings:
+            maker = _made_once(makers, path, binding)
+            if maker is None:
+                continue
+            same = [b for b in facts.bindings if b.name == binding.name]  # type: ignore[union-attr]
+            if len(same) > 1 or binding.name in facts.global_names:  # type: ignore[union-attr]
+                continue
+            subject = Subject("object", binding.name, path, (), line=binding.span.line)
+            users = {}
+            for actor in naming(suite, subject):
+                name = written(suite, actor, subject)
+                if name is not None and not _is_local(actor, name):
+                    users[actor] = name
+            yield from _told(suite, path, binding, maker, users)
+
+
+def _of_classes(suite: Suite, makers: Makers) -> Iterator[Fault]:
+    """A context that the body of a test class makes."""
+    for path in suite.files.test_files:
+        facts = suite.facts(path)
+        for index, class_ in enumerate(() if facts is None else facts.classes):
+            for binding in class_.bindings:
+                maker = _made_once(makers, path, binding)
+                if maker is None:
                     continue
-                place = Place(actor.path, passed.span)
-                before = seen.setdefault((passed.function, path), place)
-                if before is not place:
-                    called = ".".join(passed.function)
-                    yield Fault(
-                        place,
-                        f"`{'.'.join(path)}` is given to `{called}` a second time: the two share "
-                        f"one `{maker}`, so that they cannot be kept apart",
-                        symbol_of(actor),
-                        (at(before, "it is given here first"),),
-                        notes=("both are the same user, whatever the names say",),
-                        help=f"make a second `{maker}` for the second one",
-                        tests=frozenset(item.nodeid for item in actor.items),
-                    )
+                users = {}
+                for actor in suite.changes.actors:
+                    function = actor.function
+                    if actor.path == path and function.owner == index and function.parameters:
+                        users[actor] = f"{function.parameters[0].name}.{binding.name}"
+                yield from _told(suite, path, binding, maker, users)
 
 
-def _context(actor: Actor, path: tuple[str, ...], made: dict[Fixture, str | None]) -> str | None:
-    if len(path) != 1:
+def _made_once(makers: Makers, path: str, binding: Binding) -> str | None:
+    if binding.target or binding.guard.branch or binding.guard.never:
         return None
-    for item in actor.items:
-        assert item.plan is not None
-        for edge in item.plan.edges:
-            if edge.asker is None and edge.request == path[0]:
-                return made.get(edge.answer)
-    return None
+    return makers.of_value(path, binding.value)
+
+
+def _is_local(actor: Actor, name: str) -> bool:
+    """Whether a function has another value of that name."""
+    body = actor.function.body
+    return body is not None and name in body.locals
+
+
+def _told(
+    suite: Suite, path: str, binding: Binding, maker: str, users: dict[Actor, str]
+) -> Iterator[Fault]:
+    """One finding for a context that code of several tests gets to work with."""
+    using: list[Actor] = []
+    for actor, name in users.items():
+        body = body_of(suite, actor)
+        word = rf"(?<![\w.]){re.escape(name)}"
+        if not re.search(rf"{word}\b", body):
+            continue
+        if re.search(
+            rf"{word}\s*=[^=]|{word}\.(?:\w*reset\w*|clear)\(|patch[^\n]*{binding.name}", body
+        ):
+            return
+        # To read one of its attributes changes nothing.
+        if re.search(rf"{word}(?:\.\w+(?:\(|\s*=[^=])|\s*[,)\]}}]|\s*$)", body, re.MULTILINE):
+            using.append(actor)
+    affected = frozenset(item.nodeid for actor in using for item in actor.items)
+    if len(affected) < 2:
+        return
+    shown = sorted(using, key=lambda actor: (actor.path, actor.function.line))[:3]
+    yield Fault(
+        Place(path, binding.span),
+        f"`{binding.name}` is one `{maker}` for {tests(len(affected))}: what one leaves in it, "
+        "the others find",
+        f"{path}::{binding.name}",
+        tuple(at(Place(a.path, a.function.span), "it is used here") for a in shown),
+        notes=(_NOTE,),
+        help=f"make a `{maker}` in a function-scoped fixture",
+        tests=affected,
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.asserted import ANY, asserted_keys
@@ -16,8 +15,9 @@ from scopecheck.checks.leaks import (
     runs_in_process,
     symbol_of,
 )
+from scopecheck.checks.naming import naming, written
 from scopecheck.checks.wording import at, tests
-from scopecheck.facts import Import, Mapping
+from scopecheck.facts import Mapping
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
 from scopecheck.suite.changes import is_container, is_in_place, is_test_code
@@ -146,66 +146,17 @@ class _Victim:
 
 def _victims(suite: Suite, subject: Subject) -> list[_Victim]:
     found = []
-    for actor in _naming(suite, subject):
+    for actor in naming(suite, subject):
         if actor.kind != "test":
             continue
-        written = _written(suite, actor, subject)
-        if written is None:
+        words = written(suite, actor, subject)
+        if words is None:
             continue
-        keys = asserted_keys(body_of(suite, actor), written)
+        keys = asserted_keys(body_of(suite, actor), words)
         own = _own_keys(suite, actor, subject)
         if own is not None and keys and not (ANY not in keys and keys <= own):
             found.append(_Victim(actor, keys))
     return found
-
-
-def _naming(suite: Suite, subject: Subject) -> Iterator[Actor]:
-    """The actors and helpers of the files that have a container, or import it or its module."""
-    named: dict[str, bool] = {subject.path: True}
-    for actor in chain(suite.changes.actors, suite.changes.helpers):
-        path = actor.path
-        if path not in named:
-            named[path] = _imports(suite, path, subject)
-        if named[path]:
-            yield actor
-
-
-def _imports(suite: Suite, path: str, subject: Subject) -> bool:
-    facts = suite.facts(path)
-    if facts is None:
-        return False
-    stem = subject.path.rpartition("/")[2].removesuffix(".py")
-    if stem == "__init__":
-        stem = subject.path.split("/")[-2] if "/" in subject.path else stem
-    words = {subject.name, stem, "*"}
-    if not words.isdisjoint(facts.inner_imports):
-        return True
-    return any(
-        isinstance(binding.value, Import)
-        and (binding.value.name in words or binding.value.module.rpartition(".")[2] == stem)
-        for binding in facts.bindings
-    )
-
-
-def _written(suite: Suite, actor: Actor, subject: Subject) -> str | None:
-    """How an actor's file names a container."""
-    if actor.path == subject.path:
-        shadowed = any(p.name == subject.name for p in actor.function.parameters)
-        return None if shadowed else subject.name
-    facts = suite.facts(actor.path)
-    if facts is None or subject.name not in body_of(suite, actor):
-        return None
-    for parts in ((subject.name,), *_module_names(suite, actor, subject)):
-        found = suite.changes.resolve(actor.path, actor.function, parts)
-        if found is not None and found.key == subject.key:
-            return ".".join(parts)
-    return None
-
-
-def _module_names(suite: Suite, actor: Actor, subject: Subject) -> Iterator[tuple[str, ...]]:
-    pattern = rf"(?<![\w.])([A-Za-z_][\w.]*)\.{re.escape(subject.name)}\b"
-    for name in sorted(set(re.findall(pattern, body_of(suite, actor)))):
-        yield (*name.split("."), subject.name)
 
 
 def _own_keys(suite: Suite, actor: Actor, subject: Subject) -> frozenset[str] | None:
@@ -237,7 +188,7 @@ def _is_reset(suite: Suite, subject: Subject) -> bool:
     if re.search(rf"\.{name}\s*=[^=]", text):
         return True
     patched = re.compile(rf"[\"'][\w.]*\b{name}[\"']")
-    for actor in _naming(suite, subject):
+    for actor in naming(suite, subject):
         body = body_of(suite, actor)
         if subject.name not in body:
             continue

@@ -194,6 +194,10 @@ class Changes:
         facts = self._read_function(actor.path, actor.function)
         return actor if facts is None else replace(actor, function=facts.functions[0])
 
+    def closely(self, actor: Actor) -> FileFacts | None:
+        """All that an actor does; its function is the first of the functions."""
+        return self._read_function(actor.path, actor.function)
+
     def around(self, item: Item) -> Iterator[Actor]:
         """The fixtures and xunit functions that are called for a test."""
         assert self.actors is not None
