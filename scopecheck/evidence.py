@@ -8,6 +8,7 @@ callee     a function that the test calls, which may hold further checks
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -169,3 +170,31 @@ class EventUse(msgspec.Struct, frozen=True, array_like=True):
     ordered: bool = False
     open: bool = False
     early: tuple[tuple[str, Span, Span], ...] = ()
+
+
+class EventForms(msgspec.Struct, frozen=True):
+    """What a project's configuration says of how its tests capture events, and where names are.
+
+    captures: globs of calls and names that hand out events. keys: where an event keeps its name: a
+        key or an attribute, or a path of several with `.` between them; none: anywhere.
+    """
+
+    captures: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+    def captured(self, dotted: str) -> bool:
+        """Whether a call or a name is one that hands out events."""
+        last = dotted.rpartition(".")[2]
+        return any(fnmatchcase(dotted, one) or fnmatchcase(last, one) for one in self.captures)
+
+
+class Emitted(msgspec.Struct, frozen=True, array_like=True):
+    """What a module of the application gives to functions that send events.
+
+    strings: as they stand there. names: constants, and members of classes (`EventType.STARTED`).
+    constants: what names and members of classes are bound to in this module.
+    """
+
+    strings: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    constants: tuple[tuple[str, str], ...] = ()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
     from scopecheck.cache import Cache
+    from scopecheck.evidence import Emitted, EventForms, EventUse
     from scopecheck.facts import Function
 
 # Starting workers costs about as much as reading this many bytes (measured on two cores).
@@ -148,6 +149,21 @@ class Loader:
 
         source = self.source(path)
         return None if source is None else read_function(source, function, loop_names)
+
+    def events(self, path: str, function: Function, forms: EventForms) -> EventUse | None:
+        """What one function has to do with events; None for nothing, or where it cannot be read."""
+        from scopecheck.read import read_function_events
+
+        source = self.source(path)
+        return None if source is None else read_function_events(source, function, forms)
+
+    def emitted(self, path: str) -> Emitted:
+        """The names of events that a module of the application sends."""
+        from scopecheck.evidence import Emitted
+        from scopecheck.read.emitted import read_emitted
+
+        source = self.source(path)
+        return Emitted() if source is None else read_emitted(source)
 
     @property
     def provided(self) -> bool:

@@ -215,6 +215,8 @@ class Project:
                 one.emit_prefixes or EMIT_PREFIXES,
                 one.assert_helpers,
                 one.full_flow,
+                one.capture,
+                one.name_at,
                 self._place_of(name),
             )
             for name, one in self.settings.events.items()

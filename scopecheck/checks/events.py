@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from difflib import SequenceMatcher
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.wording import at, listed
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.events import ASSERTED
+from scopecheck.suite.vocabulary import meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,6 +37,7 @@ _ALL = re.compile(
 _ALL_IN_WORDS = re.compile(
     r"\b(?:all|every|complete set of|the (?:five|5))\s+(?:\d+\s+|five\s+)?(?:\w+\s+){0,3}events?\b"
 )
+_EVENTS_IN_WORDS = re.compile(r"\b(?:events?|notifications?|messages|emit\w*)\b")
 # A test of what goes wrong, or of a part.
 _PARTIAL = re.compile(
     r"error|fail|timeout|timed_out|cancel|crash|exception|interrupt|disconnect|invalid|reject"
@@ -46,8 +46,6 @@ _PARTIAL = re.compile(
 )
 _REQUIRED_LIST = re.compile(r"(?:^|_|\.)(?:ALL|REQUIRED|EXPECTED|CRITICAL|MANDATORY)(?:_|$)")
 _SETS = ("caplog", "capsys", "capfd", "capsysbinary", "capfdbinary", "recwarn")
-# How like a known name an unknown one must be to be a misspelling of it.
-_LIKENESS = 0.8
 
 
 def events_not_asserted(suite: Suite) -> Iterator[Fault]:
@@ -78,7 +76,7 @@ def _promise(suite: Suite, story: Story, capture: Capture) -> bool:
             )
             and not any(_about_logs(parts) for parts in story.helpers)
         )
-    if not _SENDS.search(name) or capture.handed:
+    if not _speaks(suite, story, capture) or capture.handed:
         return False
     if capture.fate == "exists" and not (
         _ALL.search(name) or _ALL_IN_WORDS.search(story.facts.doc)
@@ -86,6 +84,21 @@ def _promise(suite: Suite, story: Story, capture: Capture) -> bool:
         return False
     asserted = any(_claims(use) and _is_event(suite, use) for use in story.uses)
     return not asserted
+
+
+def _speaks(suite: Suite, story: Story, capture: Capture) -> bool:
+    """Whether a test says that it is about the events that it captures."""
+    if _SENDS.search(story.name):
+        return True
+    for contract in suite.events.contracts:
+        if contract.is_full_flow(story.item.place.path):
+            return True
+        configured = contract.captures(capture.source or capture.name)
+        if configured and _EVENTS_IN_WORDS.search(story.facts.doc):
+            return True
+        if len(story.events(contract, ("other",))) > 1:
+            return True
+    return False
 
 
 def _claims(use: Use) -> bool:
@@ -153,7 +166,7 @@ def _promises_all(story: Story, contract: Contract) -> bool:
     name = story.name.lower()
     if _PARTIAL.search(name.removeprefix("test_")):
         return False
-    if contract.full_flow is not None and fnmatchcase(story.item.place.path, contract.full_flow):
+    if contract.is_full_flow(story.item.place.path):
         return True
     if _ALL.search(name) or _ALL_IN_WORDS.search(story.facts.doc):
         return True
@@ -282,49 +295,47 @@ def _uncovered(
 
 def unknown_event_name(suite: Suite) -> Iterator[Fault]:
     """SCP503: a name in an assertion that nothing sends, and that is nearly one that is known."""
+    told: set[Place] = set()
     for contract in suite.events.contracts:
-        known = {*contract.names, *suite.events.sent}
-        told: set[Place] = set()
         for story in suite.events.stories:
             if not story.mentioned(contract) and not story.captures:
                 continue
             for use in story.uses:
                 if use.use not in ("member", "equal", "absent") or not use.own or use.place is None:
                     continue
-                meant = _meant(use.word, contract, known)
-                if meant is None or use.place in told or _is_sent(suite, use.word):
+                if use.place in told or (found := _misspelt(suite, contract, use.word)) is None:
                     continue
                 told.add(use.place)
+                word, name = found
+                of = f"`{contract.name}`"
                 yield Fault(
                     use.place,
-                    f"`{use.word}` is no event of the contract `{contract.name}`, and nothing sends"
-                    f" it; did you mean `{meant}`?",
+                    f"`{word}` is no event of the contract {of}, and nothing sends it; did you"
+                    f" mean `{name}`?",
                     _symbol(story),
-                    help=f"write `{meant}`",
+                    notes=() if name in contract.names else (f"the tested code sends `{name}`",),
+                    help=f"write `{name}`",
                     tests=frozenset((story.item.nodeid,)),
-                    names=(use.word, meant),
+                    names=(word, name),
                 )
 
 
-def _meant(word: str, contract: Contract, known: set[str]) -> str | None:
-    """The contract's name that a word is a misspelling of."""
-    if word in known or word.startswith(".") or not re.fullmatch(r"[a-z]+(?:[_.:-][a-z]+)+", word):
+def _misspelt(suite: Suite, contract: Contract, word: str) -> tuple[str, str] | None:
+    """A word, or the method of a mock, that is meant to be another one, and that one."""
+    if word.startswith("."):
+        method = word[1:]
+        prefix = next((one for one in contract.emit_prefixes if method.startswith(one)), None)
+        if prefix is None or method in suite.vocabulary.methods:
+            return None
+        event = method.removeprefix(prefix)
+        name = None if event in contract.names else meant(event, contract.names)
+        return None if name is None else (method, prefix + name)
+    if word in contract.names or word in suite.events.sent:
         return None
-    for name in contract.names:
-        likeness = SequenceMatcher(None, word, name).ratio()
-        if likeness >= _LIKENESS and word.partition("_")[0] == name.partition("_")[0]:
-            return name
-    return None
-
-
-def _is_sent(suite: Suite, word: str) -> bool:
-    """Whether the word stands in some code that is not about tests."""
-    quoted = (f'"{word}"', f"'{word}'")
-    return any(
-        any(one in suite.text(path) for one in quoted)
-        for path in suite.own_files
-        if "test" not in path.lower()
-    )
+    if word in suite.vocabulary.quoted:
+        return None
+    name = meant(word, contract.names) or meant(word, suite.vocabulary.emitted)
+    return None if name is None else (word, name)
 
 
 def event_order_unasserted(suite: Suite) -> Iterator[Fault]:

@@ -11,6 +11,7 @@ from scopecheck.read.text import Text
 from scopecheck.source import Span
 
 if TYPE_CHECKING:
+    from scopecheck.evidence import EventForms, EventUse
     from scopecheck.facts import Function
     from scopecheck.source import Source
 
@@ -52,6 +53,40 @@ def read_function(
     """
     from scopecheck.read.module import ModuleReader
 
+    parsed = _parsed(source, function)
+    if parsed is None:
+        return None
+    text, tree = parsed
+    facts = ModuleReader(source.path, text, whole=True, loop_names=loop_names).read(tree)
+    found = facts.functions[0] if facts.functions else None
+    return facts if found is not None and found.span == function.span else None
+
+
+def read_function_events(source: Source, function: Function, forms: EventForms) -> EventUse | None:
+    """What one function has to do with events, as a project's configuration has them.
+
+    Args:
+        source: the file that it stands in.
+        function: as it was read with its file.
+        forms: how events are captured, and where they keep their names.
+    """
+    from scopecheck.read.events import read_events
+    from scopecheck.read.lost import LOSING_WORDS
+
+    parsed = _parsed(source, function)
+    if parsed is None:
+        return None
+    text, tree = parsed
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if text.name_span(node) != function.span:
+                return None
+            return read_events(node, text, tasks=bool(text.lines_with(LOSING_WORDS)), forms=forms)
+    return None
+
+
+def _parsed(source: Source, function: Function) -> tuple[Text, ast.Module] | None:
+    """The text of a function alone, at its lines, and its tree; None where it is gone."""
     text = Text(source.text)
     if not 0 < function.first_line <= function.end_line <= text.line_count:
         return None
@@ -62,12 +97,9 @@ def read_function(
         before = f"{before[:-1]}if 1:\n"
     own = Text(before + "".join(lines))
     try:
-        tree = ast.parse(own.text)
+        return own, ast.parse(own.text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    facts = ModuleReader(source.path, own, whole=True, loop_names=loop_names).read(tree)
-    found = facts.functions[0] if facts.functions else None
-    return facts if found is not None and found.span == function.span else None
 
 
 def _failed(path: str, message: str, line: int, column: int, text: Text) -> FileFacts:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from scopecheck.evidence import Constant, Word
+from scopecheck.read.emptiness import is_empty
 from scopecheck.read.expressions import dotted
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ TYPE_KEYS = frozenset({"type", "event", "event_type", "name", "kind", "action"})
 """Where an event keeps its name."""
 
 _OPPOSITE: dict[WordUse, WordUse] = {"member": "absent", "equal": "absent", "absent": "member"}
+_GATHERING = frozenset({"set", "list", "tuple", "sorted", "frozenset", "Counter", "next", "str"})
+_OTHER_NAMES = re.compile(r"caplog|cap(?:sys|fd)|metrics?$|labels?$|counters?$|std(?:out|err)$")
 _SET_METHODS = frozenset(
     {
         *("issubset", "issuperset", "difference", "union", "intersection", "isdisjoint", "keys"),
@@ -37,6 +41,7 @@ class Claims:
         text: of its file.
         given: its parameters, and every name that it binds, comprehensions included.
         values: what it assigns to each name; it may grow until the first claim is read.
+        keys: where an event keeps its name; what is compared with another part of it is no name.
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class Claims:
         text: Text,
         given: set[str],
         values: Mapping[str, list[ast.expr]],
+        keys: tuple[str, ...] = (),
     ) -> None:
         self.words: dict[Word, None] = {}
         self.constants: dict[Constant, None] = {}
@@ -52,6 +58,8 @@ class Claims:
         self._text = text
         self._given = given
         self._values = values
+        self._keys = tuple(tuple(key.split(".")) for key in keys)
+        self._last_keys = frozenset(key[-1] for key in self._keys) or TYPE_KEYS
 
     def claim(self, node: ast.expr, use: WordUse, seen: frozenset[str] = frozenset()) -> None:
         """Reads what an expression that is used in this way asserts.
@@ -98,9 +106,8 @@ class Claims:
                 self.claim(value, use, seen)
             case ast.Await(value=value) | ast.NamedExpr(value=value) | ast.Starred(value=value):
                 self.claim(value, use, seen)
-            case ast.Dict(values=values):
-                for value in values:
-                    self.claim(value, use, seen)
+            case ast.Dict():
+                self._dict(node, use, seen)
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 for value in (test, body, orelse):
                     self.claim(value, "any", seen)
@@ -112,15 +119,31 @@ class Claims:
                     if isinstance(child, ast.expr):
                         self.claim(child, use, seen)
 
+    def _dict(
+        self, node: ast.Dict, use: WordUse, seen: frozenset[str], path: tuple[str, ...] = ()
+    ) -> None:
+        for key, value in zip(node.keys, node.values, strict=True):
+            known = isinstance(key, ast.Constant) and isinstance(key.value, str)
+            inner = (*path, key.value) if known else path  # type: ignore[union-attr]
+            if isinstance(value, ast.Dict):
+                self._dict(value, use, seen, inner)
+            else:
+                self.claim(value, "other" if known and not self._is_name(inner) else use, seen)
+
     def _comparison(self, node: ast.Compare, use: WordUse, seen: frozenset[str]) -> None:
         right = node.comparators[-1]
         op = node.ops[-1]
+        if self._keys and not all(map(self._may_be_name, (node.left, *node.comparators))):
+            use = "other"
         empty = isinstance(right, (ast.List, ast.Tuple)) and not right.elts
         empty = empty or (isinstance(right, ast.Constant) and right.value in (0, None, False))
         if isinstance(op, (ast.Eq, ast.Is)) and empty:
             self.claim(node.left, _opposite(use), seen)
             return
         inner: WordUse = use
+        if isinstance(op, (ast.In, ast.NotIn)) and _OTHER_NAMES.search(_root(right)):
+            # A text that was logged, or the key of a metric: no event.
+            use = inner = "other"
         if isinstance(op, (ast.NotIn, ast.NotEq, ast.IsNot)):
             inner = _opposite(use)
         elif use == "equal" and (
@@ -148,6 +171,53 @@ class Claims:
             ):
                 # A set that must be contained, of which nobody sees what is in it.
                 self.open = True
+
+    def _is_name(self, path: tuple[str, ...]) -> bool:
+        """Whether this part of an event may be its name; a path is one from outside in."""
+        return not (self._keys and path) or any(path[-len(key) :] == key for key in self._keys)
+
+    def _may_be_name(self, node: ast.expr) -> bool:
+        """Whether one side of a comparison may be the name of an event."""
+        if isinstance(node, ast.Attribute) and _last(node) not in self._last_keys:
+            # What the test's own objects hold: `recorder.names`.
+            root = dotted(node)
+            if root is not None and len(root) == 2 and root[0] not in self._items:
+                return True
+        return self._is_name(self._path(node, frozenset()))
+
+    @cached_property
+    def _items(self) -> frozenset[str]:
+        """Names of what comes out of something: of loops and comprehensions, and of parts."""
+        return frozenset(
+            name
+            for name in self._given | self._values.keys()
+            if name not in self._values
+            or not any(isinstance(value, ast.Call) for value in self._values[name])
+        )
+
+    def _path(self, node: ast.expr, seen: frozenset[str]) -> tuple[str, ...]:
+        """Which part of an event this is, from outside in; empty where that is not seen."""
+        match node:
+            case ast.Subscript(value=value, slice=ast.Constant(value=str(key))):
+                return (*self._path(value, seen), key)
+            case ast.Call(
+                func=ast.Attribute(value=value, attr="get"),
+                args=[ast.Constant(value=str(key)), *_],
+            ):
+                return (*self._path(value, seen), key)
+            case ast.Attribute(value=value, attr=attr):
+                return (*self._path(value, seen), attr)
+            case ast.Subscript(value=value) | ast.Await(value=value) | ast.NamedExpr(value=value):
+                return self._path(value, seen)
+            case ast.ListComp(elt=elt) | ast.SetComp(elt=elt) | ast.GeneratorExp(elt=elt):
+                return self._path(elt, seen)
+            case ast.Call(func=ast.Name(id=name), args=[value, *_]) if name in _GATHERING:
+                return self._path(value, seen)
+            case ast.Name(id=name) if name not in seen:
+                values = [value for value in self._values.get(name, ()) if not is_empty(value)]
+                paths = {self._path(value, seen | {name}) for value in values}
+                return paths.pop() if len(paths) == 1 else ()
+        return ()
 
     def _comprehension(
         self,
@@ -202,7 +272,7 @@ class Claims:
                 if isinstance(inner, ast.Constant)
                 and isinstance(inner.value, str)
                 and _NAME.fullmatch(inner.value)
-                and inner.value not in TYPE_KEYS
+                and inner.value not in self._last_keys
             }
             one = all(
                 not isinstance(generator.iter, (ast.List, ast.Tuple, ast.Set))
@@ -242,6 +312,11 @@ class Claims:
 
 def _opposite(use: WordUse) -> WordUse:
     return _OPPOSITE.get(use, use)
+
+
+def _root(node: ast.expr) -> str:
+    parts = dotted(node.func if isinstance(node, ast.Call) else node)
+    return parts[0] if parts else ""
 
 
 def _last(node: ast.expr) -> str:

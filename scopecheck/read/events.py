@@ -6,9 +6,10 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from scopecheck.evidence import Capture, EventUse
+from scopecheck.evidence import Capture, EventForms, EventUse
 from scopecheck.read.claims import TYPE_KEYS, Claims
 from scopecheck.read.early import read_early
+from scopecheck.read.emitted import EMITTERS
 from scopecheck.read.emptiness import is_empty
 from scopecheck.read.expressions import dotted
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from scopecheck.evidence import Fate, WordUse
     from scopecheck.read.text import Text
+    from scopecheck.source import Span
 
 # Only a function whose text has one of these is looked at.
 EVENT_WORDS = (
@@ -33,18 +35,22 @@ _FIXTURES = frozenset({"caplog", "capsys", "capfd", "capsysbinary", "capfdbinary
 # What prepares a capturing fixture, and reads nothing of it.
 _PREPARING = frozenset({"at_level", "set_level", "clear", "disabled", "filtering", "handler"})
 _LOGLIKE = re.compile(r"log|warn|record|output|stdout|stderr|printed")
-_EMITTERS = re.compile(r"emit|notify|send|publish|broadcast|dispatch|fire|[Ee]vent|Message")
 _REPORTS = frozenset({"print", "pprint", "debug", "info", "warning", "error", "log", "exception"})
 _FILLING = frozenset({"append", "extend", "add", "clear", "put", "put_nowait"})
 _MOCK_CHECK = re.compile(r"^assert_(?:called|any_call|has_calls|awaited|any_await)")
 _MAX_WORDS = 200
 # A string without one of these is a word of the language more often than a name.
 _EVENT_NAME = re.compile(r"[A-Za-z]+(?:[_.:][A-Za-z]+)+")
+_KNOWN = EventForms()
 _SEPARATORS = frozenset("_.:/-")
 
 
 def read_events(
-    function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text, *, tasks: bool
+    function: ast.FunctionDef | ast.AsyncFunctionDef,
+    text: Text,
+    *,
+    tasks: bool,
+    forms: EventForms | None = None,
 ) -> EventUse | None:
     """What a function has to do with events; None where that is nothing.
 
@@ -52,16 +58,20 @@ def read_events(
         function: a test, or a function that tests may call.
         text: of its file.
         tasks: its text has a call that makes a task.
+        forms: what the configuration says; None where it is not known yet.
     """
-    reader = _Reader(function, text)
-    return reader.whole(tasks=tasks) if reader.matters else None
+    reader = _Reader(function, text, forms or _KNOWN)
+    return reader.whole(tasks=tasks) if forms or reader.matters else None
 
 
 class _Reader:
     """Looks at one function; names are followed through its assignments, whatever their order."""
 
-    def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text) -> None:
+    def __init__(
+        self, function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text, forms: EventForms
+    ) -> None:
         self._function = function
+        self._forms = forms
         self._text = text
         self._calls: dict[tuple[str, ...], None] = {}
         self._values: dict[str, list[ast.expr]] = {}
@@ -76,7 +86,8 @@ class _Reader:
             one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
         }
         self._bound, self._strings, self._senders = _parts(function)
-        self._found = Claims(text, self._given | self._bound, self._values)
+        self._found = Claims(text, self._given | self._bound, self._values, forms.keys)
+        self._keys = frozenset(key.rpartition(".")[2] for key in forms.keys) or TYPE_KEYS
 
     @property
     def matters(self) -> bool:
@@ -250,24 +261,29 @@ class _Reader:
 
     def _captures(self) -> Iterable[Capture]:
         for name in sorted(self._given & _FIXTURES):
-            source = self._prepared(name)
-            argument = next(a for a in ast.walk(self._function.args) if _is_arg(a, name))
-            assert isinstance(argument, ast.arg)
-            yield Capture(name, name, self._text.span(argument), source)
+            yield Capture(name, name, self._argument(name), self._prepared(name))
+        for name in sorted(self._given - _FIXTURES) if self._forms.captures else ():
+            if self._forms.captured(name):
+                yield Capture(name, name, self._argument(name), *self._fate(name))
         for name, place in self._places.items():
-            if not _EVENTISH.search(name.lower()):
-                continue
-            source_call = self._captured(name)
-            if source_call is None:
-                continue
-            names = self._flows_into(name)
-            fates = {fate for one in names for fate in self._fates.get(one, ())}
-            fate: Fate = "unused"
-            for worse in ("reported", "exists", "used"):
-                if worse in fates:
-                    fate = worse
-            handed = tuple(sorted({way for one in names for way in self._handed.get(one, ())}))
-            yield Capture(name, source_call, self._text.span(place), fate, handed)
+            source = self._captured(name)
+            if source is not None:
+                yield Capture(name, source, self._text.span(place), *self._fate(name))
+
+    def _argument(self, name: str) -> Span:
+        argument = next(a for a in ast.walk(self._function.args) if _is_arg(a, name))
+        assert isinstance(argument, ast.arg)
+        return self._text.span(argument)
+
+    def _fate(self, name: str) -> tuple[Fate, tuple[tuple[str, ...], ...]]:
+        """What becomes of a name's value, and the functions that it is handed to."""
+        names = self._flows_into(name)
+        fates = {fate for one in names for fate in self._fates.get(one, ())}
+        fate: Fate = "unused"
+        for worse in ("reported", "exists", "used"):
+            if worse in fates:
+                fate = worse
+        return fate, tuple(sorted({way for one in names for way in self._handed.get(one, ())}))
 
     def _prepared(self, name: str) -> Fate:
         """What becomes of a capturing fixture; used, too, if assertions are about a log."""
@@ -292,11 +308,20 @@ class _Reader:
         return "unused"
 
     def _captured(self, name: str) -> str | None:
-        """The call that gave a name something captured; empty for a list that is filled."""
-        sources = [_source(value) for value in self._values[name]]
-        calls = [source for source in sources if source]
-        if calls:
-            return calls[0]
+        """Where a name's value was captured: the call; empty for a list that is filled.
+
+        None where it is nothing captured, as far as anyone can tell.
+        """
+        sources = [source for value in self._values[name] if (source := _source(value))]
+        if self._forms.captures:
+            places = [*sources, *(".".join(dotted(v) or ()) for v in self._values[name]), name]
+            for source in places:
+                if self._forms.captured(source):
+                    return source
+        if not _EVENTISH.search(name.lower()):
+            return None
+        if sources:
+            return sources[0]
         return "" if self._values[name] and is_empty(self._values[name][0]) else None
 
     # -- everything else -------------------------------------------------------------------
@@ -316,13 +341,13 @@ class _Reader:
     def _sending(self, node: ast.Call | ast.Dict) -> None:
         if isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
-                keyed = isinstance(key, ast.Constant) and key.value in TYPE_KEYS
+                keyed = isinstance(key, ast.Constant) and key.value in self._keys
                 if keyed and isinstance(value, ast.Constant):
                     self._found.word(value, "sent")
             return
         parts = dotted(node.func)
         name = parts[-1] if parts else getattr(node.func, "attr", "")
-        if name.startswith("assert") or not _EMITTERS.search(name):
+        if name.startswith("assert") or not (name in _FILLING or EMITTERS.search(name)):
             return
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             if isinstance(argument, ast.Constant):

@@ -30,6 +30,7 @@ from scopecheck.suite.opened import is_held_open
 from scopecheck.suite.refusals import refuse
 from scopecheck.suite.resolve import Resolver
 from scopecheck.suite.sources import Options, Plugins, PluginSource, Rules
+from scopecheck.suite.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -142,8 +143,13 @@ class Suite:
             self.linker,
             self._load.function,
             lambda: [self._load(path) for path in sorted(self.own_files)],
-            self.options.assert_functions,
+            self.lines,
+            self.options.assert_functions + self._assert_helpers,
         )
+
+    @property
+    def _assert_helpers(self) -> tuple[str, ...]:
+        return tuple(glob for one in self.options.contracts for glob in one.assert_helpers)
 
     @cached_property
     def events(self) -> Events:
@@ -153,8 +159,15 @@ class Suite:
             self.items,
             lambda: [self._load(path) for path in sorted(self.own_files)],
             self.asserting,
+            self.text,
+            self._load.events,
             self.options.contracts,
         )
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The names of events that the tested code knows."""
+        return Vocabulary(self.own_files, self.text, self._load.emitted)
 
     @cached_property
     def handouts(self) -> Handouts:

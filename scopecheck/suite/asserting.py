@@ -1,9 +1,11 @@
 """Which functions may fail the test that calls them, followed across files.
 
 A function of the test code may fail a test if its text asserts, or if it calls one that may. What
-cannot be followed, a method of an object of unknown class or a function of a library, is judged by
-its name; where that tells nothing, by whether any class of the test code has a method of that name
-that asserts. When in doubt the answer is yes.
+is imported from elsewhere is tested, or helps to test: a module that imports pytest or unittest is
+test code wherever it lies, and any other function counts if an `assert` of its own does more than
+narrow the type of a parameter. What cannot be followed, a method of an object of unknown class or a
+function of a library, is judged by its name; where that tells nothing, by whether any class of the
+test code has a method of that name that asserts. When in doubt the answer is yes.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Call, Name
+from scopecheck.facts import Call, Import, Name
 from scopecheck.suite.values import (
     MISSING,
     ClassValue,
@@ -44,6 +46,13 @@ _CHECKS = re.compile(
     re.IGNORECASE,
 )
 _MAX_CALLS = 5
+# Modules that only what tests something imports.
+_TESTING = ("pytest", "_pytest", "unittest", "hypothesis")
+# An assertion that is no mere help for a type checker.
+_WORD = re.compile(r"\w+")
+_ASSERTION = re.compile(
+    r"^[ \t]*assert (?!isinstance\(|callable\(|[\w.]+ is not None)(.*)", re.MULTILINE
+)
 
 
 class Asserting:
@@ -53,6 +62,7 @@ class Asserting:
         linker: of the suite.
         read_function: the facts of one function with all that its body does.
         files: the facts of the suite's own files.
+        lines: the text of some lines of a file.
         configured: globs of functions that assert, by plain or dotted name.
     """
 
@@ -61,14 +71,17 @@ class Asserting:
         linker: Linker,
         read_function: Callable[[str, Function], FileFacts | None],
         files: Callable[[], Iterable[FileFacts]],
+        lines: Callable[[str, int, int], str],
         configured: tuple[str, ...],
     ) -> None:
         self._linker = linker
         self._evaluator = linker.evaluator
         self._read_function = read_function
         self._files = files
+        self._lines = lines
         self._configured = configured
         self._known: dict[tuple[str, int], bool] = {}
+        self._test_code: dict[str, bool] = {}
 
     def calls_a_check(self, item: Item, callees: Iterable[Callee]) -> bool:
         """Whether one of the functions that a test calls or hands on may fail it."""
@@ -80,9 +93,21 @@ class Asserting:
         return plan is not None and any(
             fixture.function is not None
             and fixture.path is not None
-            and _is_test_code(fixture.path)
+            and self._is_test_code(fixture.path)
             and fixture.function.asserts == "assert"
             for fixture in plan.order
+        )
+
+    def asserts(self, path: str, function: Function) -> bool:
+        """Whether a function asserts itself; outside the test code, by a real assertion."""
+        if function.asserts != "assert":
+            return False
+        if self._is_test_code(path):
+            return True
+        given = {parameter.name for parameter in function.parameters}
+        text = self._lines(path, function.line, function.end_line)
+        return any(
+            not given.isdisjoint(_WORD.findall(match[1])) for match in _ASSERTION.finditer(text)
         )
 
     # -- one name --------------------------------------------------------------------------
@@ -92,11 +117,11 @@ class Asserting:
         dotted = ".".join(parts)
         if any(fnmatchcase(name, one) or fnmatchcase(dotted, one) for one in self._configured):
             return True
+        space = self._evaluator.module(item.place.path)
         if _CHECKS.search(name):
-            return True
+            return space is None or not self._only_tells(parts, space)
         if not parts[0]:
             return name in self._checking_methods
-        space = self._evaluator.module(item.place.path)
         if space is None:
             return True
         function = item.function
@@ -105,6 +130,21 @@ class Asserting:
                 return self._method(item, parts)
             return self._given(item, parts)
         return self._value(self._evaluator.evaluate(Name(parts), space), parts, space)
+
+    def _only_tells(self, parts: tuple[str, ...], space: Namespace) -> bool:
+        """Whether this is a helper of the test code that can be seen to fail nothing.
+
+        `validate_events(events)` may return its verdict, and then it fails no test by itself.
+        """
+        if len(parts) != 1 or not parts[0]:
+            return False
+        value = self._evaluator.evaluate(Name(parts), space)
+        return (
+            isinstance(value, FunctionValue)
+            and not (value.opaque or value.doubtful or value.wrapped)
+            and self._is_test_code(value.module)
+            and not self._function(value, 0)
+        )
 
     def _given(self, item: Item, parts: tuple[str, ...]) -> bool:
         """A parameter that is called, or a method of it."""
@@ -179,19 +219,19 @@ class Asserting:
         return False
 
     def _class(self, value: ClassValue) -> bool:
-        if not _is_test_code(value.module):
-            return False
         return any(
             function.asserts == "assert"
             for holder in self._linker.lineages.of(value).classes
-            if _is_test_code(holder.module)
+            if self._is_test_code(holder.module)
             for function in holder.env.facts.functions
             if function.owner == holder.index
         )
 
     def _function(self, value: FunctionValue, depth: int) -> bool:
         function, path = value.function, value.module
-        if not _is_test_code(path):
+        if self.asserts(path, function):
+            return True
+        if not self._is_test_code(path):
             return False
         if function.asserts:
             return True
@@ -225,11 +265,29 @@ class Asserting:
         return frozenset(
             function.name
             for facts in self._files()
-            if _is_test_code(facts.path)
+            if self._is_test_code(facts.path)
             for function in facts.functions
             if function.owner >= 0
             and function.asserts == "assert"
             and not function.name.startswith(("test", "__"))
+        )
+
+    # -- one file --------------------------------------------------------------------------
+
+    def _is_test_code(self, path: str) -> bool:
+        """Whether a file is about tests, by its path or imports, and no part of what is tested."""
+        known = self._test_code.get(path)
+        if known is None:
+            known = self._test_code[path] = is_test_path(path) or self._imports_testing(path)
+        return known
+
+    def _imports_testing(self, path: str) -> bool:
+        space = self._evaluator.module(path)
+        return space is not None and any(
+            isinstance(binding.value, Import)
+            and not binding.guard.never
+            and binding.value.module.partition(".")[0] in _TESTING
+            for binding in space.facts.bindings
         )
 
 
@@ -240,6 +298,6 @@ def _names(call: Call) -> Iterator[tuple[str, ...]]:
             yield expression.parts
 
 
-def _is_test_code(path: str) -> bool:
-    """Whether a file is about tests, by its path, and no part of what is tested."""
+def is_test_path(path: str) -> bool:
+    """Whether a file is about tests, by its path."""
     return "test" in path.lower() or path.endswith("conftest.py")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from scopecheck.evidence import EventForms
+
 if TYPE_CHECKING:
     from scopecheck.finding import Place
 
@@ -26,6 +28,8 @@ class Contract:
     """What the tests have to assert of one stream of events.
 
     required, pairs, order: names of events. assert_helpers: globs of dotted names.
+    capture: globs of calls and names that hand out the events.
+    name_at: where an event keeps its name: keys, attributes or paths; none: anywhere.
     emit_prefixes: what stands before an event's name in the method that sends it.
     full_flow: a glob of paths whose tests promise the whole contract.
     place: in the configuration; None for a preset, which is known and not configured.
@@ -38,6 +42,8 @@ class Contract:
     emit_prefixes: tuple[str, ...] = EMIT_PREFIXES
     assert_helpers: tuple[str, ...] = ()
     full_flow: str | None = None
+    capture: tuple[str, ...] = ()
+    name_at: tuple[str, ...] = ()
     place: Place | None = None
 
     @property
@@ -56,6 +62,14 @@ class Contract:
             if method.startswith(prefix) and method.removeprefix(prefix) in names:
                 return method.removeprefix(prefix)
         return None
+
+    def is_full_flow(self, path: str) -> bool:
+        """Whether the tests of a file promise the whole contract."""
+        return self.full_flow is not None and fnmatchcase(path, self.full_flow)
+
+    def captures(self, dotted: str) -> bool:
+        """Whether a call or a name is one that the configuration names."""
+        return EventForms(self.capture).captured(dotted)
 
     def asserts(self, parts: tuple[str, ...]) -> bool:
         """Whether a function is one that asserts the contract."""

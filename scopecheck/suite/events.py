@@ -7,12 +7,16 @@ not known, what the test asserts is open, and nothing is said of what it lacks.
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from scopecheck.evidence import EventForms
 from scopecheck.facts import Const, Name
 from scopecheck.finding import Place
+from scopecheck.suite.asserting import is_test_path
 from scopecheck.suite.contracts import AGENT_EVENTS, AGENT_EVENTS_NEEDED, AGENT_PRESET
 from scopecheck.suite.values import (
     MISSING,
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.names import Namespace
     from scopecheck.suite.values import Value
 
+NO_FORMS = EventForms()
 _MAX_CALLS = 4
 ASSERTED: frozenset[WordUse] = frozenset({"member", "equal"})
 
@@ -107,6 +112,8 @@ class Events:
         items: its tests.
         files: the facts of its own files.
         asserting: which functions may fail a test.
+        text: of a file.
+        read: what one function has to do with events, in the forms of the configuration.
         configured: the contracts of the configuration.
     """
 
@@ -116,6 +123,8 @@ class Events:
         items: Iterable[Item],
         files: Callable[[], Iterable[FileFacts]],
         asserting: Asserting,
+        text: Callable[[str], str],
+        read: Callable[[str, Function, EventForms], EventUse | None],
         configured: tuple[Contract, ...],
     ) -> None:
         self._linker = linker
@@ -123,7 +132,14 @@ class Events:
         self._items = items
         self._files = files
         self._asserting = asserting
+        self._text = text
+        self._read = read
         self._configured = configured
+        self._forms = _forms(configured)
+        self._words = _words(configured)
+        # The lines of a file that have such words.
+        self._words_in: dict[str, list[int]] = {}
+        self._known: dict[tuple[str, int], EventUse | None] = {}
 
     @cached_property
     def contracts(self) -> tuple[Contract, ...]:
@@ -147,12 +163,13 @@ class Events:
         found: list[Story] = []
         for item in self._items:
             function = item.function
-            if function is None or function.events is None or item.refusal is not None:
+            if function is None or item.refusal is not None:
                 continue
+            events = self._events(item.place.path, function)
             key = (item.place.path, function.line, item.nodeid.partition("::")[2])
-            if key not in told:
+            if events is not None and key not in told:
                 told.add(key)
-                found.append(self._story(item, function))
+                found.append(self._story(item, function, events))
         return tuple(found)
 
     @cached_property
@@ -167,11 +184,41 @@ class Events:
             if word.use == "sent"
         )
 
+    # -- one function ----------------------------------------------------------------------
+
+    def _events(self, path: str, function: Function) -> EventUse | None:
+        """What a function has to do with events.
+
+        It is read again where the configuration has words of its own for events, and where it is a
+        helper that does not lie with the tests.
+        """
+        if is_test_path(path):
+            if self._forms == NO_FORMS and function.events is not None:
+                return function.events
+            if function.events is None and not self._is_worded(path, function):
+                return None
+        elif not self._asserting.asserts(path, function):
+            return None
+        key = (path, function.line)
+        if key not in self._known:
+            self._known[key] = self._read(path, function, self._forms)
+        return self._known[key]
+
+    def _is_worded(self, path: str, function: Function) -> bool:
+        """Whether a function's text has a word that the configuration makes one of events."""
+        if self._words is None:
+            return False
+        if path not in self._words_in:
+            text = self._text(path).split("\n")
+            found = [number for number, line in enumerate(text, 1) if self._words.search(line)]
+            self._words_in[path] = found
+        lines = self._words_in[path]
+        return bisect_left(lines, function.line) < bisect_right(lines, function.end_line)
+
     # -- one test --------------------------------------------------------------------------
 
-    def _story(self, item: Item, function: Function) -> Story:
-        assert function.events is not None
-        story = Story(item, function.events)
+    def _story(self, item: Item, function: Function, events: EventUse) -> Story:
+        story = Story(item, events)
         space = self._evaluator.module(item.place.path)
         if space is None:
             story.open = True
@@ -189,7 +236,7 @@ class Events:
         seen: set[tuple[str, int]],
     ) -> None:
         key = (path, function.line)
-        events = function.events
+        events = self._events(path, function)
         if key in seen or events is None:
             return
         seen.add(key)
@@ -278,3 +325,25 @@ class Events:
         for binding in value.class_.bindings:
             if isinstance(binding.value, Const) and isinstance(binding.value.value, str):
                 yield binding.value.value
+
+
+def _forms(contracts: Iterable[Contract]) -> EventForms:
+    """How all of the contracts say that events are captured and named."""
+    contracts = tuple(contracts)
+    keys = [contract.name_at for contract in contracts]
+    return EventForms(
+        tuple(glob for contract in contracts for glob in contract.capture),
+        tuple(dict.fromkeys(key for one in keys for key in one)) if all(keys) else (),
+    )
+
+
+def _words(contracts: Iterable[Contract]) -> re.Pattern[str] | None:
+    """What a text has that has one of the contracts' events, or captures as they say."""
+    contracts = tuple(contracts)
+    words = {
+        max(re.split(r"[*?.]|\[.*\]", glob), key=len)
+        for contract in contracts
+        for glob in contract.capture
+    }
+    words.update(name for contract in contracts for name in contract.names)
+    return re.compile("|".join(map(re.escape, sorted(words)))) if words else None
