@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.wording import at
@@ -47,9 +48,23 @@ _VACUOUS = {
 def vacuous_assertion(suite: Suite) -> Iterator[Fault]:
     """SCP602: an assertion that cannot fail."""
     for item, flaw in _flaws(suite, _VACUOUS):
+        if flaw.kind == "comparison" and _is_meant(suite, item, flaw):
+            continue
         said, advice = _VACUOUS[flaw.kind]
         words = f"`{flaw.words}`: " if flaw.words else ""
         yield _fault(item, flaw, f"{words}{_subject(flaw)} {said}", (), advice)
+
+
+# What other linters call a comparison that goes nowhere.
+_POINTLESS = re.compile(
+    r"#.*\b(?:noqa\b.*\bB015|disable\s*=.*(?:pointless-statement|expression-not-assigned))\b"
+)
+
+
+def _is_meant(suite: Suite, item: Item, flaw: Flaw) -> bool:
+    """Whether a comment says that a comparison is there for what it may raise."""
+    text = suite.lines(item.place.path, flaw.span.line, flaw.span.end_line)
+    return _POINTLESS.search(text) is not None
 
 
 def _subject(flaw: Flaw) -> str:

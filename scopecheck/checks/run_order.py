@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of, text_of
 from scopecheck.checks.wording import at
+from scopecheck.facts import Const
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.changes import is_test_code
 from scopecheck.suite.model import Scope
@@ -36,6 +37,8 @@ def order_dependence(suite: Suite) -> Iterator[Fault]:
                 if written is None or written in told or change.condition or change.final:
                     continue
                 told.add(written)
+                if _has_value(suite, path, written) or _is_put_back(actor, change):
+                    continue
                 yield from _pairs(suite, actors, written)
 
 
@@ -62,6 +65,26 @@ def _written(suite: Suite, actor: Actor, change: Change) -> str | None:
     ):
         return None
     return f"{subject.name}.{change.name}"
+
+
+_BLANK = frozenset({"None", "False", "0", "''", "b''", "0.0"})
+
+
+def _has_value(suite: Suite, path: str, written: str) -> bool:
+    """Whether the module itself gives a global name a value that a test can do with."""
+    space = suite.evaluator.module(path)
+    bindings = () if space is None else space.bindings.get(written, ())
+    return any(
+        isinstance(binding.value, Const) and repr(binding.value.value) not in _BLANK
+        for binding in bindings
+    )
+
+
+def _is_put_back(actor: Actor, change: Change) -> bool:
+    return any(
+        other.final and (other.kind, other.name) == (change.kind, change.name)
+        for other in actor.changes
+    )
 
 
 def _pairs(suite: Suite, actors: list[Actor], written: str) -> Iterator[Fault]:

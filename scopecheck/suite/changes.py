@@ -26,7 +26,7 @@ from scopecheck.facts import (
     Mapping,
     Name,
 )
-from scopecheck.suite.values import ClassValue, External, FunctionValue, ModuleValue
+from scopecheck.suite.values import MISSING, ClassValue, External, FunctionValue, ModuleValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -216,10 +216,14 @@ class Changes:
         facts = self._facts(path)
         if facts is None:
             return
-        for function in facts.functions:
-            if function.name in XUNIT and function.owner < 0:
-                yield self._actor("xunit", path, function)
         space = self._evaluator.module(path)
+        for function in facts.functions:
+            if function.name in XUNIT and function.owner < 0 and space is not None:
+                found = self._evaluator.lookup(space, function.name)
+                # A function inside another one may be called so, too.
+                other = isinstance(found, FunctionValue) and found.function is not function
+                if found is not MISSING and not other:
+                    yield self._actor("xunit", path, function)
         for name in classes:
             value = None if space is None else self._evaluator.lookup(space, name)
             if not isinstance(value, ClassValue):
