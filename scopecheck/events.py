@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scopecheck.evidence import is_single
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from scopecheck.evidence import Capture
     from scopecheck.suite import Suite
     from scopecheck.suite.contracts import Contract
     from scopecheck.suite.events import Story
@@ -25,6 +28,9 @@ class Captured(msgspec.Struct, frozen=True, order=True):
 
     source: the call or fixture that gave it; empty for a list that something fills.
     fate: `unused`, `reported`, `exists` or `used`, as in `scopecheck.evidence`.
+    kind: what makes it a capture: a contract's `configuration`, a `socket`, the calls that a `mock`
+        keeps, a `log`, `output`, `warnings`, a `list` that something fills, or a call whose result
+        has such a `name`.
     """
 
     path: str
@@ -34,6 +40,7 @@ class Captured(msgspec.Struct, frozen=True, order=True):
     name: str
     source: str
     fate: str
+    kind: str
 
 
 class Covered(msgspec.Struct, frozen=True):
@@ -95,6 +102,7 @@ def events_of(suites: Sequence[Suite], chosen: Iterable[tuple[Suite, Item]]) -> 
                         capture.name,
                         capture.source,
                         capture.fate,
+                        _kind(suite, capture),
                     )
                 )
     return EventReport(tuple(contracts), tuple(sorted(captures)))
@@ -120,3 +128,27 @@ def _contract(contract: Contract, stories: Sequence[Story]) -> ContractReport:
         tuple(Covered(name, tuple(sorted(found))) for name, found in tests.items()),
         tuple(sorted(unknown)),
     )
+
+
+_KINDS = {
+    "caplog": "log",
+    "recwarn": "warnings",
+    "catch_warnings": "warnings",
+    **dict.fromkeys(("capsys", "capfd", "capsysbinary", "capfdbinary"), "output"),
+}
+_MOCKS = ("call_args_list", "mock_calls", "method_calls", "await_args_list")
+
+
+def _kind(suite: Suite, capture: Capture) -> str:
+    source = capture.source
+    if any(contract.captures(source or capture.name) for contract in suite.events.contracts):
+        return "configuration"
+    root, _, last = source.rpartition(".")
+    known = _KINDS.get(source.partition(".")[0])
+    if known is not None:
+        return known
+    if last in _MOCKS:
+        return "mock"
+    if is_single(capture) or last == "get_received":
+        return "socket"
+    return "list" if not source or (not root and source == capture.name) else "name"

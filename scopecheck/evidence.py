@@ -131,6 +131,16 @@ class Constant(msgspec.Struct, frozen=True, array_like=True, gc=False):
     use: WordUse
 
 
+SINGLE = frozenset(
+    {
+        *("receive_json", "receive_text", "receive_bytes", "receive", "recv"),
+        *("receive_from", "receive_json_from", "receive_output"),
+    }
+)
+"""Methods that wait for one message: of Starlette's and FastAPI's `websocket_connect`, of Channels'
+`WebsocketCommunicator`, of python-socketio's `SimpleClient` and of `websockets`."""
+
+
 Fate: TypeAlias = Literal["unused", "reported", "exists", "used"]
 """What becomes of something captured: nothing, it is only logged or printed, it is only asserted
 that something is there, or more."""
@@ -149,6 +159,11 @@ class Capture(msgspec.Struct, frozen=True, array_like=True, gc=False):
     span: Span
     fate: Fate
     handed: tuple[tuple[str, ...], ...] = ()
+
+
+def is_single(capture: Capture) -> bool:
+    """Whether a capture is one message that the test waited for."""
+    return capture.source.rpartition(".")[2] in SINGLE and "." in capture.source
 
 
 class EventUse(msgspec.Struct, frozen=True, array_like=True):

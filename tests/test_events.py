@@ -93,7 +93,10 @@ def test_table(events: Callable[..., Any], tmp_path: Path) -> None:
     output = events(str(tmp_path))
     assert "contract order (scopecheck.toml:2): 2 of 3 required events are asserted" in output
     assert "order.shipped  0      -" in output
-    assert "test_orders.py:11  received  a list that is filled  only logged or printed" in output
+    assert (
+        "test_orders.py:11  received  a list that is filled  list      only logged or printed"
+        in output
+    )
 
 
 def test_markdown(events: Callable[..., Any], tmp_path: Path) -> None:
@@ -112,3 +115,47 @@ def test_no_contract(tmp_path: Path) -> None:
     (tmp_path / "test_a.py").write_text("def test_a(): ...\n", encoding="utf-8")
     result = CliRunner().invoke(cli, ["events", "--root", str(tmp_path), str(tmp_path)])
     assert result.stdout.startswith("no event contract is in force")
+
+
+CAPTURES = """
+import pytest
+
+@pytest.fixture
+def events():
+    return []
+
+def test_captures(client, sio, emit, caplog, capsys, recwarn, events, outbox):
+    with client.websocket_connect("/") as ws:
+        message = ws.receive_json()
+        ws.receive_text()
+    got = sio.get_received()
+    calls = emit.call_args_list
+    out, err = capsys.readouterr()
+    records = caplog.records
+    received = []
+    emitted = sio.drain()
+    assert True in (message, got, calls, out, err, records, received, emitted)
+"""
+
+
+def test_every_kind_of_capture(tmp_path: Path) -> None:
+    (tmp_path / "scopecheck.toml").write_text('[events.a]\ncapture = ["outbox"]\n', "utf-8")
+    (tmp_path / "test_a.py").write_text(CAPTURES, encoding="utf-8")
+    arguments = ["events", "--root", str(tmp_path), str(tmp_path), "--output-format", "json"]
+    found = json.loads(CliRunner().invoke(cli, arguments).stdout)["captures"]
+    assert {(one["name"], one["source"], one["kind"]) for one in found} == {
+        ("message", "ws.receive_json", "socket"),
+        ("ws.receive_text", "ws.receive_text", "socket"),
+        ("got", "sio.get_received", "socket"),
+        ("calls", "emit.call_args_list", "mock"),
+        ("capsys", "capsys", "output"),
+        ("out", "capsys.readouterr", "output"),
+        ("err", "capsys.readouterr", "output"),
+        ("caplog", "caplog", "log"),
+        ("records", "caplog.records", "log"),
+        ("recwarn", "recwarn", "warnings"),
+        ("events", "events", "list"),
+        ("received", "", "list"),
+        ("emitted", "sio.drain", "name"),
+        ("outbox", "outbox", "configuration"),
+    }

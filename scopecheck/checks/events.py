@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.wording import at, listed
+from scopecheck.evidence import Callee, is_single
 from scopecheck.finding import Fault, Place
-from scopecheck.suite.events import ASSERTED
+from scopecheck.suite.events import ASSERTED, CAPTURING_FIXTURES
 from scopecheck.suite.vocabulary import meant
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 # What a test says that it is about, in its name.
 _SENDS = re.compile(r"event|emit|notif|broadcast|publish|sends_|_sent(?:_|$)")
 _LOGS = re.compile(r"(?:^|_)(?:logs?|logged|logging|warns?|warnings?)(?:_|$)")
-_PRINTS = re.compile(r"(?:^|_)(?:prints?|printed|echo(?:es)?|outputs?)(?:_|$)")
+_PRINTS = re.compile(r"(?:^|_)(?:prints?|printed|echo(?:es)?)(?:_|$)|_outputs?$")
 _RECORDED = re.compile(r"(?:^|_)(?:warns?|warnings?|deprecat\w*)(?:_|$)")
+_NAMED_FOR = {"caplog": _LOGS, "recwarn": _RECORDED, "catch_warnings": _RECORDED}
 _PLAINLY = re.compile(
     r"(?:^|_)(?:no|not|never|without|doesnt|dont|ignores?|disabled|suppress\w*)_(?:[a-z]+_)?"
     r"(?:logs?|logg\w*|warn\w*|emit\w*|send|sent|events?|publish\w*|notif\w*|messages?|print\w*)"
@@ -45,7 +47,7 @@ _PARTIAL = re.compile(
     r"|single|first|last|before|until|pending|during|unauthorized|refus|except|limit"
 )
 _REQUIRED_LIST = re.compile(r"(?:^|_|\.)(?:ALL|REQUIRED|EXPECTED|CRITICAL|MANDATORY)(?:_|$)")
-_SETS = ("caplog", "capsys", "capfd", "capsysbinary", "capfdbinary", "recwarn")
+_SETS = (*CAPTURING_FIXTURES, "catch_warnings")
 
 
 def events_not_asserted(suite: Suite) -> Iterator[Fault]:
@@ -65,18 +67,23 @@ def _promise(suite: Suite, story: Story, capture: Capture) -> bool:
     name = story.name
     if capture.fate not in ("unused", "reported", "exists"):
         return False
-    if capture.source in _SETS:
-        wanted = {"caplog": _LOGS, "recwarn": _RECORDED}.get(capture.source, _PRINTS)
+    root = capture.source.partition(".")[0]
+    if root in _SETS:
+        wanted = _NAMED_FOR.get(root, _PRINTS)
         # A mark or an option may need the fixture; a mock of the logger is asserted in its place.
         return (
-            capture.fate == "unused"
+            (capture.fate == "unused" or (capture.source != root and capture.fate == "reported"))
             and bool(wanted.search(name))
+            and not capture.handed
             and not any(
                 "log" in use.word or "warn" in use.word for use in story.uses if _claims(use)
             )
             and not any(_about_logs(parts) for parts in story.helpers)
         )
     if not _speaks(suite, story, capture) or capture.handed:
+        return False
+    if is_single(capture) and _checks(suite, story):
+        # One message that is received and dropped: often a step of a protocol.
         return False
     if capture.fate == "exists" and not (
         _ALL.search(name) or _ALL_IN_WORDS.search(story.facts.doc)
@@ -101,12 +108,24 @@ def _speaks(suite: Suite, story: Story, capture: Capture) -> bool:
     return False
 
 
+def _checks(suite: Suite, story: Story) -> bool:
+    """Whether a test may fail on purpose, whatever it asserts."""
+    function = story.item.function
+    evidence = None if function is None else function.evidence
+    if evidence is None or evidence.checked or evidence.checks:
+        return True
+    return suite.asserting.calls_a_check(story.item, evidence.callees)
+
+
 def _claims(use: Use) -> bool:
     return use.use in ASSERTED or use.use in ("any", "absent")
 
 
 def _about_logs(parts: tuple[str, ...]) -> bool:
-    return bool(re.search(r"log|warn|captur|output|readouterr", parts[-1])) and parts[0] != "caplog"
+    return bool(re.search(r"log|warn|captur|output|readouterr", parts[-1])) and parts[0] not in (
+        *_SETS,
+        "warnings",
+    )
 
 
 def _is_event(suite: Suite, use: Use) -> bool:
@@ -118,8 +137,6 @@ def _is_event(suite: Suite, use: Use) -> bool:
 
 def _is_followed(suite: Suite, story: Story, capture: Capture) -> bool:
     """Whether something that the capture is handed to may assert on it."""
-    from scopecheck.evidence import Callee
-
     return suite.asserting.calls_a_check(story.item, [Callee(parts) for parts in capture.handed])
 
 
@@ -128,6 +145,8 @@ def _unasserted(story: Story, capture: Capture) -> Fault:
     what = f"`{capture.name}`"
     if capture.source in _SETS:
         message = f"`{story.name}` captures with {what} and never looks at what was captured"
+    elif is_single(capture):
+        message = f"`{capture.source}()` receives an event, and nothing is asserted of it"
     elif capture.fate == "exists":
         message = f"{what} holds captured events, and only that there are some is asserted"
     elif capture.fate == "reported":

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from scopecheck.evidence import Capture, EventForms, EventUse
+from scopecheck.evidence import SINGLE, Capture, EventForms, EventUse
+from scopecheck.read.captured import (
+    CAPTURE_WORDS,
+    is_capturing,
+    is_record,
+    known_source,
+    may_capture,
+)
 from scopecheck.read.claims import TYPE_KEYS, Claims
 from scopecheck.read.early import read_early
 from scopecheck.read.emitted import EMITTERS
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
 EVENT_WORDS = (
     *("event", "emit", "notif", "_started", "_completed", "receiv", "captur"),
     *("caplog", "capsys", "recwarn", "broadcast"),
+    *CAPTURE_WORDS,
 )
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -85,7 +94,9 @@ class _Reader:
         self._given = {
             one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
         }
-        self._bound, self._strings, self._senders = _parts(function)
+        self._bound, self._strings, self._senders, self._records = _parts(function)
+        # Messages that are received and dropped.
+        self._dropped: dict[str, ast.Call] = {}
         self._found = Claims(text, self._given | self._bound, self._values, forms.keys)
         self._keys = frozenset(key.rpartition(".")[2] for key in forms.keys) or TYPE_KEYS
 
@@ -96,7 +107,12 @@ class _Reader:
             not self._given.isdisjoint(_FIXTURES)
             or any(_EVENTISH.search(name) for name in (*self._bound, *self._given))
             or any(_EVENT_NAME.fullmatch(str(node.value)) for node in self._strings)
-            or any(_MOCK_CHECK.match(_method(node)) for node in self._senders)
+            or self._records
+            or any(
+                isinstance(node, ast.Call)
+                and (_MOCK_CHECK.match(_method(node)) or may_capture(node))
+                for node in self._senders
+            )
         )
 
     def whole(self, *, tasks: bool) -> EventUse:
@@ -137,7 +153,10 @@ class _Reader:
             case ast.AugAssign(target=target, value=value):
                 self._bind(target, value)
             case ast.For(target=target, iter=subject) | ast.AsyncFor(target=target, iter=subject):
+                places = dict(self._places)
                 self._bind(target, subject)
+                # One of what was captured is no capture.
+                self._places = places
                 self._block([*node.body, *node.orelse])
             case ast.If(test=test):
                 if _fails(node.body):
@@ -150,7 +169,12 @@ class _Reader:
                 for item in items:
                     self._mark(item.context_expr, "used")
                     if item.optional_vars is not None:
+                        places = self._places
+                        if not known_source(item.context_expr):
+                            # What is opened here is more than what comes out of it.
+                            self._places = dict(places)
                         self._bind(item.optional_vars, item.context_expr)
+                        self._places = places
                 self._block(node.body)
             case ast.Try():
                 self._block([*node.body, *node.orelse, *node.finalbody])
@@ -175,6 +199,8 @@ class _Reader:
             self._mark(value, "used")
             return
         parts = dotted(call.func) or ("", getattr(call.func, "attr", ""))
+        if parts[-1] in SINGLE and is_capturing(call):
+            self._dropped.setdefault(".".join(parts), call)
         if _MOCK_CHECK.match(parts[-1]) and len(parts) > 1:
             self._found.mock(call.func, "equal")
         if parts[-1].startswith("assert_not_") and len(parts) > 1:
@@ -262,13 +288,35 @@ class _Reader:
     def _captures(self) -> Iterable[Capture]:
         for name in sorted(self._given & _FIXTURES):
             yield Capture(name, name, self._argument(name), self._prepared(name))
-        for name in sorted(self._given - _FIXTURES) if self._forms.captures else ():
-            if self._forms.captured(name):
+        for name in sorted(self._given - _FIXTURES):
+            if _EVENTISH.search(name) or self._forms.captured(name):
                 yield Capture(name, name, self._argument(name), *self._fate(name))
         for name, place in self._places.items():
-            source = self._captured(name)
-            if source is not None:
-                yield Capture(name, source, self._text.span(place), *self._fate(name))
+            source = None if name == "_" else self._captured(name)
+            if source is None:
+                continue
+            fate, handed = self._fate(name)
+            for other in self._beside(name):
+                its_fate, its_ways = self._fate(other)
+                fate = "used" if its_fate == "used" else fate
+                handed = (*handed, *its_ways)
+            if source.partition(".")[0] in _FIXTURES & self._claimed:
+                fate = "used"
+            yield Capture(name, source, self._text.span(place), fate, handed)
+        for name, call in self._dropped.items():
+            yield Capture(name, name, self._text.span(call), "unused")
+
+    def _beside(self, name: str) -> Iterable[str]:
+        """Names that another part of the same value is bound to: `out, err = ...`."""
+        values = {id(value) for value in self._values[name]}
+        for other in self._places:
+            if other != name and any(id(value) in values for value in self._values[other]):
+                yield other
+
+    @cached_property
+    def _claimed(self) -> frozenset[str]:
+        """Every name in an assertion."""
+        return frozenset(name for claim, _ in self._claims for name in _names(claim))
 
     def _argument(self, name: str) -> Span:
         argument = next(a for a in ast.walk(self._function.args) if _is_arg(a, name))
@@ -318,6 +366,9 @@ class _Reader:
             for source in places:
                 if self._forms.captured(source):
                     return source
+        for value in self._values[name]:
+            if source := known_source(value):
+                return source
         if not _EVENTISH.search(name.lower()):
             return None
         if sources:
@@ -363,11 +414,15 @@ class _Reader:
 
 def _parts(
     function: ast.AST,
-) -> tuple[set[str], list[ast.Constant], list[ast.Call | ast.Dict]]:
-    """The names that a function binds, its strings, and its calls and dicts, in one walk."""
+) -> tuple[set[str], list[ast.Constant], list[ast.Call | ast.Dict], bool]:
+    """The names that a function binds, its strings, its calls and dicts, in one walk.
+
+    The last is whether it looks at the calls that a mock keeps.
+    """
     bound: set[str] = set()
     strings: list[ast.Constant] = []
     senders: list[ast.Call | ast.Dict] = []
+    records = False
     stack: list[ast.AST] = [function]
     while stack:
         node = stack.pop()
@@ -381,13 +436,15 @@ def _parts(
         else:
             if kind is ast.Call or kind is ast.Dict:
                 senders.append(node)  # type: ignore[arg-type]
+            elif kind is ast.Attribute and is_record(node):  # type: ignore[arg-type]
+                records = True
             for name in node._fields:
                 value = getattr(node, name)
                 if type(value) is list:
                     stack.extend(item for item in value if isinstance(item, ast.AST))
                 elif isinstance(value, ast.AST):
                     stack.append(value)
-    return bound, strings, senders
+    return bound, strings, senders, records
 
 
 def _names(node: ast.AST) -> Iterable[str]:

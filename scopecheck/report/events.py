@@ -38,7 +38,7 @@ def _text(report: EventReport) -> Iterator[str]:
         yield ""
     if report.captures:
         yield f"{len(report.captures)} captures"
-        rows = [["where", "name", "from", "then"], *_captures(report)]
+        rows = [["where", "name", "from", "known by", "then"], *_captures(report)]
         yield from _table(rows)
 
 
@@ -68,7 +68,7 @@ def markdown(report: EventReport) -> str:
         lines += [
             "## Captures",
             "",
-            *_pipes([["where", "name", "from", "then"], *_captures(report)]),
+            *_pipes([["where", "name", "from", "known by", "then"], *_captures(report)]),
         ]
         lines.append("")
     return "\n".join(lines)
@@ -104,6 +104,7 @@ def _captures(report: EventReport) -> list[list[str]]:
             f"{one.path}:{one.line}",
             one.name,
             one.source or "a list that is filled",
+            one.kind,
             _FATES[one.fate],
         ]
         for one in report.captures

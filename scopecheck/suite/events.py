@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from scopecheck.evidence import EventForms
-from scopecheck.facts import Const, Name
+from scopecheck.facts import Const, Items, Name
 from scopecheck.finding import Place
 from scopecheck.suite.asserting import is_test_path
 from scopecheck.suite.contracts import AGENT_EVENTS, AGENT_EVENTS_NEEDED, AGENT_PRESET
@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from scopecheck.suite.names import Namespace
     from scopecheck.suite.values import Value
 
+CAPTURING_FIXTURES = frozenset(
+    {"caplog", "capsys", "capfd", "capsysbinary", "capfdbinary", "recwarn"}
+)
+"""pytest's own fixtures that capture."""
 NO_FORMS = EventForms()
 _MAX_CALLS = 4
 ASSERTED: frozenset[WordUse] = frozenset({"member", "equal"})
@@ -65,11 +69,13 @@ class Story:
     """What one test does with events.
 
     uses: of names, its helpers' included. open: it asserts something whose names are not known.
-    captures: what it captures itself. constants: names of lists, with the strings in them.
+    captures: what it captures itself, parameters that are no recorders left out.
+    constants: names of lists, with the strings in them.
     """
 
     item: Item
     facts: EventUse
+    captures: tuple[Capture, ...] = ()
     uses: list[Use] = field(default_factory=list)
     open: bool = False
     ordered: bool = False
@@ -80,11 +86,6 @@ class Story:
     def name(self) -> str:
         """The name of the test function."""
         return self.item.nodeid.rpartition("::")[2]
-
-    @property
-    def captures(self) -> tuple[Capture, ...]:
-        """What the test captures."""
-        return self.facts.captures
 
     def events(self, contract: Contract, uses: Iterable[WordUse]) -> dict[str, Use]:
         """The contract's events that the test has in one of these uses."""
@@ -218,7 +219,8 @@ class Events:
     # -- one test --------------------------------------------------------------------------
 
     def _story(self, item: Item, function: Function, events: EventUse) -> Story:
-        story = Story(item, events)
+        captures = tuple(c for c in events.captures if self._is_capture(item, c))
+        story = Story(item, events, captures)
         space = self._evaluator.module(item.place.path)
         if space is None:
             story.open = True
@@ -267,6 +269,19 @@ class Events:
             value = self._callee(story.item, parts, space, own=own)
             if isinstance(value, FunctionValue):
                 self._collect(story, value.function, value.module, value.env, depth + 1, seen)
+
+    def _is_capture(self, item: Item, capture: Capture) -> bool:
+        """Whether a parameter is a list that a fixture made for others to fill."""
+        name = capture.name
+        if capture.source != name or "." in name or name in CAPTURING_FIXTURES:
+            return True
+        if self._forms.captured(name):
+            return True
+        for edge in item.plan.edges if item.plan is not None else ():
+            if edge.asker is None and edge.request == name:
+                function = edge.answer.function
+                return function is not None and _makes_empty_list(function)
+        return False
 
     def _callee(self, item: Item, parts: tuple[str, ...], space: Namespace, *, own: bool) -> Value:
         """The function that a name stands for in a test, a fixture or a helper."""
@@ -325,6 +340,17 @@ class Events:
         for binding in value.class_.bindings:
             if isinstance(binding.value, Const) and isinstance(binding.value.value, str):
                 yield binding.value.value
+
+
+def _makes_empty_list(function: Function) -> bool:
+    """Whether a fixture hands out an empty list."""
+    if function.handout is None or len(function.handout.values) != 1:
+        return False
+    ((value, _),) = function.handout.values
+    if isinstance(value, Name) and len(value.parts) == 1:
+        bound = [one.value for one in function.bindings if one.name == value.parts[0]]
+        return len(bound) == 1 and bound[0] == Items(())
+    return value == Items(())
 
 
 def _forms(contracts: Iterable[Contract]) -> EventForms:
