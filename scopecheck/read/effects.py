@@ -50,6 +50,8 @@ _PROCESS = frozenset(
         *("removeFilter", "set_start_method", "settrace", "setprofile", "enable", "reload"),
         *("start", "stop", "stopall", "undo", "setenv", "delenv", "setattr", "delattr", "setitem"),
         *("delitem", "syspath_prepend", "set_level", "dictConfig", "setswitchinterval"),
+        *("fileConfig", "alarm", "setitimer", "seterr", "set_printoptions", "set_option"),
+        *("set_default_dtype", "captureWarnings"),
     ]
 )
 # Of monkeypatch: an object and the name of its attribute.
@@ -336,7 +338,7 @@ class _Walker:
                 return (*path[:-1], f"{path[-1]}()"), imported
             case ast.Call(func=func):
                 parts = dotted(func)
-                if parts is not None and parts[0] in ("patch", "mock") and "patch" in parts:
+                if parts is not None and _is_named_by_arguments(parts):
                     path, imported = self._traced(func)
                     return (None if path is None else (*path[:-1], f"{path[-1]}()")), imported
         return None, None
@@ -572,6 +574,13 @@ class _Walker:
                 self.passed.append(
                     Passed(called, tuple(arguments), self._text.span(node), self._nested, imported)
                 )
+
+
+def _is_named_by_arguments(parts: tuple[str, ...]) -> bool:
+    """Whether a call gives what the process has one of, or a patch, whatever its arguments are."""
+    if parts[-1] in ("getLogger", "freeze_time", "travel"):
+        return True
+    return parts[0] in ("patch", "mock") and "patch" in parts
 
 
 def _parameters(arguments: ast.arguments) -> Iterable[str]:
