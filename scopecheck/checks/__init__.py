@@ -29,7 +29,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "3": ("missing", "graph", "called", "unused", "definitions", "collection"),
     "4": (
-        *("process_state", "patches", "module_state", "class_state", "fixture_values"),
+        *("environ", "process_state", "patches", "module_state", "class_state", "fixture_values"),
         *("shared_arguments", "contexts", "run_order"),
     ),
     "5": ("events",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from scopecheck.checks.blocks import is_in_loop
 from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of
 from scopecheck.checks.wording import at
 from scopecheck.facts import Awaited, Call, Const, Entered, FunctionRef, Items, Name, Star
@@ -385,17 +386,7 @@ def _text(suite: Suite, actor: Actor, span: Span) -> str:
 
 def _is_repeated(suite: Suite, actor: Actor, span: Span) -> bool:
     """Whether a statement is run again by a loop or a comprehension around it."""
-    text = suite.lines(actor.path, actor.function.line, span.line - 1)
     line = suite.lines(actor.path, span.line, span.end_line)
     if re.search(r"\)\s*(?:async )?for \w+", line):
         return True
-    indent = len(line) - len(line.lstrip())
-    for before in reversed(text.splitlines()):
-        if not before.strip():
-            continue
-        depth = len(before) - len(before.lstrip())
-        if depth < indent:
-            indent = depth
-            if re.match(r"\s*(?:async )?for\b", before):
-                return True
-    return False
+    return is_in_loop(suite, actor.path, actor.function.line, span.line)

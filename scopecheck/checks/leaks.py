@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from scopecheck.facts import Call, Name
+from scopecheck.suite.changes import AFTER
 from scopecheck.suite.model import Scope
 from scopecheck.suite.values import FunctionValue
 
@@ -105,12 +106,12 @@ def judge(
         undoes: whether a later change of the same thing in the same function puts it back.
         words: what the text of a fixture or xunit function has that puts it back.
     """
-    if change.final or change.nested or any(_may_restore(name) for name in change.under):
+    if change.final or change.nested or any(may_restore(name) for name in change.under):
         return "restored"
     others = [other for other in actor.changes if other is not change and touches(actor, other)]
     if any(other.final or other.nested for other in others):
         return "restored"
-    if words.search(decorators(suite, actor)):
+    if words.search(decorators(suite, actor)) or _calls_later(suite, actor, words):
         return "restored"
     if change.imported is not None and _FAKE_MODULES.search(text_of(suite, actor)):
         return "restored"
@@ -126,6 +127,24 @@ def judge(
     return "inline" if undoing else "left"
 
 
+_ENTERED = re.compile(r"\.enter(?:_context|_async_context|Context|ClassContext|AsyncContext)\((.*)")
+_LATER = re.compile(r"\b(?:addCleanup|addClassCleanup|addfinalizer|callback)\(\s*([\w.]+)\s*[,)]")
+
+
+def _calls_later(suite: Suite, actor: Actor, words: re.Pattern[str]) -> bool:
+    """Whether a context with these words, or a function with them, ends or runs after the test."""
+    body = body_of(suite, actor)
+    if any(words.search(context) for context in _ENTERED.findall(body)):
+        return True
+    names = {name.rpartition(".")[2] for name in _LATER.findall(body)}
+    facts = suite.facts(actor.path) if names else None
+    return facts is not None and any(
+        words.search(suite.lines(actor.path, function.line, function.end_line))
+        for function in facts.functions
+        if function.name in names
+    )
+
+
 def by_monkeypatch_before(
     actor: Actor, change: Change, touches: Callable[[Actor, Change], bool]
 ) -> bool:
@@ -138,7 +157,8 @@ def by_monkeypatch_before(
     )
 
 
-def _may_restore(context: str) -> bool:
+def may_restore(context: str) -> bool:
+    """Whether a context manager, by its dotted name, may put something back when it is left."""
     last = context.rpartition(".")[2]
     return last not in _HARMLESS and not last.endswith(_HARMLESS_ENDS)
 
@@ -156,6 +176,11 @@ def _is_restored_around(suite: Suite, actor: Actor, item: Item, words: re.Patter
 # Names of fixtures that nobody can see, and that may put something back.
 _UNSEEN = re.compile(r"env|clean|reset|restor|isolat|patch|chdir|cwd|fs\b|sandbox|override")
 _RESTORING = frozenset({"pytester", "testdir"})
+
+
+def is_text(key: str) -> bool:
+    """Whether the key of a change is a text that is written there."""
+    return key[:1] in "'\"b"
 
 
 def text_of(suite: Suite, actor: Actor) -> str:
@@ -195,6 +220,22 @@ def symbol_of(actor: Actor) -> str:
     return "::".join([actor.path, *classes, actor.function.name])
 
 
+NOTE = "every test that runs later in the same process meets it"
+
+
+def fate(verdict: Verdict) -> str:
+    """What becomes of a change, in words."""
+    return "put back only if nothing fails before that" if verdict == "inline" else "never put back"
+
+
+def advice(actor: Actor, method: str) -> str:
+    """What to do instead: by a method of `monkeypatch`, where that can be requested."""
+    wide = actor.fixture is not None and actor.fixture.scope is not Scope.FUNCTION
+    if wide or actor.kind == "xunit" or any(item.testcase for item in actor.items):
+        return "put the old value back when the tests are over: after the `yield`, or in a clean-up"
+    return f"request `monkeypatch` and use `monkeypatch.{method}`, which puts it back"
+
+
 def tests_of(actor: Actor) -> frozenset[str]:
     """The node ids of the tests that an actor runs for."""
     return frozenset(item.nodeid for item in actor.items)
@@ -205,7 +246,7 @@ def writers(suite: Suite, words: re.Pattern[str] | None = None) -> Iterator[Acto
     for actor in suite.changes.actors:
         if not actor.changes and not (words and words.search(text_of(suite, actor))):
             continue
-        if "site-packages/" in actor.path:
+        if "site-packages/" in actor.path or actor.function.name in AFTER:
             continue
         if runs_in_process(suite, actor) and not is_for_all(actor):
             yield actor

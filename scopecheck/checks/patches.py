@@ -15,7 +15,7 @@ from scopecheck.checks.leaks import (
     writers,
 )
 from scopecheck.checks.wording import at
-from scopecheck.facts import Const, Items, Mapping
+from scopecheck.facts import Call, Const, Items, Mapping, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.changes import is_test_code
 
@@ -94,6 +94,10 @@ def _is_reset(suite: Suite, actor: Actor, change: Change, subject: Subject) -> b
 
     A test that asserts the attribute afterwards expects the code under test to change it.
     """
+    if actor.kind != "test" and _PUTTING_BACK.search(actor.function.name):
+        return True
+    if _KEEPS.match(change.name) or _is_made_again(suite, actor, change, subject):
+        return True
     written = re.escape(".".join((*change.target[-1:], change.name)))
     below = suite.lines(actor.path, change.span.end_line + 1, actor.function.end_line)
     if re.search(rf"assert\b.*{written}\s*(?:==|!=|is\b|in\b|not\b|<|>|$)", below, re.MULTILINE):
@@ -107,6 +111,23 @@ def _is_reset(suite: Suite, actor: Actor, change: Change, subject: Subject) -> b
         return bool(change.value) and change.value == _default(suite, change, subject)
     default = _default(suite, change, subject)
     return not default or default == change.value or actor.kind != "test"
+
+
+# Names under which a value from before is kept.
+_KEEPS = re.compile(r"_*(?:old|orig|original|saved|real|prev|previous)_")
+_PUTTING_BACK = re.compile(r"(?:^|_)(?:reset|clear|clean|restore)")
+
+
+def _is_made_again(suite: Suite, actor: Actor, change: Change, subject: Subject) -> bool:
+    """Whether an attribute of a module is made anew, as the module itself makes it."""
+    space = suite.evaluator.module(subject.path) if subject.kind == "module" else None
+    bindings = () if space is None else space.bindings.get(change.name, ())
+    for binding in bindings:
+        value = binding.value
+        if isinstance(value, Call) and isinstance(value.func, Name) and not value.args:
+            text = suite.lines(actor.path, change.span.line, change.span.end_line)
+            return text.rstrip().endswith(f"{value.func.parts[-1]}()")
+    return False
 
 
 def _default(suite: Suite, change: Change, subject: Subject) -> str:
@@ -289,15 +310,20 @@ def _registered(suite: Suite, change: Change, subject: Subject) -> str | None:
 # -- patches that are started --------------------------------------------------------------------
 
 
+_PATCHES = ("unittest.mock.patch", "mock.patch")
+_CLOCKS = ("freezegun.freeze_time", "freezegun.api.freeze_time", "time_machine.travel")
+
+
 def _started(suite: Suite, actor: Actor, change: Change) -> Fault | None:
-    """`patch(...).start()` that nothing stops."""
+    """`patch(...).start()` or `freeze_time(...).start()` that nothing stops."""
     if change.kind != "call" or change.name != "start" or not change.target:
         return None
-    if not change.target[-1].endswith("()") or "patch" not in ".".join(change.target):
+    if not change.target[-1].endswith("()"):
         return None
     subject = suite.changes.subject(actor.path, actor.function, change)
-    if subject is None or not subject.name.startswith(("unittest.mock.patch", "mock.patch")):
+    if subject is None or not subject.name.startswith((*_PATCHES, *_CLOCKS)):
         return None
+    clock = subject.name.startswith(_CLOCKS)
 
     def touches(_: Actor, other: Change) -> bool:
         return other.name in ("stop", "stopall")
@@ -314,9 +340,13 @@ def _started(suite: Suite, actor: Actor, change: Change) -> Fault | None:
     fate = "stopped only if nothing fails before that" if verdict == "inline" else "never stopped"
     return Fault(
         Place(actor.path, change.span),
-        f"a patch is started and {fate}",
+        f"{'a frozen clock' if clock else 'a patch'} is started and {fate}",
         symbol_of(actor),
-        notes=("what it replaces stays replaced for every test that runs later",),
+        notes=(
+            "every test that runs later has the time that it says"
+            if clock
+            else "what it replaces stays replaced for every test that runs later",
+        ),
         help="use it as a context manager or decorator, or stop it in a clean-up",
         tests=tests_of(actor),
     )

@@ -1,4 +1,4 @@
-"""The process that all tests share: its environment, working directory, path, signals and so on."""
+"""The process that all tests share: its working directory, path, signals, loggers and so on."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck.checks.leaks import (
+    NOTE,
+    advice,
     by_monkeypatch_before,
+    fate,
+    is_text,
     judge,
     symbol_of,
     tests_of,
     text_of,
     writers,
 )
-from scopecheck.checks.wording import at
+from scopecheck.checks.loggers import is_logger, is_of_others
+from scopecheck.checks.through_helpers import Helpers
 from scopecheck.finding import Fault, Place
-from scopecheck.suite.model import Scope
+from scopecheck.suite.changes import is_test_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,128 +29,6 @@ if TYPE_CHECKING:
     from scopecheck.facts import Change
     from scopecheck.suite import Suite
     from scopecheck.suite.changes import Actor
-
-_ENVIRON = ("os.environ", "os.environb")
-# What puts a whole environment back.
-_WHOLE_ENVIRON = (
-    r"environ\.copy\(|dict\((?:os\.)?environ|copy\((?:os\.)?environ|patch\.dict\([^)]*environ"
-    r"|environ\.clear\(|environ\s*=[^=]|environ\.update\(|for .* in .*environ"
-)
-
-
-class _Write(NamedTuple):
-    change: Change
-    verdict: Verdict
-
-
-# -- the environment -----------------------------------------------------------------------------
-
-
-def unrestored_environ(suite: Suite) -> Iterator[Fault]:
-    """SCP405: an environment variable is set and not put back."""
-    for actor in writers(suite):
-        kept: dict[str, _Write] = {}
-        for change in actor.changes:
-            key = _environ_key(suite, actor, change)
-            if key is None or not _sets_environ(change) or key in kept:
-                continue
-            verdict = _judged_environ(suite, actor, change, key)
-            if verdict != "restored":
-                kept[key] = _Write(change, verdict)
-        if kept:
-            yield _told_environ(actor, kept)
-
-
-def _environ_key(suite: Suite, actor: Actor, change: Change) -> str | None:
-    """The variable that a change is about, empty for all of them; None where it is about none."""
-    if change.kind == "call" and change.name in ("putenv", "unsetenv"):
-        subject = suite.changes.resolve(
-            actor.path, actor.function, (*change.target, change.name), change.imported
-        )
-        name = "" if subject is None else subject.name
-        return change.key if name in ("os.putenv", "os.unsetenv") else None
-    if change.target[-1:] not in (("environ",), ("environb",)) and len(change.target) != 1:
-        return None
-    subject = suite.changes.subject(actor.path, actor.function, change)
-    if subject is None or subject.kind != "external" or subject.name not in _ENVIRON:
-        return None
-    if change.kind == "call" and change.name in ("update", "clear"):
-        return ""
-    return change.key
-
-
-def _sets_environ(change: Change) -> bool:
-    return change.kind == "item" or change.name in ("update", "clear", "putenv", "__setitem__")
-
-
-def _judged_environ(suite: Suite, actor: Actor, change: Change, key: str) -> Verdict:
-    def touches(actor: Actor, other: Change) -> bool:
-        if other.target[-1:] == ("monkeypatch",) or other.name in ("setenv", "delenv"):
-            return other.key == key
-        found = _environ_key(suite, actor, other)
-        return found is not None and (found in (key, "", "?") or not key or not _is_text(found))
-
-    def undoes(other: Change) -> bool:
-        return other.kind == "del" or other.name in ("pop", "update", "clear") or other.by_name
-
-    if any(
-        other.name in ("setenv", "delenv") and other.key == key
-        for other in actor.changes
-        if other.span.line < change.span.line
-    ):
-        return "restored"
-    bare = key.strip("'\"")
-    words = _WHOLE_ENVIRON if not bare else f"{_WHOLE_ENVIRON}|\\b{re.escape(bare)}\\b"
-    return judge(suite, actor, change, touches, undoes, re.compile(words))
-
-
-def _is_text(key: str) -> bool:
-    return key[:1] in "'\"b"
-
-
-def _told_environ(actor: Actor, kept: dict[str, _Write]) -> Fault:
-    (_, write), *more = kept.items()
-    names = [_named(key, each.change) for key, each in kept.items()]
-    what = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-    inline = all(each.verdict == "inline" for each in kept.values())
-    verb = "is" if len(names) == 1 else "are"
-    done = "cleared" if write.change.name == "clear" else "set"
-    related = [
-        at(Place(actor.path, each.change.span), f"{_named(key, each.change)} is set here")
-        for key, each in more
-    ]
-    return Fault(
-        Place(actor.path, write.change.span),
-        f"{what} {verb} {done} and {_fate(inline)}",
-        symbol_of(actor),
-        tuple(related),
-        notes=(_NOTE,),
-        help=_advice(actor, "setenv(name, value)"),
-        tests=tests_of(actor),
-    )
-
-
-_NOTE = "every test that runs later in the same process meets it"
-
-
-def _fate(inline: bool) -> str:
-    return "put back only if nothing fails before that" if inline else "never put back"
-
-
-def _named(key: str, change: Change) -> str:
-    if not key or change.name in ("update", "clear"):
-        return "the environment"
-    return f"`{key.strip(chr(39))}`" if _is_text(key) else f"the variable `{key}`"
-
-
-def _advice(actor: Actor, method: str) -> str:
-    wide = actor.fixture is not None and actor.fixture.scope is not Scope.FUNCTION
-    if wide or actor.kind == "xunit" or any(item.testcase for item in actor.items):
-        return "put the old value back when the tests are over: after the `yield`, or in a clean-up"
-    return f"request `monkeypatch` and use `monkeypatch.{method}`, which puts it back"
-
-
-# -- other state of the process ------------------------------------------------------------------
 
 
 class _State(NamedTuple):
@@ -159,6 +42,12 @@ class _State(NamedTuple):
     advice: str = ""
 
 
+def _of_sys(name: str) -> str:
+    """What the text has that puts back an attribute of `sys`, `patch.object(sys, "argv")` too."""
+    return rf"\b{re.escape(name)}\b|\(\s*sys\s*,\s*[\"']{name.rpartition('.')[2]}[\"']"
+
+
+_LOGGING = r"\b(?:dict|file|basic)Config\(|handlers\b|[rR]emoveHandler|logging\.shutdown"
 _BY_CALL = {
     "os.chdir": _State("the working directory", r"chdir\(", "chdir(path)"),
     "os.fchdir": _State("the working directory", r"chdir\(", "chdir(path)"),
@@ -171,17 +60,42 @@ _BY_CALL = {
     "socket.setdefaulttimeout": _State("the default timeout of sockets", r"setdefaulttimeout\("),
     "sys.setrecursionlimit": _State("the recursion limit", r"setrecursionlimit\("),
     "sys.setswitchinterval": _State("the switch interval", r"setswitchinterval\("),
+    "time.tzset": _State("the time zone", r"tzset\("),
+    "sys.settrace": _State("the trace function", r"settrace\("),
+    "sys.setprofile": _State("the profile function", r"setprofile\("),
     "logging.disable": _State("logging", r"logging\.disable\("),
+    "logging.basicConfig": _State("the configuration of logging", _LOGGING),
+    "logging.config.dictConfig": _State("the configuration of logging", _LOGGING),
+    "logging.config.fileConfig": _State("the configuration of logging", _LOGGING),
+    "logging.captureWarnings": _State("the logging of warnings", r"captureWarnings\("),
+    "numpy.seterr": _State("the error handling of numpy", r"seterr\(|errstate\("),
+    "numpy.set_printoptions": _State("the print options of numpy", r"printoptions\("),
+    "pandas.set_option": _State("an option of pandas", r"set_option\(|option_context|reset_option"),
+    "torch.set_default_dtype": _State("the default type of torch", r"set_default_dtype\("),
+    "uvloop.install": _State("the event loop policy", r"set_event_loop_policy\(|event_loop_policy"),
     "gc.disable": _State("the garbage collector", r"gc\.enable\("),
     "multiprocessing.set_start_method": _State(
         "the start method of processes", r"set_start_method\("
     ),
 }
 _OF_SYS = {
-    "sys.path": _State("`sys.path`", r"sys\.path\b|syspath_prepend", "syspath_prepend(path)"),
-    "sys.modules": _State("`sys.modules`", r"sys\.modules\b", "setitem(sys.modules, name, value)"),
-    "sys.argv": _State("`sys.argv`", r"sys\.argv\b", 'setattr("sys.argv", [...])'),
+    "sys.path": _State(
+        "`sys.path`", rf"{_of_sys('sys.path')}|syspath_prepend", "syspath_prepend(path)"
+    ),
+    "sys.modules": _State(
+        "`sys.modules`", _of_sys("sys.modules"), "setitem(sys.modules, name, value)"
+    ),
+    "sys.argv": _State("`sys.argv`", _of_sys("sys.argv"), 'setattr("sys.argv", [...])'),
 }
+_OF_LOGGERS = {
+    "setLevel": _State("the level of a logger", r"setLevel\(|set_level\(|at_level\(|\.level\b"),
+    "addHandler": _State("the list of a logger's handlers", r"removeHandler\(|\bhandlers\b"),
+    "addFilter": _State("the list of a logger's filters", r"removeFilter\(|\bfilters\b"),
+    "propagate": _State("the `propagate` of a logger", r"\.propagate\b|caplog"),
+    "disabled": _State("the `disabled` of a logger", r"\.disabled\b"),
+}
+_BACK = {"addHandler": "removeHandler", "addFilter": "removeFilter"}
+_DECIMAL = _State("the decimal context", r"getcontext\(|setcontext\(|localcontext\(")
 
 
 def unrestored_process_state(suite: Suite) -> Iterator[Fault]:
@@ -190,7 +104,7 @@ def unrestored_process_state(suite: Suite) -> Iterator[Fault]:
         told: set[str] = set()
         for change in actor.changes:
             name = _process_name(suite, actor, change)
-            state = _state(suite, name, change)
+            state = _state(suite, actor, name, change)
             if state is None or state.what in told:
                 continue
             if _puts_back(suite, actor, name, change):
@@ -201,12 +115,13 @@ def unrestored_process_state(suite: Suite) -> Iterator[Fault]:
             told.add(state.what)
             yield Fault(
                 Place(actor.path, change.span),
-                f"{state.what} is changed and {_fate(verdict == 'inline')}",
+                f"{state.what} is changed and {fate(verdict)}",
                 symbol_of(actor),
-                notes=(_NOTE,),
-                help=_advice(actor, state.advice) if state.advice else _PUT_BACK,
+                notes=(NOTE,),
+                help=advice(actor, state.advice) if state.advice else _PUT_BACK,
                 tests=tests_of(actor),
             )
+    yield from _by_helpers(suite)
 
 
 def _with_switches(suite: Suite) -> Iterator[Actor]:
@@ -219,6 +134,54 @@ def _with_switches(suite: Suite) -> Iterator[Actor]:
         yield suite.changes.whole(actor) if switches else actor
 
 
+def _by_helpers(suite: Suite) -> Iterator[Fault]:
+    """What functions change for the tests that call them."""
+
+    def judged(actor: Actor, by: Actor, call: Change, made: Change) -> Verdict:
+        name = _process_name(suite, by, made)
+        state = _state(suite, by, name, made)
+        assert state is not None
+        return _judged(suite, actor, call, name, state)
+
+    told: set[tuple[str, int, str]] = set()
+    for left in Helpers(suite, lambda helper: _left(suite, helper)).left(judged):
+        name = _process_name(suite, left.by, left.made)
+        state = _state(suite, left.by, name, left.made)
+        assert state is not None
+        key = (left.by.path, left.by.function.line, state.what)
+        if key in told:
+            continue
+        told.add(key)
+        yield Fault(
+            left.place,
+            f"{state.what} is changed by `{left.by.function.name}` and {fate(left.verdict)}",
+            left.symbol,
+            tuple(left.related("changed")),
+            notes=(NOTE,),
+            help=advice(left.calls[0][0], state.advice) if state.advice else _PUT_BACK,
+            tests=left.tests,
+        )
+
+
+def _left(suite: Suite, helper: Actor) -> Iterator[Change]:
+    """The changes of a function that it does not undo itself."""
+    for change in helper.changes:
+        name = _process_name(suite, helper, change)
+        state = _state(suite, helper, name, change)
+        if state is None or _puts_back(suite, helper, name, change):
+            continue
+        # Of the code under test, what it is asked to do with the rest is its purpose.
+        if not is_test_code(helper.path) and name != "os.chdir":
+            continue
+        others = [
+            other
+            for other in helper.changes
+            if other is not change and _process_name(suite, helper, other) == name
+        ]
+        if not any(other.final or _puts_back(suite, helper, name, other) for other in others):
+            yield change
+
+
 _PUT_BACK = "put it back when the test is over: after the `yield` of a fixture, or in a `finally`"
 
 
@@ -229,12 +192,26 @@ def _process_name(suite: Suite, actor: Actor, change: Change) -> str:
         paired = _paired(suite.options.paired_calls, target, change.name)
         if paired:
             return paired
-    whole = ".".join((*target[-1:], change.name))
-    calls = change.kind == "call" and (not target or whole in _ENDS)
+    logs = change.name in _OF_LOGGERS or change.name in _BACK.values()
+    if logs and is_logger(suite, actor, change):
+        return f"logger.{change.name}"
+    if change.kind == "attribute" and target[-1:] == ("getcontext()",):
+        return "decimal" if _name(suite, actor, change, target) == "decimal.getcontext()" else ""
+    calls = change.kind == "call" and change.name in _LAST_WORDS
     if calls or (change.kind == "attribute" and target[-1:] == ("sys",)):
-        target = (*target, change.name)
-    elif target[-1:] not in (("path",), ("modules",), ("argv",)):
+        name = _name(suite, actor, change, (*target, change.name))
+        return name if name in _BY_CALL or name == "gc.enable" or name[:4] == "sys." else ""
+    if suite.options.paired_calls and change.kind == "call":
+        name = _name(suite, actor, change, (*target, change.name))
+        if any(name in pair for pair in suite.options.paired_calls.items()):
+            return name
+    if target[-1:] not in (("path",), ("modules",), ("argv",)):
         return ""
+    return _name(suite, actor, change, target)
+
+
+def _name(suite: Suite, actor: Actor, change: Change, target: tuple[str, ...]) -> str:
+    """What a path stands for in a library; empty for anything else."""
     subject = suite.changes.resolve(actor.path, actor.function, target, change.imported)
     if subject is None or subject.kind != "external" or subject.rest:
         return ""
@@ -251,27 +228,40 @@ def _paired(paired: Mapping[str, str], target: tuple[str, ...], name: str) -> st
     return ""
 
 
-_ENDS = frozenset(".".join(name.split(".")[-2:]) for name in (*_BY_CALL, "gc.enable"))
+_LAST_WORDS = frozenset(name.rpartition(".")[2] for name in (*_BY_CALL, "gc.enable"))
 
 
-def _state(suite: Suite, name: str, change: Change) -> _State | None:
+def _state(suite: Suite, actor: Actor, name: str, change: Change) -> _State | None:
     if not name:
         return None
     if name in suite.options.paired_calls and change.kind == "call":
         back = suite.options.paired_calls[name].rpartition(".")[2]
         return _State(f"what `{name}()` switches", rf"\b{re.escape(back)}\b")
+    if name.startswith("logger."):
+        state = _OF_LOGGERS.get(change.name)
+        return state if state is not None and is_of_others(suite, actor, change) else None
+    if name == "decimal":
+        return _DECIMAL
+    if name == "logging.basicConfig" and not re.search(
+        r"\bforce\s*=\s*True", _call(suite, actor, change)
+    ):
+        return None  # pytest's own handlers keep it from doing anything.
     if name in _BY_CALL:
         return _BY_CALL[name]
     if name in _OF_SYS:
         # A module under a computed name is one that the test has loaded from a file.
-        if name == "sys.modules" and not (change.kind == "item" and _is_text(change.key)):
+        if name == "sys.modules" and not (change.kind == "item" and is_text(change.key)):
             return None
         if name != "sys.modules" and change.kind == "del":
             return None
         return _OF_SYS[name] if change.name not in ("remove", "pop", "clear") else None
     if name.startswith("sys.") and name.count(".") == 1 and change.kind == "attribute":
-        return _State(f"`{name}`", rf"{re.escape(name)}\b", f'setattr("{name}", value)')
+        return _State(f"`{name}`", _of_sys(name), f'setattr("{name}", value)')
     return None
+
+
+def _call(suite: Suite, actor: Actor, change: Change) -> str:
+    return suite.lines(actor.path, change.span.line, change.span.end_line)
 
 
 def _puts_back(suite: Suite, actor: Actor, name: str, change: Change) -> bool:
@@ -279,8 +269,13 @@ def _puts_back(suite: Suite, actor: Actor, name: str, change: Change) -> bool:
 
     (`os.chdir(before)` alone in a test undoes what the tested code did.)
     """
-    if name == "logging.disable":
-        return change.key.rpartition(".")[2] in ("NOTSET", "0")
+    if name in ("logging.disable", "logger.setLevel"):
+        if change.key.rpartition(".")[2] in ("NOTSET", "0"):
+            return True
+    elif name in _OFF and change.value in _OFF[name]:
+        return True
+    if name == "numpy.seterr" and "(**" in _call(suite, actor, change):
+        return True
     if name.startswith("sys.std") and change.value.startswith("sys.__"):
         return True
     if not change.by_name:
@@ -289,17 +284,31 @@ def _puts_back(suite: Suite, actor: Actor, name: str, change: Change) -> bool:
     text = text_of(suite, actor)
     return (
         re.search(
-            rf"\b{kept}\b\s*(?::[^=\n]*)?=\s*[^=\n]*(?:cwd\(|get\w*\(|signal\(|sys\.|umask\(|setlocale\()",
+            rf"\b{kept}\b\s*(?::[^=\n]*)?=\s*[^=\n]*(?:cwd\(|get\w*\(|signal\(|sys\.|umask\(|setlocale\(|\.level\b|seterr\()",
             text,
         )
         is not None
     )
 
 
+_UNDOING = frozenset({"remove", "pop", "enable", "removeHandler", "removeFilter", "tzset"})
+# What a process begins with.
+_OFF = {
+    "sys.settrace": ("None",),
+    "sys.setprofile": ("None",),
+    "logging.captureWarnings": ("False",),
+    "logger.propagate": ("True",),
+    "logger.disabled": ("False",),
+}
+
+
 def _judged(suite: Suite, actor: Actor, change: Change, name: str, state: _State) -> Verdict:
     same = {key for key, other in _BY_CALL.items() if other.what == state.what} | {name}
     if name == "gc.disable":
         same.add("gc.enable")
+    if name.startswith("logger."):
+        last = name.rpartition(".")[2]
+        same.add(f"logger.{_BACK.get(last, last)}")
     back = suite.options.paired_calls.get(name, "").rpartition(".")[2]
     by_monkeypatch = state.advice.partition("(")[0]
 
@@ -313,7 +322,7 @@ def _judged(suite: Suite, actor: Actor, change: Change, name: str, state: _State
     def undoes(other: Change) -> bool:
         if back:
             return other.name == back
-        if other.kind == "del" or other.name in ("remove", "pop", "enable"):
+        if other.kind == "del" or other.name in _UNDOING:
             return True
         return _puts_back(suite, actor, name, other) or (name in _OF_SYS and other.by_name)
 

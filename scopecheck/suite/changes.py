@@ -15,6 +15,8 @@ from functools import cached_property
 from posixpath import basename
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import msgspec
+
 from scopecheck.facts import (
     Call,
     ClassRef,
@@ -44,7 +46,7 @@ _BEFORE = frozenset(
         *("setup_module", "setup_function", "setUpModule"),
     ]
 )
-_AFTER = frozenset(
+AFTER = frozenset(
     [
         *("tearDown", "tearDownClass", "asyncTearDown", "teardown", "teardown_method"),
         *("teardown_class", "teardown_module", "teardown_function", "tearDownModule"),
@@ -62,7 +64,7 @@ IN_PLACE = frozenset(
 _CONTAINERS = frozenset(
     ["list", "dict", "set", "defaultdict", "deque", "Counter", "OrderedDict", "bytearray"]
 )
-XUNIT = _BEFORE | _AFTER
+XUNIT = _BEFORE | AFTER
 
 Kind: TypeAlias = Literal["parameter", "object", "class", "module", "function", "external"]
 
@@ -192,7 +194,11 @@ class Changes:
     def whole(self, actor: Actor) -> Actor:
         """The same actor with everything that it calls among its changes."""
         facts = self._read_function(actor.path, actor.function)
-        return actor if facts is None else replace(actor, function=facts.functions[0])
+        if facts is None:
+            return actor
+        # Read alone, a method stands in no class.
+        function = msgspec.structs.replace(facts.functions[0], owner=actor.function.owner)
+        return replace(actor, function=function)
 
     def closely(self, actor: Actor) -> FileFacts | None:
         """All that an actor does; its function is the first of the functions."""
@@ -471,6 +477,7 @@ def is_test_code(path: str) -> bool:
 
 
 __all__ = [
+    "AFTER",
     "IN_PLACE",
     "Actor",
     "Changes",

@@ -1,0 +1,171 @@
+"""The environment variables of the process that all tests share."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from scopecheck.checks.leaks import NOTE, advice, fate, is_text, judge, symbol_of, tests_of, writers
+from scopecheck.checks.through_helpers import Helpers
+from scopecheck.checks.wording import at
+from scopecheck.finding import Fault, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scopecheck.checks.leaks import Verdict
+    from scopecheck.checks.through_helpers import Left
+    from scopecheck.facts import Change
+    from scopecheck.suite import Suite
+    from scopecheck.suite.changes import Actor
+
+_ENVIRON = ("os.environ", "os.environb")
+# What puts a whole environment back.
+_WHOLE_ENVIRON = (
+    r"environ\.copy\(|dict\((?:os\.)?environ|copy\((?:os\.)?environ|patch\.dict\([^)]*environ"
+    r"|environ\.clear\(|environ\s*=[^=]|environ\.update\(|for .* in .*environ"
+)
+
+
+class _Kept(NamedTuple):
+    """A variable that is left set."""
+
+    change: Change
+    verdict: Verdict
+
+
+def unrestored_environ(suite: Suite) -> Iterator[Fault]:
+    """SCP405: an environment variable is set and not put back."""
+    for actor in writers(suite):
+        kept: dict[str, _Kept] = {}
+        for change in actor.changes:
+            key = _key(suite, actor, change)
+            if key is None or not _sets(change) or key in kept:
+                continue
+            verdict = _judged(suite, actor, change, key)
+            if verdict != "restored":
+                kept[key] = _Kept(change, verdict)
+        if kept:
+            yield _told(actor, kept)
+    yield from _by_helpers(suite)
+
+
+def _by_helpers(suite: Suite) -> Iterator[Fault]:
+    """Variables that functions set for the tests that call them: a finding for each function."""
+
+    def judged(actor: Actor, by: Actor, call: Change, made: Change) -> Verdict:
+        key = _key(suite, by, made) or ""
+        # Which variable a computed name is, the caller says.
+        return _judged(suite, actor, call, key if is_text(key) else "")
+
+    found: dict[tuple[str, int], list[Left]] = {}
+    for left in Helpers(suite, lambda helper: _left(suite, helper)).left(judged):
+        found.setdefault((left.by.path, left.by.function.line), []).append(left)
+    for first, *more in found.values():
+        what, verb = _words(
+            [_named(_key(suite, x.by, x.made) or "", x.made) for x in (first, *more)]
+        )
+        related = [*first.related("set")]
+        related += [at(x.made_at, "another one is set here") for x in more]
+        yield Fault(
+            first.place,
+            f"{what} {verb} set by `{first.by.function.name}` and {fate(first.verdict)}",
+            first.symbol,
+            tuple(related),
+            notes=(NOTE,),
+            help=advice(first.calls[0][0], "setenv(name, value)"),
+            tests=first.tests,
+        )
+
+
+_WHOLE = "the environment"
+
+
+def _words(names: list[str]) -> tuple[str, str]:
+    """What is set, and the verb for it."""
+    if _WHOLE in names:
+        return _WHOLE, "is"
+    if len(names) == 1:
+        return names[0], "is"
+    return f"{names[0]} and {len(names) - 1} more", "are"
+
+
+def _left(suite: Suite, helper: Actor) -> Iterator[Change]:
+    """The changes of a function that it does not undo itself."""
+    for change in helper.changes:
+        key = _key(suite, helper, change)
+        if key is None or not _sets(change):
+            continue
+        others = [other for other in helper.changes if other is not change]
+        if not any(_key(suite, helper, o) == key and (o.final or _undoes(o)) for o in others):
+            yield change
+
+
+def _key(suite: Suite, actor: Actor, change: Change) -> str | None:
+    """The variable that a change is about, empty for all of them; None where it is about none."""
+    if change.kind == "call" and change.name in ("putenv", "unsetenv"):
+        subject = suite.changes.resolve(
+            actor.path, actor.function, (*change.target, change.name), change.imported
+        )
+        name = "" if subject is None else subject.name
+        return change.key if name in ("os.putenv", "os.unsetenv") else None
+    if change.target[-1:] not in (("environ",), ("environb",)) and len(change.target) != 1:
+        return None
+    subject = suite.changes.subject(actor.path, actor.function, change)
+    if subject is None or subject.kind != "external" or subject.name not in _ENVIRON:
+        return None
+    if change.kind == "call" and change.name in ("update", "clear"):
+        return ""
+    return change.key
+
+
+def _sets(change: Change) -> bool:
+    return change.kind == "item" or change.name in ("update", "clear", "putenv", "__setitem__")
+
+
+def _undoes(change: Change) -> bool:
+    return change.kind == "del" or change.name in ("pop", "update", "clear") or change.by_name
+
+
+def _judged(suite: Suite, actor: Actor, change: Change, key: str) -> Verdict:
+    def touches(actor: Actor, other: Change) -> bool:
+        if other.target[-1:] == ("monkeypatch",) or other.name in ("setenv", "delenv"):
+            return other.key == key
+        found = _key(suite, actor, other)
+        return found is not None and (found in (key, "", "?") or not key or not is_text(found))
+
+    if any(
+        other.name in ("setenv", "delenv") and other.key == key
+        for other in actor.changes
+        if other.span.line < change.span.line
+    ):
+        return "restored"
+    bare = key.strip("'\"")
+    words = _WHOLE_ENVIRON if not bare else f"{_WHOLE_ENVIRON}|\\b{re.escape(bare)}\\b"
+    return judge(suite, actor, change, touches, _undoes, re.compile(words))
+
+
+def _told(actor: Actor, kept: dict[str, _Kept]) -> Fault:
+    (_, first), *more = kept.items()
+    what, verb = _words([_named(key, each.change) for key, each in kept.items()])
+    inline = all(each.verdict == "inline" for each in kept.values())
+    done = "cleared" if first.change.name == "clear" else "set"
+    related = [
+        at(Place(actor.path, each.change.span), f"{_named(key, each.change)} is set here")
+        for key, each in more
+    ]
+    return Fault(
+        Place(actor.path, first.change.span),
+        f"{what} {verb} {done} and {fate('inline' if inline else 'left')}",
+        symbol_of(actor),
+        tuple(related),
+        notes=(NOTE,),
+        help=advice(actor, "setenv(name, value)"),
+        tests=tests_of(actor),
+    )
+
+
+def _named(key: str, change: Change) -> str:
+    if not key or change.name in ("update", "clear"):
+        return _WHOLE
+    return f"`{key.strip(chr(39))}`" if is_text(key) else f"the variable `{key}`"

@@ -1,0 +1,238 @@
+"""What tests change by calling a function of the project that changes it and leaves it so."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from scopecheck.checks.blocks import is_after_exit, is_in_loop
+from scopecheck.checks.leaks import may_restore, symbol_of, text_of, writers
+from scopecheck.checks.wording import at
+from scopecheck.finding import Place
+from scopecheck.suite.changes import Actor, is_test_code
+from scopecheck.suite.values import ClassValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from scopecheck.checks.leaks import Verdict
+    from scopecheck.facts import Change, Function
+    from scopecheck.suite import Suite
+
+_MAX_CALLS = 3
+_Made: TypeAlias = "tuple[Actor, Change]"
+
+
+class Left(NamedTuple):
+    """A change that a function leaves for the tests that call it.
+
+    by: the function. calls: the actors that it is left for, with the call.
+    """
+
+    by: Actor
+    made: Change
+    verdict: Verdict
+    calls: tuple[tuple[Actor, Change], ...]
+
+    @property
+    def is_of_tests(self) -> bool:
+        """Whether the function is one of the tests, and not of the code under test."""
+        return is_test_code(self.by.path)
+
+    @property
+    def place(self) -> Place:
+        """Where the fault is: in a function of the tests, else at the call."""
+        actor, change = self.calls[0]
+        return self.made_at if self.is_of_tests else Place(actor.path, change.span)
+
+    @property
+    def made_at(self) -> Place:
+        """Where the change is made."""
+        return Place(self.by.path, self.made.span)
+
+    @property
+    def symbol(self) -> str:
+        """`path::function` of what is at fault."""
+        if self.is_of_tests:
+            return f"{self.by.path}::{self.by.function.name}"
+        return symbol_of(self.calls[0][0])
+
+    def related(self, done: str) -> Iterator[Place]:
+        """The other places: calls, or where the code under test makes the change."""
+        if not self.is_of_tests:
+            yield at(self.made_at, f"it is {done} here")
+            return
+        for actor, change in self.calls[:3]:
+            yield at(Place(actor.path, change.span), f"`{self.by.function.name}` is called here")
+
+    @property
+    def tests(self) -> frozenset[str]:
+        """The node ids of the tests that it is left by."""
+        return frozenset(item.nodeid for actor, _ in self.calls for item in actor.items)
+
+
+class Helpers:
+    """The functions that change something and leave it so.
+
+    Args:
+        suite: the suite.
+        leaves: the changes of a function that it does not put back.
+    """
+
+    def __init__(
+        self,
+        suite: Suite,
+        leaves: Callable[[Actor], Iterator[Change]],
+    ) -> None:
+        self._suite = suite
+        self._found: dict[tuple[str, int, int], list[_Made]] = {}
+        names = self._direct(leaves)
+        for _ in range(_MAX_CALLS):
+            more = self._indirect(names)
+            if not more:
+                break
+            names = more
+        self._calls = _calls_of(self._names)
+
+    def left(self, judged: Callable[[Actor, Actor, Change, Change], Verdict]) -> Iterator[Left]:
+        """What the functions leave for the tests, in the order of the functions.
+
+        Args:
+            judged: what becomes of a call of an actor that makes a function's change.
+        """
+        if self._calls is None:
+            return
+        found: dict[tuple[str, Change], list[tuple[Actor, Change, Verdict]]] = {}
+        makers: dict[tuple[str, Change], Actor] = {}
+        for actor in writers(self._suite, self._calls):
+            if not self._calls.search(text_of(self._suite, actor)):
+                continue
+            whole = self._suite.changes.whole(actor)
+            for call, by, made in () if _is_undone_by_a_call(whole) else self._called(whole):
+                verdict = judged(actor, by, call, made)
+                key = (by.path, made)
+                if verdict != "restored" and all(a is not actor for a, _, _ in found.get(key, ())):
+                    found.setdefault(key, []).append((actor, call, verdict))
+                    makers[key] = by
+        for key in sorted(found, key=lambda key: (key[0], key[1].span.line)):
+            verdicts = {verdict for _, _, verdict in found[key]}
+            calls = tuple((actor, call) for actor, call, _ in found[key])
+            yield Left(makers[key], key[1], "left" if "left" in verdicts else "inline", calls)
+
+    # -- functions that leave something ----------------------------------------------------------
+
+    def _direct(self, leaves: Callable[[Actor], Iterator[Change]]) -> set[str]:
+        self._names: set[str] = set()
+        acting = {(a.path, a.function.line) for a in self._suite.changes.actors}
+        for path in sorted(self._suite.own_files):
+            facts = self._suite.facts(path)
+            for function in () if facts is None else facts.functions:
+                if function.effects is None or not _may_be_called(path, function):
+                    continue
+                if (path, function.line) in acting:
+                    continue
+                helper = Actor("helper", path, function)
+                left = [c for c in leaves(helper) if _is_certain(self._suite, helper, c)]
+                if left:
+                    self._found[_key(path, function)] = [(helper, change) for change in left]
+                    self._names.add(function.name)
+        return self._names
+
+    def _indirect(self, names: set[str]) -> set[str]:
+        """The functions of the tests that call one of these names, and leave what it leaves."""
+        words = _calls_of(names)
+        found: set[str] = set()
+        acting = {(a.path, a.function.line) for a in self._suite.changes.actors}
+        for path in sorted(self._suite.own_files) if words is not None else ():
+            facts = self._suite.facts(path) if is_test_code(path) else None
+            if facts is None or words is None or not words.search(self._suite.text(path)):
+                continue
+            for function in facts.functions:
+                key = _key(path, function)
+                if key in self._found or (path, function.line) in acting:
+                    continue
+                helper = Actor("helper", path, function)
+                if not _may_be_called(path, function) or not words.search(
+                    text_of(self._suite, helper)
+                ):
+                    continue
+                whole = self._suite.changes.whole(helper)
+                called = () if _is_undone_by_a_call(whole) else self._called(whole)
+                left = [(b, m) for c, b, m in called if _is_certain(self._suite, helper, c)]
+                if left:
+                    self._found[key] = left
+                    found.add(function.name)
+        self._names |= found
+        return found
+
+    def _called(self, whole: Actor) -> Iterator[tuple[Change, Actor, Change]]:
+        """The calls of functions that leave something, each with the function and its change."""
+        for change in whole.changes:
+            if change.kind != "call" or change.name not in self._names:
+                continue
+            for by, made in self._found.get(self._resolved(whole, change) or ("", 0, 0), ()):
+                yield change, by, made
+
+    def _resolved(self, actor: Actor, change: Change) -> tuple[str, int, int] | None:
+        """The function that a call calls."""
+        function = actor.function
+        own = function.parameters[0].name if function.owner >= 0 and function.parameters else ""
+        if own and change.target == (own,):
+            return self._method(actor, change.name)
+        target = (*change.target, change.name)
+        found = self._suite.changes.resolve(actor.path, function, target, change.imported)
+        if found is None or found.kind != "function" or found.rest:
+            return None
+        called = self._suite.changes.function_at(found.path, found.line)
+        return None if called is None else _key(found.path, called)
+
+    def _method(self, actor: Actor, name: str) -> tuple[str, int, int] | None:
+        """The method of an actor's class, or of a base of it."""
+        facts = self._suite.facts(actor.path)
+        space = self._suite.evaluator.module(actor.path)
+        if facts is None or space is None:
+            return None
+        owner = actor.function.owner
+        holder = ClassValue(actor.path, facts.classes[owner], space, owner)
+        for each in self._suite.linker.lineages.of(holder).classes:
+            inside = self._suite.facts(each.module)
+            for function in () if inside is None else inside.functions:
+                if function.owner == each.index and function.name == name:
+                    return _key(each.module, function)
+        return None
+
+
+def _key(path: str, function: Function) -> tuple[str, int, int]:
+    return (path, function.line, function.span.column)
+
+
+def _calls_of(names: set[str]) -> re.Pattern[str] | None:
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\(") if names else None
+
+
+def _may_be_called(path: str, function: Function) -> bool:
+    """Whether a call of a function does all that it does: no generator, fixture or lambda."""
+    if function.is_generator or function.decorators or function.name == "<lambda>":
+        return False
+    # Of the code under test only functions: what its methods do is for its objects.
+    return function.owner < 0 or is_test_code(path)
+
+
+def _is_certain(suite: Suite, helper: Actor, change: Change) -> bool:
+    """Whether each call of a function makes a change, once."""
+    first, line = helper.function.line, change.span.line
+    if change.condition or change.final or change.nested:
+        return False
+    if any(may_restore(name) for name in change.under):
+        return False
+    return not (
+        is_in_loop(suite, helper.path, first, line)
+        or is_after_exit(suite, helper.path, first, line)
+    )
+
+
+def _is_undone_by_a_call(whole: Actor) -> bool:
+    """Whether something is called when the test is over, which may put anything back."""
+    return any(
+        change.kind == "call" and (change.final or change.nested) for change in whole.changes
+    )
