@@ -72,6 +72,7 @@ def read_function_events(source: Source, function: Function, forms: EventForms) 
     """
     from scopecheck.read.events import read_events
     from scopecheck.read.lost import LOSING_WORDS
+    from scopecheck.read.nodes import Inside
 
     parsed = _parsed(source, function)
     if parsed is None:
@@ -81,7 +82,8 @@ def read_function_events(source: Source, function: Function, forms: EventForms) 
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             if text.name_span(node) != function.span:
                 return None
-            return read_events(node, text, tasks=bool(text.lines_with(LOSING_WORDS)), forms=forms)
+            tasks = bool(text.lines_with(LOSING_WORDS))
+            return read_events(node, text, Inside(node), tasks=tasks, forms=forms)
     return None
 
 

@@ -13,55 +13,45 @@ from scopecheck.read.nodes import walk
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from scopecheck.read.nodes import Inside, Once
     from scopecheck.read.text import Text
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_BARE_CALL = re.compile(r"^[ \t]+(?:assert (?:not )?)?(self\.)?([a-z_]\w*)\(", re.MULTILINE)
-_INNER = re.compile(r"^[ \t]+async def (\w+)", re.MULTILINE)
+# Statements that have no blocks, or none that run with the function.
+_NO_BLOCKS = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, *_FUNCTIONS, ast.ClassDef)
+# What may stand between `def` and a name.
+_BETWEEN = " \t\f\\\r\n"
 _EXPECTING = re.compile(r"raises|warns|suppress|Raises|Warns|deprecated_call")
 
 
 class Names(NamedTuple):
-    """The functions of a file that may be coroutine functions, and the lines that call them.
+    """The functions of a file that may be coroutine functions.
 
-    imported: names that the module imports. local: coroutine functions of the module; methods:
-        those of its classes.
-    lines: lines that begin with a call of one of them.
+    known: names that the module imports, and its coroutine functions.
+    methods: the coroutine functions of its classes.
     """
 
-    imported: frozenset[str]
-    local: frozenset[str]
+    known: frozenset[str]
     methods: frozenset[str]
-    lines: list[int]
 
 
-def file_names(tree: ast.Module, text: Text) -> Names:
+def file_names(tree: ast.Module) -> Names:
     """What of a file's names may be a coroutine function, for `read_evidence`."""
-    imported: set[str] = set()
-    local: set[str] = set()
+    known: set[str] = set()
     methods: set[str] = set()
     for statement in tree.body:
-        match statement:
-            case ast.ImportFrom(module=module) if module not in ("unittest.mock", "typing"):
-                imported.update(alias.asname or alias.name for alias in statement.names)
-            case ast.AsyncFunctionDef():
-                local.add(statement.name)
-            case ast.ClassDef():
-                methods.update(
-                    inner.name
-                    for inner in statement.body
-                    if isinstance(inner, ast.AsyncFunctionDef)
-                )
-    lines: list[int] = []
-    if imported or local or methods or "async def" in text.text:
-        plain = imported | local
-        inner = set(_INNER.findall(text.text))
-        lines = [
-            text.line_at(match.start())
-            for match in _BARE_CALL.finditer(text.text)
-            if match[2] in (methods if match[1] else plain | inner)
-        ]
-    return Names(frozenset(imported), frozenset(local), frozenset(methods), lines)
+        if isinstance(statement, ast.ImportFrom):
+            if statement.module not in ("unittest.mock", "typing"):
+                known.update(alias.asname or alias.name for alias in statement.names)
+        elif isinstance(statement, ast.AsyncFunctionDef):
+            known.add(statement.name)
+        elif isinstance(statement, ast.ClassDef):
+            methods.update(
+                inner.name for inner in statement.body if isinstance(inner, ast.AsyncFunctionDef)
+            )
+    # A class is no coroutine function.
+    known = {name for name in known if not name[0].isupper()}
+    return Names(frozenset(known), frozenset(methods))
 
 
 def read_returned(body: Iterable[ast.stmt], text: Text) -> Returned | None:
@@ -109,57 +99,121 @@ def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
 
 
 def read_dropped(
-    function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text, names: Names
-) -> Iterator[Dropped]:
+    function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text, names: Names, inside: Once
+) -> tuple[Dropped, ...]:
     """Calls of what may be a coroutine function, with nothing done with what they give."""
-    bound: set[str] = set()
-    inner: set[str] = set()
-    arguments = function.args
-    for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
-        bound.add(argument.arg)
-    for node in walk(function):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            bound.add(node.id)
-        elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)) and node is not function:
-            bound.add(node.name)
-            if isinstance(node, ast.AsyncFunctionDef) and not node.decorator_list:
-                yields = any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in walk(node))
-                if not yields:
-                    inner.add(node.name)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            bound.update(alias.asname or alias.name for alias in node.names)
-    known = names.imported | names.local
-    for call, asserted in _results(function.body):
+    first, last = function.body[0].lineno, function.end_lineno or function.lineno
+    has_inner = text.has("async def", first, last)
+    if not (has_inner or names.known or names.methods):
+        return ()
+    calls = _results(function.body)
+    if not has_inner:
+        calls = [one for one in calls if _may_be_coroutine(one[0].func, names)]
+    if not calls:
+        return ()
+    inner = _inner_coroutines(inside()) if has_inner else frozenset[str]()
+    bound: set[str] | None = None
+    found: list[Dropped] = []
+    for call, asserted in calls:
         parts = dotted(call.func)
         if parts is None:
             continue
-        own = len(parts) == 2 and parts[0] == "self" and parts[1] in names.methods
         if len(parts) == 1 and parts[0] in inner:
-            yield Dropped(parts, text.span(call), True, asserted)
-        elif own or (len(parts) == 1 and parts[0] not in bound and parts[0] in known):
-            yield Dropped(parts, text.span(call), False, asserted)
+            found.append(Dropped(parts, text.span(call), True, asserted))
+        elif _may_be_coroutine(call.func, names):
+            if len(parts) == 1 and not _is_only_called(parts[0], function, text):
+                bound = bound or _bound(function.args, inside())
+                if parts[0] in bound:
+                    continue
+            found.append(Dropped(parts, text.span(call), False, asserted))
+    return tuple(found)
 
 
-def _results(body: Iterable[ast.stmt]) -> Iterator[tuple[ast.Call, bool]]:
+def _may_be_coroutine(func: ast.expr, names: Names) -> bool:
+    if isinstance(func, ast.Name):
+        return func.id in names.known
+    return (
+        isinstance(func, ast.Attribute)
+        and func.attr in names.methods
+        and isinstance(func.value, ast.Name)
+        and func.value.id == "self"
+    )
+
+
+def _inner_coroutines(inside: Inside) -> frozenset[str]:
+    """The coroutine functions inside a function, generators and decorated ones left out."""
+    return frozenset(
+        node.name
+        for node in inside.defined
+        if isinstance(node, ast.AsyncFunctionDef)
+        and not node.decorator_list
+        and not any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in walk(node))
+    )
+
+
+def _is_only_called(
+    name: str, function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text
+) -> bool:
+    """Whether the text of a function has a name in calls alone, so that nothing in it binds it.
+
+    (A quick look: False where that cannot be told so.)
+    """
+    first = min((node.lineno for node in function.decorator_list), default=function.lineno)
+    start, end = text.range(first, function.end_lineno or function.lineno)
+    whole = text.text
+    at = whole.find(name, start, end)
+    while at >= 0:
+        after = at + len(name)
+        word = not (_is_part(whole[at - 1 : at]) or _is_part(whole[after : after + 1]))
+        if word and (
+            whole[after : after + 1] != "("
+            or whole[start:at].rstrip(_BETWEEN).endswith(("def", "class"))
+        ):
+            return False
+        at = whole.find(name, after, end)
+    # Python takes other spellings of a letter for the same name.
+    return text.ascii
+
+
+def _is_part(character: str) -> bool:
+    return character == "_" or character.isalnum()
+
+
+def _bound(arguments: ast.arguments, inside: Inside) -> set[str]:
+    """The names that a function binds, its parameters included."""
+    bound = {one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+    bound |= inside.stored
+    bound.update(node.name for node in inside.defined)
+    bound.update(alias.asname or alias.name for node in inside.imports for alias in node.names)
+    return bound
+
+
+def _results(body: Iterable[ast.stmt]) -> list[tuple[ast.Call, bool]]:
     """Calls that are statements of their own, or all that an `assert` asserts."""
+    found: list[tuple[ast.Call, bool]] = []
+    _add_results(body, found)
+    return found
+
+
+def _add_results(body: Iterable[ast.stmt], found: list[tuple[ast.Call, bool]]) -> None:
     for statement in body:
-        match statement:
-            case ast.Expr(value=ast.Call() as call):
-                yield call, False
-            case ast.Assert(test=ast.Call() as call):
-                yield call, True
-            case ast.Assert(test=ast.UnaryOp(op=ast.Not(), operand=ast.Call() as call)):
-                yield call, True
-            case ast.With() | ast.AsyncWith():
-                expects = any(
-                    isinstance(item.context_expr, ast.Call)
-                    and _EXPECTING.search(".".join(dotted(item.context_expr.func) or ()))
-                    for item in statement.items
-                )
-                if not expects:
-                    yield from _results(statement.body)
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                continue
-            case _:
-                for block in blocks(statement):
-                    yield from _results(block)
+        if isinstance(statement, ast.Expr):
+            if isinstance(statement.value, ast.Call):
+                found.append((statement.value, False))
+        elif isinstance(statement, ast.Assert):
+            test = statement.test
+            if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+                test = test.operand
+            if isinstance(test, ast.Call):
+                found.append((test, True))
+        elif isinstance(statement, (ast.With, ast.AsyncWith)):
+            expects = any(
+                isinstance(item.context_expr, ast.Call)
+                and _EXPECTING.search(".".join(dotted(item.context_expr.func) or ()))
+                for item in statement.items
+            )
+            if not expects:
+                _add_results(statement.body, found)
+        elif not isinstance(statement, _NO_BLOCKS):
+            for block in blocks(statement):
+                _add_results(block, found)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from scopecheck.evidence import Fate, WordUse
+    from scopecheck.read.nodes import Inside
     from scopecheck.read.text import Text
     from scopecheck.source import Span
 
@@ -57,6 +58,7 @@ _SEPARATORS = frozenset("_.:/-")
 def read_events(
     function: ast.FunctionDef | ast.AsyncFunctionDef,
     text: Text,
+    inside: Inside,
     *,
     tasks: bool,
     forms: EventForms | None = None,
@@ -66,10 +68,11 @@ def read_events(
     Args:
         function: a test, or a function that tests may call.
         text: of its file.
+        inside: what stands in it.
         tasks: its text has a call that makes a task.
         forms: what the configuration says; None where it is not known yet.
     """
-    reader = _Reader(function, text, forms or _KNOWN)
+    reader = _Reader(function, text, inside, forms or _KNOWN)
     return reader.whole(tasks=tasks) if forms or reader.matters else None
 
 
@@ -77,7 +80,11 @@ class _Reader:
     """Looks at one function; names are followed through its assignments, whatever their order."""
 
     def __init__(
-        self, function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text, forms: EventForms
+        self,
+        function: ast.FunctionDef | ast.AsyncFunctionDef,
+        text: Text,
+        inside: Inside,
+        forms: EventForms,
     ) -> None:
         self._function = function
         self._forms = forms
@@ -94,7 +101,8 @@ class _Reader:
         self._given = {
             one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
         }
-        self._bound, self._strings, self._senders, self._records = _parts(function)
+        self._bound, self._strings, self._senders = inside.stored, inside.strings, inside.senders
+        self._attributes = inside.attributes
         # Messages that are received and dropped.
         self._dropped: dict[str, ast.Call] = {}
         self._found = Claims(text, self._given | self._bound, self._values, forms.keys)
@@ -107,7 +115,7 @@ class _Reader:
             not self._given.isdisjoint(_FIXTURES)
             or any(_EVENTISH.search(name) for name in (*self._bound, *self._given))
             or any(_EVENT_NAME.fullmatch(str(node.value)) for node in self._strings)
-            or self._records
+            or any(map(is_record, self._attributes))
             or any(
                 isinstance(node, ast.Call)
                 and (_MOCK_CHECK.match(_method(node)) or may_capture(node))
@@ -410,41 +418,6 @@ class _Reader:
         for node in self._strings:
             if node.value not in known and not _SEPARATORS.isdisjoint(str(node.value)):
                 self._found.word(node, "other")
-
-
-def _parts(
-    function: ast.AST,
-) -> tuple[set[str], list[ast.Constant], list[ast.Call | ast.Dict], bool]:
-    """The names that a function binds, its strings, its calls and dicts, in one walk.
-
-    The last is whether it looks at the calls that a mock keeps.
-    """
-    bound: set[str] = set()
-    strings: list[ast.Constant] = []
-    senders: list[ast.Call | ast.Dict] = []
-    records = False
-    stack: list[ast.AST] = [function]
-    while stack:
-        node = stack.pop()
-        kind = type(node)
-        if kind is ast.Name:
-            if type(node.ctx) is ast.Store:  # type: ignore[attr-defined]
-                bound.add(node.id)  # type: ignore[attr-defined]
-        elif kind is ast.Constant:
-            if type(node.value) is str:  # type: ignore[attr-defined]
-                strings.append(node)  # type: ignore[arg-type]
-        else:
-            if kind is ast.Call or kind is ast.Dict:
-                senders.append(node)  # type: ignore[arg-type]
-            elif kind is ast.Attribute and is_record(node):  # type: ignore[arg-type]
-                records = True
-            for name in node._fields:
-                value = getattr(node, name)
-                if type(value) is list:
-                    stack.extend(item for item in value if isinstance(item, ast.AST))
-                elif isinstance(value, ast.AST):
-                    stack.append(value)
-    return bound, strings, senders, records
 
 
 def _names(node: ast.AST) -> Iterable[str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from scopecheck.evidence import Callee, Evidence, Vacuity
 from scopecheck.read.dropped import read_dropped, read_returned
 from scopecheck.read.emptiness import Emptiness, truth_of
 from scopecheck.read.expressions import dotted
-from scopecheck.read.lost import LOSING_WORDS, read_lost
-from scopecheck.read.nodes import walk
+from scopecheck.read.lost import read_lost
+from scopecheck.read.nodes import BELOW, walk
 from scopecheck.read.text import any_within
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from scopecheck.evidence import Asserts, Dropped, Lost, Returned
     from scopecheck.read.dropped import Names
+    from scopecheck.read.nodes import Inside, Once
     from scopecheck.read.text import Text
     from scopecheck.source import Span
 
@@ -44,6 +46,8 @@ _LOOKS = frozenset(
         *("remove", "discard", "extend", "format", "update", "items", "keys", "values"),
     }
 )
+# Statements, other than assertions and expressions, that decide whether a check always runs.
+_DECIDING = frozenset({ast.With, ast.AsyncWith, ast.Try, ast.Return, ast.Raise, ast.If})
 _EXITS = frozenset({"skip", "skipTest", "xfail"})
 # A name for what was captured, as opposed to what the test needs in order to run at all.
 _CAPTURE_NAME = re.compile(
@@ -72,7 +76,8 @@ def read_evidence(
     function: ast.FunctionDef | ast.AsyncFunctionDef,
     text: Text,
     names: Names,
-    words: Words,
+    losing: list[int],
+    inside: Once,
 ) -> Evidence | None:
     """What shows how a test can fail; None where an assertion always runs, and nothing is odd.
 
@@ -80,81 +85,81 @@ def read_evidence(
         function: the test.
         text: of its file.
         names: of its file, from `file_names`.
-        words: lines of its file, from `Words.of`.
+        losing: the lines of its file with one of `LOSING_WORDS`.
+        inside: what stands in the test.
     """
     first, last = function.body[0].lineno, function.end_lineno or function.lineno
     checked = _always_checks(function.body)
-    dropped: tuple[Dropped, ...] = ()
     lost: tuple[Lost, ...] = ()
     returned: Returned | None = None
-    if any_within(names.lines, first, last):
-        dropped = tuple(read_dropped(function, text, names))
-    if any_within(words.losing, first, last):
+    dropped = read_dropped(function, text, names, inside)
+    if losing and any_within(losing, first, last):
         lost = read_lost(function, text)
-    if any_within(words.returning, first, last):
+    if text.has("return ", first, last):
         returned = read_returned(function.body, text)
     if checked:
         if dropped or lost or returned:
             return Evidence(True, dropped=dropped, lost=lost, returned=returned)
         return None
-    return _Reader(function, text).evidence(dropped, lost, returned)
+    return _Reader(function, text, inside()).evidence(dropped, lost, returned)
 
 
-class Words(NamedTuple):
-    """The lines of a file with the words that matter to tests."""
-
-    losing: list[int]
-    returning: list[int]
-    checking: list[int]
-    raising: list[int]
-
-    @classmethod
-    def of(cls, text: Text) -> Words:
-        """Searches a file's text."""
-        return cls(
-            text.lines_with(LOSING_WORDS),
-            text.lines_with(("return ",)),
-            text.lines_with(_CHECK_WORDS),
-            text.lines_with(("raise ",)),
-        )
-
-    def asserts(self, first: int, last: int) -> Asserts:
-        """What these lines have that may fail a test."""
-        if any_within(self.checking, first, last):
-            return "assert"
-        return "raise" if any_within(self.raising, first, last) else ""
+def read_asserts(text: Text, first: int, last: int) -> Asserts:
+    """What lines of a file have that may fail a test."""
+    start, end = text.range(first, last)
+    find = text.text.find
+    if any(find(word, start, end) >= 0 for word in _CHECK_WORDS):
+        return "assert"
+    return "raise" if find("raise ", start, end) >= 0 else ""
 
 
 def _always_checks(body: Sequence[ast.stmt]) -> bool:
     """Whether a statement that always runs, whatever the others do, may fail the test."""
     for statement in body:
-        match statement:
-            case ast.Assert(test=test):
-                if not _is_all(test):
-                    return True
-            case ast.Expr(value=value):
-                if isinstance(value, ast.Await):
-                    value = value.value
-                if isinstance(value, ast.Call) and _CHECK_NAME.search(_last_name(value.func)):
-                    return True
-            case ast.With() | ast.AsyncWith():
-                for item in statement.items:
-                    call = item.context_expr
-                    if isinstance(call, ast.Call) and _CHECK_NAME.search(_last_name(call.func)):
-                        return True
-                if not _suppresses(statement) and _always_checks(statement.body):
-                    return True
-            case ast.Try():
-                if not statement.handlers and _always_checks(statement.body):
-                    return True
-                if _always_checks(statement.finalbody):
-                    return True
-            case ast.Return() | ast.Raise():
-                return False
-            case ast.If():
-                if _leaves(statement.body):
-                    return False
+        kind = statement.__class__
+        if kind is ast.Assert:
+            if not _is_all(statement.test):  # type: ignore[attr-defined]
+                return True
+        elif kind is ast.Expr:
+            value = statement.value  # type: ignore[attr-defined]
+            if isinstance(value, ast.Await):
+                value = value.value
+            if isinstance(value, ast.Call) and _may_check(_last_name(value.func)):
+                return True
+        elif kind in _DECIDING:
+            found = _decides(statement)
+            if found is not None:
+                return found
     return False
+
+
+def _decides(statement: ast.stmt) -> bool | None:
+    """Whether a compound statement checks for certain; None where those after it still may."""
+    match statement:
+        case ast.With() | ast.AsyncWith():
+            for item in statement.items:
+                call = item.context_expr
+                if isinstance(call, ast.Call) and _may_check(_last_name(call.func)):
+                    return True
+            if not _suppresses(statement) and _always_checks(statement.body):
+                return True
+        case ast.Try():
+            if not statement.handlers and _always_checks(statement.body):
+                return True
+            if _always_checks(statement.finalbody):
+                return True
+        case ast.Return() | ast.Raise():
+            return False
+        case ast.If():
+            if _leaves(statement.body):
+                return False
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _may_check(name: str) -> bool:
+    """Whether a function of this name may check something."""
+    return _CHECK_NAME.search(name) is not None
 
 
 def _last_name(func: ast.expr) -> str:
@@ -205,19 +210,17 @@ def _fails(body: Sequence[ast.stmt]) -> bool:
 class _Reader:
     """Collects the checks of one test that none is certain to run in."""
 
-    def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text) -> None:
+    def __init__(
+        self, function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text, inside: Inside
+    ) -> None:
         self._function = function
         self._text = text
         self._checks: list[_Check] = []
         self._calls: dict[tuple[str, ...], list[_Rounds]] = {}
         # What is defined in the test is read with it, and what is assigned there is mere data.
-        self._inner: set[str] = set()
-        self._local: set[str] = set()
-        for node in walk(function):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                self._local.add(node.id)
-            elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
-                self._inner.add(node.name)
+        self._read_with = {function.name, *(node.name for node in inside.defined)}
+        self._not_called = _BUILTINS | self._read_with
+        self._data = inside.stored | self._read_with
 
     def evidence(
         self, dropped: tuple[Dropped, ...], lost: tuple[Lost, ...], returned: Returned | None
@@ -335,27 +338,32 @@ class _Reader:
     # -- expressions -----------------------------------------------------------------------
 
     def _expression(self, node: ast.expr, rounds: _Rounds) -> None:
-        stack: list[ast.AST] = [node]
+        stack: list[Any] = [node]
         while stack:
             found = stack.pop()
-            if isinstance(found, ast.Call):
+            kind = found.__class__
+            if kind is ast.Call:
                 self._call(found, rounds)
-            elif isinstance(found, (ast.Name, ast.Constant)):
-                continue
-            stack.extend(ast.iter_child_nodes(found))
+            get = BELOW[kind]
+            if get is not None:
+                for value in get(found):
+                    if value.__class__ is list:
+                        stack += value
+                    elif value is not None:
+                        stack.append(value)
 
     def _call(self, node: ast.Call, rounds: _Rounds) -> None:
         parts = dotted(node.func)
         if parts is None:
             parts = ("", node.func.attr) if isinstance(node.func, ast.Attribute) else ("", "")
-        if _CHECK_NAME.search(parts[-1]):
+        if _may_check(parts[-1]):
             self._checks.append(_Check(node, rounds))
-        elif len(parts) > 1 or parts[0] not in _BUILTINS | self._inner:
+        elif len(parts) > 1 or parts[0] not in self._not_called:
             self._calls.setdefault(parts, []).append(rounds)
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             if isinstance(argument, (ast.Name, ast.Attribute)):
                 handed = dotted(argument)
-                if handed is not None and handed[0] not in self._local | self._inner:
+                if handed is not None and handed[0] not in self._data:
                     self._calls.setdefault(handed, []).append(rounds)
 
     # -- vacuity ---------------------------------------------------------------------------
@@ -366,35 +374,40 @@ class _Reader:
             return None, None
         if any(one.kind == "inner" for check in self._checks for one in check.rounds):
             return None, None
-        spans = tuple(self._text.span(check.node) for check in self._checks)  # type: ignore[arg-type]
-        shared = self._shared()
-        emptiness = Emptiness(self._function)
         if any(one.kind in ("except", "other") for one in self._checks[0].rounds):
             return None, None
+        shared = self._shared()
+        if not shared and (len(self._checks) > 1 or self._checks[0].every is None):
+            return None, None
         for one in shared:
-            found = self._entered(one, emptiness)
+            found = self._entered(one)
             if found is None:
                 if one.kind == "loop" and not _is_listed(one.subject):
                     # What is in it may well be nothing in one round of many.
                     break
                 continue
             kind, words, source = found
-            return Vacuity(kind, self._head(one.node), words, source, spans), one
+            return Vacuity(kind, self._head(one.node), words, source, self._spans()), one
         if len(self._checks) == 1 and self._checks[0].every is not None and not shared:
             if _is_absence(self._checks[0]):
                 return None, None
             every = self._checks[0].every
             assert isinstance(every, (ast.GeneratorExp, ast.ListComp))
             subject = every.generators[0].iter
-            origin = emptiness.captured(subject)
+            origin = self._emptiness.captured(subject)
             if origin is not None and len(every.generators) == 1:
                 span = self._text.span(every)
-                return Vacuity("all", span, self._text.words(subject), origin, spans), None
+                return Vacuity("all", span, self._text.words(subject), origin, self._spans()), None
         return None, None
 
-    def _entered(
-        self, one: _Round, emptiness: Emptiness
-    ) -> tuple[Literal["loop", "if", "exit"], str, str] | None:
+    def _spans(self) -> tuple[Span, ...]:
+        return tuple(self._text.span(check.node) for check in self._checks)  # type: ignore[arg-type]
+
+    @cached_property
+    def _emptiness(self) -> Emptiness:
+        return Emptiness(self._function)
+
+    def _entered(self, one: _Round) -> tuple[Literal["loop", "if", "exit"], str, str] | None:
         subject = one.subject
         if subject is None:
             return None
@@ -402,7 +415,7 @@ class _Reader:
             assert isinstance(one.node, (ast.For, ast.AsyncFor))
             if not self._about(one.node) or all(map(_is_absence, self._checks)):
                 return None
-            source = emptiness.captured(subject, streamed=isinstance(one.node, ast.AsyncFor))
+            source = self._emptiness.captured(subject, streamed=isinstance(one.node, ast.AsyncFor))
             return None if source is None else ("loop", self._text.words(subject), source)
         asked = truth_of(subject, holds=one.kind == "if")
         if one.kind not in ("if", "exit") or asked is None:
@@ -410,7 +423,7 @@ class _Reader:
         name = _last_name(asked)
         if not _CAPTURE_NAME.search(name):
             return None
-        source = emptiness.captured(asked)
+        source = self._emptiness.captured(asked)
         kind: Literal["if", "exit"] = "if" if one.kind == "if" else "exit"
         return None if source is None else (kind, self._text.words(asked), source)
 
@@ -422,7 +435,7 @@ class _Reader:
                 match node:
                     case ast.Call(func=func, args=args, keywords=keywords):
                         name = _last_name(func)
-                        if name in _BUILTINS or name in _LOOKS or _CHECK_NAME.search(name):
+                        if name in _BUILTINS or name in _LOOKS or _may_check(name):
                             continue
                         given = [*args, *(keyword.value for keyword in keywords)]
                         if any(_mentions(value, items) for value in given):

@@ -38,12 +38,14 @@ from scopecheck.read.conditions import truth
 from scopecheck.read.dropped import file_names
 from scopecheck.read.effects import read_effects
 from scopecheck.read.events import EVENT_WORDS, read_events
-from scopecheck.read.evidence import Words, read_evidence
+from scopecheck.read.evidence import read_asserts, read_evidence
 from scopecheck.read.expressions import ExpressionReader, dotted
 from scopecheck.read.handouts import read_handout
 from scopecheck.read.hook_words import HELPER_WORDS
 from scopecheck.read.hooks import read_hook
 from scopecheck.read.loop_calls import LOOP_WORDS
+from scopecheck.read.lost import LOSING_WORDS
+from scopecheck.read.nodes import Once
 from scopecheck.read.redefined import redefinitions
 from scopecheck.read.text import any_within
 
@@ -118,7 +120,7 @@ class ModuleReader:
         self._loop_lines: list[int] = []
         self._loop_names = loop_names
         self._hook_lines = text.lines_with(HELPER_WORDS)
-        self._words = Words.of(text)
+        self._losing = text.lines_with(LOSING_WORDS)
         self._of_tests = "test" in path.lower()
         self._event_lines = text.lines_with(EVENT_WORDS) if self._of_tests else []
 
@@ -126,7 +128,7 @@ class ModuleReader:
         """The module's facts."""
         self._find_fixture_calls(tree)
         self._find_loop_calls(tree)
-        self._names = file_names(tree, self._text)
+        self._names = file_names(tree)
         bindings = self._bind_all(tree.body, ALWAYS, owner=-1)
         self._redefined.extend(redefinitions(tree.body, self._text))
         text = self._text.text
@@ -453,18 +455,19 @@ class ModuleReader:
             body = read_body(node, self._text, self._expressions, interesting, yields, names)
             generator = body.yields is not None
         is_test = node.name.startswith("test") and not fixture
+        inside = Once(node)
         hook_facts = None
         if node.name.startswith("pytest_") or any_within(self._hook_lines, body_line, end):
             hook_facts = read_hook(node, self._text, self._expressions)
         flaws: tuple[Flaw, ...] = read_flaws(node, self._text) if is_test else ()
         evidence = None
         if is_test:
-            evidence = read_evidence(node, self._text, self._names, self._words)
-        asserts = self._words.asserts(body_line, end)
+            evidence = read_evidence(node, self._text, self._names, self._losing, inside)
+        asserts = read_asserts(self._text, body_line, end)
         events = None
         if self._of_tests and any_within(self._event_lines, node.lineno, end):
-            tasks = any_within(self._words.losing, node.lineno, end)
-            events = read_events(node, self._text, tasks=tasks)
+            tasks = any_within(self._losing, node.lineno, end)
+            events = read_events(node, self._text, inside(), tasks=tasks)
         bindings: tuple[Binding, ...] = ()
         returns: tuple[Expression, ...] = ()
         defaults: tuple[tuple[str, Expression], ...] = ()

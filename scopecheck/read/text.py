@@ -58,6 +58,15 @@ class Text:
         starts = self._starts
         return len(self.text) if line > len(starts) else starts[line - 1] + column - 1
 
+    def range(self, first: int, last: int) -> tuple[int, int]:
+        """Where in the text a line begins, and where a later one or the same ends."""
+        starts = self._starts
+        return starts[first - 1], starts[last] if last < len(starts) else len(self.text)
+
+    def has(self, word: str, first: int, last: int) -> bool:
+        """Whether a word stands in one of the lines from the first to the last."""
+        return self.text.find(word, *self.range(first, last)) >= 0
+
     def column(self, line: int, byte_offset: int) -> int:
         """The column (from 1, in characters) of a UTF-8 byte offset in a line."""
         if self.ascii:
