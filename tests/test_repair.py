@@ -15,6 +15,7 @@ from scopecheck import repair as repairing
 from scopecheck.config import Settings
 from scopecheck.finding import Edit
 from scopecheck.fix.edits import Withheld, apply
+from scopecheck.fix.names import spell
 from scopecheck.project import Project
 from scopecheck.repair.bench import Offer
 from scopecheck.run import analyse, repair
@@ -247,6 +248,26 @@ def test_an_import_goes_when_all_fixes_of_a_file_together_make_it_needless(
     assert after(repaired, "test_a.py") == text.replace(
         "@pytest.mark.slow(helpers.A)\n", ""
     ).replace("import helpers\n", "")
+
+
+def test_an_import_that_one_fix_drops_and_another_one_uses_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "import helpers\n" + MARKED.format(name="a").replace("slow", "slow(helpers.A)")
+    text += MARKED.format(name="b").removeprefix("import pytest\n")
+
+    def write_use(workspace: Workspace, fault: Fault) -> None:
+        unmark(workspace, fault)
+        if fault.symbol.endswith("::b"):
+            editor = workspace.editor("test_a.py")
+            use = spell(workspace, "test_a.py", "helpers", "A")
+            editor.insert(editor.text.line_count + 1, f"\n\nKEPT = {use}\n")
+
+    fixer(monkeypatch, write_use)
+    repaired = mended(tmp_path, {"test_a.py": text, "helpers.py": "A = 1\n"})
+    assert sum(repaired.fixed.values()) == 2
+    assert "import helpers\n" in after(repaired, "test_a.py")
+    assert "KEPT = helpers.A\n" in after(repaired, "test_a.py")
 
 
 def test_an_unsafe_fix_is_made_only_where_that_is_asked_for(

@@ -186,10 +186,19 @@ def _told_users(test: _Test, call: Call, other: Call) -> Fault:
         other.span,
         "both are the same user, whatever the names say",
         f"make a second `{test.maker}` for the second one",
+        names=(test.name, test.maker),
     )
 
 
-def _fault(test: _Test, span: Span, message: str, first: Span, note: str, advice: str) -> Fault:
+def _fault(
+    test: _Test,
+    span: Span,
+    message: str,
+    first: Span,
+    note: str,
+    advice: str,
+    names: tuple[str, ...] = (),
+) -> Fault:
     path = test.actor.path
     related = () if first == span else (at(Place(path, first), "it is given here first"),)
     return Fault(
@@ -200,6 +209,7 @@ def _fault(test: _Test, span: Span, message: str, first: Span, note: str, advice
         notes=(note,),
         help=advice,
         tests=frozenset(item.nodeid for item in test.actor.items),
+        names=names,
     )
 
 

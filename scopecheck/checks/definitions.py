@@ -186,6 +186,7 @@ def _lost_test(path: str, facts: FileFacts, lost: Redefinition, last: Span, node
         notes=("the second `def` takes the name away from the first before pytest looks",),
         help="rename one of the two, or delete it",
         tests=frozenset([nodeid]),
+        names=(lost.name,),
     )
 
 
@@ -348,6 +349,7 @@ def fixture_yields_twice(suite: Suite) -> Iterator[Fault]:
                 ),
                 help="leave one `yield` on every path, with `return` after it where it must end",
                 tests=tests,
+                names=("twice",),
             )
         if facts.missed is not None:
             at_end = facts.missed == function.span
@@ -365,6 +367,7 @@ def fixture_yields_twice(suite: Suite) -> Iterator[Fault]:
                 ),
                 help="yield a value on this path too, or skip the test there",
                 tests=tests,
+                names=() if at_end else ("missed",),
             )
 
 

@@ -144,6 +144,7 @@ def _of_testcase(items: list[Item]) -> Fault:
         _symbol(first) if one else _symbol(first).rpartition("::")[0],
         notes=notes,
         advice=f"derive `{owner}` from `unittest.IsolatedAsyncioTestCase`",
+        names=("testcase",),
     )
 
 

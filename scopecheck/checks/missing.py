@@ -149,9 +149,11 @@ def _told_missing(suite: Suite, missing: _Missing) -> Fault:
     asks = "uses" if missing.asker == "usefixtures" else "requests"
     who = "the configuration" if missing.asker == "usefixtures" else f"`{missing.asker}`"
     related: list[Place] = []
+    names: tuple[str, ...] = ()
     if elsewhere:
         what = f"which is defined only {_where(elsewhere[0])}"
         advice = f"move `{name}` to a conftest.py above both, or ask for another fixture"
+        names = ("move", name) if len(elsewhere) == 1 else ()
         related += [at(f.place, f"`{name}` is defined here") for f in elsewhere if f.place]
     elif (unregistered := _not_imported(suite, missing)) is not None:
         what = f"which is not imported from {unregistered.path}"
@@ -160,6 +162,7 @@ def _told_missing(suite: Suite, missing: _Missing) -> Fault:
     elif near is not None:
         what = f"which nothing defines; did you mean `{near.name}`?"
         advice = f"request `{near.name}`"
+        names = ("rename", near.name)
         if near.place is not None and near.path is not None:
             related.append(at(near.place, f"`{near.name}` is defined here"))
     else:
@@ -176,6 +179,7 @@ def _told_missing(suite: Suite, missing: _Missing) -> Fault:
         help=advice,
         tests=nodeids,
         searched=suite.searched,
+        names=names,
     )
 
 

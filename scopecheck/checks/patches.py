@@ -18,6 +18,7 @@ from scopecheck.checks.wording import at
 from scopecheck.facts import Call, Const, Items, Mapping, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.changes import is_test_code
+from scopecheck.suite.registries import INVERSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,13 +33,6 @@ _OVERRIDES = "dependency_overrides"
 _CLASS_NAME = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z0-9]\w*)?|[A-Z]{1,3}[a-z]\w*")
 # Objects that are another one in each thread, task or request.
 _LOCAL = re.compile(r"local|proxy|contextvar|context_var", re.IGNORECASE)
-_INVERSE = {
-    "register": ("unregister", "deregister", "remove"),
-    "subscribe": ("unsubscribe",),
-    "install": ("uninstall",),
-    "connect": ("disconnect",),
-    "add": ("remove", "discard", "delete"),
-}
 
 
 def unrestored_patch(suite: Suite) -> Iterator[Fault]:
@@ -283,7 +277,7 @@ def _advice(change: Change) -> str:
 def _inverses(name: str) -> tuple[str, ...]:
     """What a method may be called that takes away what `register_tool` or `add_tool` puts in."""
     word, dash, rest = name.partition("_")
-    return tuple(f"{back}{dash}{rest}" for back in _INVERSE.get(word, ()))
+    return tuple(f"{back}{dash}{rest}" for back in INVERSE.get(word, ()))
 
 
 def _registered(suite: Suite, change: Change, subject: Subject) -> str | None:

@@ -480,4 +480,5 @@ def _told_lookup(refused: _Refused, *, depends: bool) -> Fault:
         help=advice,
         tests=frozenset(item.nodeid for item in refused.items),
         certainty="likely" if depends or lookup.conditional else None,
+        names=tuple(f"{path}:{line}" for path, line in (written(each)[:2] for each in answers)),
     )

@@ -291,6 +291,40 @@ def make_async(statement: Statement) -> tuple[str, str] | None:
     return (name.value, _ASYNC_KINDS[name.value]) if name is generic else None
 
 
+def delegate(statement: Statement, name: str, arguments: Sequence[str]) -> None:
+    """Give a function another name, and let it return what the one of its old name does."""
+    function = _function(statement)
+    given = ", ".join(arguments)
+    body = cst.parse_statement(f"return {function.name.value}({given})\n")
+    statement.node = function.with_changes(
+        name=cst.Name(name), body=cst.IndentedBlock([body]), leading_lines=[]
+    )
+
+
+def rename_parameter(statement: Statement, name: str, new: str) -> None:
+    """Give a parameter another name, wherever the function uses it.
+
+    Raises:
+        Withheld: the new name is taken, or the old one gets another value.
+    """
+    function = _function(statement)
+    if cst.matchers.findall(function, cst.matchers.Name(new)):
+        raise Withheld(f"`{new}` is another name there")
+    if uses_of(statement, name).rebound:
+        raise Withheld(f"`{name}` gets another value there")
+    replace_reads(statement, name, new)
+    function = _function(statement)
+    params = function.params
+    for kind in ("posonly_params", "params", "kwonly_params"):
+        own: list[cst.Param] = list(getattr(params, kind))
+        for index, param in enumerate(own):
+            if param.name.value == name:
+                own[index] = param.with_changes(name=cst.Name(new))
+                statement.node = function.with_changes(params=params.with_changes(**{kind: own}))
+                return
+    raise Withheld(f"`{name}` is not one of its parameters")
+
+
 def rename_first_parameter(statement: Statement, name: str, new: str) -> None:
     """Give a function's first parameter another name, wherever the function uses it.
 

@@ -104,6 +104,18 @@ def unused_names(before: Code, after: str, taken: Collection[str]) -> set[str]:
     return (before.uses(bound) - Code(after).uses(bound)).difference(taken)
 
 
+def lost_names(before: Code, after: str) -> set[str]:
+    """The names that a file imported, and uses though nothing in it binds them any more.
+
+    Raises:
+        SyntaxError: the text cannot be parsed.
+    """
+    code = Code(after)
+    bound = {one.bound for statement in before.imports() for one in statement.names}
+    bound -= {one.bound for statement in code.imports() for one in statement.names}
+    return {name for name in code.uses(bound) if not code.binds(name)}
+
+
 def taken_names(suites: Iterable[Suite]) -> dict[str, set[str]]:
     """The names that other files import from each file."""
     found: dict[str, set[str]] = {}

@@ -138,6 +138,23 @@ class Code:
                         return True
         return False
 
+    def binds_at_top(self, name: str) -> bool:
+        """Whether the module itself gives the name a value, outside of functions and classes."""
+        waiting: list[ast.AST] = list(self._tree.body)
+        while waiting:
+            node = waiting.pop()
+            match node:
+                case ast.Name(ctx=ast.Store()) if node.id == name:
+                    return True
+                case ast.alias() if (node.asname or node.name.partition(".")[0]) == name:
+                    return True
+                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                    if node.name == name:
+                        return True
+                    continue
+            waiting += ast.iter_child_nodes(node)
+        return False
+
     # -- statements ----------------------------------------------------------------------------
 
     @property

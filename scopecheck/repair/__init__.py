@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 FAMILIES: dict[str, tuple[str, ...]] = {
     "1": ("scopes", "definitions"),
     "2": ("handling", "loops", "event_loop"),
-    "3": ("definitions", "imported"),
+    "3": ("definitions", "imported", "unknown", "duplicates", "collected", "called", "yields"),
     "4": ("process_state", "patches", "containers", "shared_values"),
     "5": ("events",),
     "6": ("assertions", "emptiness"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scopecheck.suite import Suite
 
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+_CONTAINERS = r"(?:list|tuple|set|dict|frozenset|List|Tuple|Set|Dict|Sequence)"
 # Attributes that are lists, whatever has them.
 _LISTS = frozenset({"records", "messages", "record_tuples", "call_args_list", "mock_calls"})
 
@@ -29,6 +30,8 @@ def vacuous_loop(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  
         return
     kind, words, source = fault.names
     if _PATH.fullmatch(words) is None:
+        if kind == "loop":
+            yield from _bound(suite, fault)
         return
     # A condition asks for the truth already; an iterator is true even where it is empty.
     if kind in ("loop", "all") and not _is_sized(suite, fault, words, source):
@@ -48,6 +51,52 @@ def vacuous_loop(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  
         editor.insert(line, f"{indent}assert {words}\n")
 
     yield Offer(f"assert first that `{words}` is not empty", "unsafe", write)
+
+
+def _bound(suite: Suite, fault: Fault) -> Iterator[Offer]:
+    """Give what a loop goes over a name, which can be asserted not to be empty."""
+    path, span = fault.place.path, fault.place.span
+    if not _gives_container(suite, fault.names[1]):
+        return
+
+    def write(workspace: Workspace) -> None:
+        from scopecheck.read.acts import statement_around
+        from scopecheck.read.shapes import loop_at
+
+        loop = loop_at(workspace.code(path), span.line)
+        line = statement_around(workspace.code(path), span.line, span.column)
+        if loop is None or line != span.line or loop.span.line != loop.span.end_line:
+            workspace.leave(path, span.line, "no statement can stand before it")
+            return
+        words = set(re.findall(r"\w+", loop.function))
+        wanted = (f"{loop.item}s" if loop.item else "items", "found", "all_items")
+        name = next((name for name in wanted if name not in words), None)
+        if name is None:
+            workspace.leave(path, span.line, "the names that it might have are taken")
+            return
+        editor = workspace.editor(path)
+        text = editor.lines(line, line)
+        indent = text[: len(text) - len(text.lstrip())]
+        editor.insert(line, f"{indent}{name} = {loop.text}\n{indent}assert {name}\n")
+        editor.replace(loop.span, name)
+
+    yield Offer("assert first that what it loops over is not empty", "unsafe", write)
+
+
+def _gives_container(suite: Suite, code: str) -> bool:
+    """Whether a call surely gives a container: all functions of the name say that they do."""
+    called = re.search(r"(\w+)\(", code)
+    if called is None or not code.endswith(")"):
+        return False
+    name = re.escape(called[1])
+    if code.count("(") > 1:
+        return False
+    found = said = 0
+    for path in suite.own_files:
+        text = suite.text(path)
+        found += len(re.findall(rf"\bdef {name}\(", text))
+        said += len(re.findall(rf"\bdef {name}\([^()]*\)\s*->\s*{_CONTAINERS}\b", text))
+    return 0 < found == said
 
 
 def _is_sized(suite: Suite, fault: Fault, words: str, source: str) -> bool:

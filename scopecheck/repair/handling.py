@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scopecheck.facts import Name
 from scopecheck.repair.bench import Offer
+from scopecheck.suite.values import External
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from scopecheck.repair.bench import Bench
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Fixture, Item
+
+
+_TESTCASES = frozenset({"unittest.TestCase", "unittest.case.TestCase"})
 
 
 def unhandled_async_fixture(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
@@ -46,11 +51,14 @@ def fixture_at(suite: Suite, fault: Fault) -> Fixture | None:
 
 
 def unhandled_async_test(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
-    """SCP205: give the tests the mark that their plugin looks for."""
+    """SCP205: give the tests the mark that their plugin looks for, or a base that awaits them."""
     if not fault.names:
         return
     mark = fault.names[0]
     path = fault.place.path
+    if mark == "testcase":
+        yield from _awaiting_base(suite, fault)
+        return
     items = [i for i in suite.items if i.nodeid in fault.tests and i.place.path == path]
     where, lines = _places(suite, path, items)
 
@@ -66,6 +74,39 @@ def unhandled_async_test(bench: Bench, suite: Suite, fault: Fault) -> Iterator[O
     on = {"module": "the module", "class": "the class", "classes": "the classes"}
     what = "the test" if len(lines) == 1 else "the tests"
     yield Offer(f"put the mark `{mark}` on {on.get(where, what)}", "safe", write)
+
+
+def _awaiting_base(suite: Suite, fault: Fault) -> Iterator[Offer]:
+    """Derive the class of the tests from the one of unittest's that runs coroutines."""
+    path = fault.place.path
+    facts, space = suite.facts(path), suite.evaluator.module(path)
+    owners = {_owner(i) for i in suite.items if i.nodeid in fault.tests and i.place.path == path}
+    if facts is None or space is None or len(owners) != 1:
+        return
+    (owner,) = owners
+    class_ = None if owner is None else facts.classes[owner]
+    bases = () if class_ is None else class_.bases
+    if class_ is None or len(bases) != 1 or not isinstance(bases[0], Name):
+        return
+    value = suite.evaluator.evaluate(bases[0], space)
+    if not isinstance(value, External) or value.name not in _TESTCASES:
+        return
+    base, line = ".".join(bases[0].parts), class_.line
+
+    def write(workspace: Workspace) -> None:
+        from scopecheck.fix.names import spell
+
+        editor = workspace.editor(path)
+        text = editor.lines(line, line)
+        head, found, rest = text.partition(f"({base})")
+        if not found:
+            workspace.leave(path, line, "its base is not on the line of the `class`")
+            return
+        new = spell(workspace, path, "unittest", "IsolatedAsyncioTestCase")
+        editor.replace_lines(line, line, f"{head}({new}){rest}")
+
+    title = f"derive `{class_.name}` from `unittest.IsolatedAsyncioTestCase`"
+    yield Offer(title, "unsafe", write)
 
 
 def _places(suite: Suite, path: str, items: list[Item]) -> tuple[str, list[int]]:

@@ -35,7 +35,7 @@ def imported_fixture(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer
     if any(other.key != fixture.key for other in alike) or fixture.attribute != name:
         return
     importers = {other.home: _import(suite, other) for other in alike if other.home != fixture.path}
-    conftest = _conftest_above(suite, [home for home in importers if home is not None])
+    conftest = conftest_above(suite, [home for home in importers if home is not None])
     spans = [span for span in importers.values() if span is not None]
     if conftest is None or len(spans) != len(importers) or conftest in importers:
         return
@@ -75,7 +75,7 @@ def _import(suite: Suite, fixture: Fixture) -> Span | None:
     return found[0].span
 
 
-def _conftest_above(suite: Suite, homes: Sequence[str]) -> str | None:
+def conftest_above(suite: Suite, homes: Sequence[str]) -> str | None:
     """The nearest conftest that stands above all of these files."""
     if not homes:
         return None

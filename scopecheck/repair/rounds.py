@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from scopecheck.finding import Fix
 from scopecheck.fix.diff import Change
-from scopecheck.fix.edits import apply, encode
+from scopecheck.fix.edits import Overlap, apply, encode
 from scopecheck.repair import offers
 from scopecheck.source import Source
 from scopecheck.suppress import UNUSED
@@ -127,7 +127,7 @@ class _Rounds:
     def _candidates(self, bench: Bench, findings: Iterable[Finding]) -> list[_Candidate]:
         """The fixes of one round: none touches what another one does."""
         chosen: dict[tuple[Edit, ...], _Candidate] = {}
-        taken = _Taken()
+        taken = _Taken(self._project)
         for finding in findings:
             fix = self._fix(bench, finding)
             if fix is None:
@@ -233,21 +233,45 @@ def _news(before: Look, after: Look) -> str:
 class _Taken:
     """The text that the fixes of a round touch."""
 
-    def __init__(self) -> None:
+    def __init__(self, project: Project) -> None:
+        self._project = project
         self._edits: dict[str, set[Edit]] = {}
 
     def add(self, edits: Sequence[Edit]) -> bool:
         """Take the text of these edits; False, and nothing taken, where some of it is taken.
 
-        Two fixes may make one and the same edit, as an import that both need.
+        Two fixes may make one and the same edit, as an import that both need. What one drops an
+        import for, another may not use.
         """
         for edit in edits:
             for other in self._edits.get(edit.path, ()):
                 if edit != other and _meet(edit, other):
                     return False
+        for path in {edit.path for edit in edits if edit.path.endswith(".py")}:
+            others = self._edits.get(path)
+            own = [edit for edit in edits if edit.path == path]
+            if others and self._loses_import(path, [*others, *own]):
+                return False
         for edit in edits:
             self._edits.setdefault(edit.path, set()).add(edit)
         return True
+
+    def _loses_import(self, path: str, edits: Sequence[Edit]) -> bool:
+        """Whether a file, with all of these edits made, uses an import that it no longer has."""
+        from scopecheck.fix.names import lost_names
+        from scopecheck.fix.workspace import Workspace
+
+        workspace = Workspace(self._project)
+        code = workspace.code(path)
+        touched = any(
+            edit.span.line <= statement.last and statement.first <= edit.span.end_line
+            for statement in code.imports()
+            for edit in edits
+        )
+        try:
+            return touched and bool(lost_names(code, apply(code.text.text, edits)))
+        except (SyntaxError, ValueError, Overlap):
+            return True
 
 
 def _meet(one: Edit, other: Edit) -> bool:

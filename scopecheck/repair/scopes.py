@@ -417,6 +417,30 @@ override_narrows_scope = scope_mismatch
 """SCP102: widen the override, or narrow the requesters; whichever is cheaper."""
 
 
+def getfixturevalue_scope_mismatch(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
+    """SCP103: narrow who looks the fixture up, or widen what it gets; the cheaper one first."""
+    scopes = scopes_of(bench, suite)
+    line = fault.place.span.line
+    askers = [
+        variable
+        for variable in scopes.variables.values()
+        if (function := variable.fixture.function) is not None
+        and variable.fixture.path == fault.place.path
+        and function.line <= line <= function.end_line
+    ]
+    answers = [f for f in suite.fixtures if f"{f.path}:{f.line}" in fault.names]
+    known = [f.scope for f in answers if f.scope is not None]
+    if len(askers) != 1 or not known or len(known) != len(answers):
+        return
+    (asker,) = askers
+    ways = [scopes.way({asker.key: min(known)})]
+    keys = {(f.path, f.line) for f in answers if f.path is not None}
+    if keys <= scopes.variables.keys():
+        ways.append(scopes.way(dict.fromkeys(keys, asker.scope)))
+    for way in sorted((way for way in ways if way is not None), key=lambda way: way.cost):
+        yield way_offer(suite, scopes, way)
+
+
 def way_offer(suite: Suite, scopes: Scopes, way: Way, own_loop: Iterable[Fixture] = ()) -> Offer:
     """The offer to give definitions the scopes of a way.
 
