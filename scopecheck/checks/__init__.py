@@ -30,7 +30,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "3": ("missing", "graph", "called", "unused", "definitions", "collection"),
     "4": (
         *("environ", "process_state", "patches", "module_state", "class_state", "fixture_values"),
-        *("shared_arguments", "contexts", "run_order"),
+        *("shared_arguments", "cached_values", "contexts", "run_order"),
     ),
     "5": ("events",),
     "6": ("assertions", "assertion_flow"),

@@ -143,13 +143,24 @@ _PORT = re.compile(
     r"|(?:localhost|127\.0\.0\.1|0\.0\.0\.0):(\d{4,5})"
 )
 _FOLDER = re.compile(r"[\"'](/tmp/[\w./-]+)[\"']")
+_DATABASE = re.compile(
+    r"\b(?:CREATE|DROP)\s+DATABASE\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?[`\"\\]*([A-Za-z]\w*)\b(?!\{)",
+    re.IGNORECASE,
+)
 _OWN = re.compile(
     r"worker_id|PYTEST_XDIST|testrun_uid|tmp_path|tempfile|unused_tcp|free_port|unused_port|FileLock"
 )
 
 
 def fixed_resource(suite: Suite) -> Iterator[Fault]:
-    """SCP412: a session fixture takes a port or folder of which there is one a machine."""
+    """SCP412: a session fixture takes a port or folder of which there is one a machine.
+
+    Nothing is told of a suite of which nothing says that it runs on several workers.
+    """
+    said = suite.linker.plugins.run_async.said
+    workers = "" if said is None else said().workers
+    if not workers:
+        return
     seen: set[tuple[str, int]] = set()
     for actor in suite.changes.setups:
         fixture = actor.fixture
@@ -166,19 +177,24 @@ def fixed_resource(suite: Suite) -> Iterator[Fault]:
             else None
         )
         folder = _FOLDER.search(text)
-        if port is None and folder is None:
-            continue
+        database = _DATABASE.search(text)
         if port is not None:
             what = f"port {next(filter(None, port.groups()))}"
-        else:
-            assert folder is not None
+        elif folder is not None:
             what = f"`{folder[1]}`"
+        elif database is not None:
+            what = f"the database `{database[1]}`"
+        else:
+            continue
         yield Fault(
             fixture.place,
             f"session-scoped `{fixture.name}` always takes {what}, and each worker of "
             "pytest-xdist sets it up",
             fixture.symbol,
-            notes=("a session is one for each worker, and they run on one machine",),
+            notes=(
+                "a session is one for each worker, and they run on one machine",
+                f"{workers} speaks of pytest-xdist",
+            ),
             help="take a free port, `tmp_path_factory`, or a name with `worker_id` in it",
             tests=frozenset(item.nodeid for item in actor.items),
         )

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of
-from scopecheck.checks.wording import at, tests
-from scopecheck.facts import Name
+from scopecheck.checks.leaks import symbol_of
+from scopecheck.checks.wording import at
 from scopecheck.finding import Fault, Place
-from scopecheck.suite.changes import is_container, is_in_place, is_test_code
-from scopecheck.suite.values import External
+from scopecheck.suite.changes import is_in_place, is_test_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scopecheck.facts import Change, Function
+    from scopecheck.facts import Change, FileFacts, Function
     from scopecheck.suite import Suite
     from scopecheck.suite.changes import Actor
     from scopecheck.suite.model import Item
@@ -72,10 +69,22 @@ def mutable_default(suite: Suite) -> Iterator[Fault]:
         facts = suite.facts(path) if is_test_code(path) else None
         for function in () if facts is None else facts.functions:
             effects = function.effects
-            for name in () if effects is None else effects.mutable_defaults:
+            if effects is None or not effects.mutable_defaults or _is_in_a_test(facts, function):
+                continue
+            for name in effects.mutable_defaults:
                 fault = _default_fault(path, function, name)
                 if fault is not None:
                     yield fault
+
+
+def _is_in_a_test(facts: FileFacts | None, function: Function) -> bool:
+    """Whether a test defines the function, and its defaults, each time that it runs."""
+    return facts is not None and any(
+        outer.name.startswith("test")
+        and outer.line < function.line
+        and function.end_line <= outer.end_line
+        for outer in facts.functions
+    )
 
 
 def _default_fault(path: str, function: Function, name: str) -> Fault | None:
@@ -92,73 +101,3 @@ def _default_fault(path: str, function: Function, name: str) -> Fault | None:
                 help=f"make the default None, and a new one inside of `{function.name}`",
             )
     return None
-
-
-def cached_helper(suite: Suite) -> Iterator[Fault]:
-    """SCP411: a test changes what a cached function returns."""
-    for actor in suite.changes.actors:
-        if not runs_in_process(suite, actor):
-            continue
-        told: set[str] = set()
-        for change in actor.changes:
-            root = change.target[0] if change.target else ""
-            if not root.endswith("()") or root in told or change.final or change.nested:
-                continue
-            if not is_in_place(change) or change.kind == "attribute":
-                continue
-            fault = _cached_fault(suite, actor, change, root.removesuffix("()"))
-            if fault is not None:
-                told.add(root)
-                yield fault
-
-
-def _cached_fault(suite: Suite, actor: Actor, change: Change, name: str) -> Fault | None:
-    subject = suite.changes.resolve(actor.path, actor.function, (name,), change.imported)
-    if subject is None or subject.kind != "function" or subject.rest:
-        return None
-    function = suite.changes.function_at(subject.path, subject.line)
-    if function is None or not _is_cached(suite, subject.path, function):
-        return None
-    if not is_container(suite.changes.returned(subject.path, function)):
-        return None
-    clears = re.compile(rf"\b{re.escape(name)}\.cache_clear\(")
-    around = [actor, *(other for item in actor.items for other in suite.changes.around(item))]
-    if any(clears.search(body_of(suite, other)) for other in around):
-        return None
-    call = re.compile(rf"(?<![\w.]){re.escape(name)}\(")
-    met = [
-        other
-        for other in suite.changes.actors
-        if other is not actor and other.kind == "test" and call.search(body_of(suite, other))
-    ]
-    met = [other for other in met if suite.changes.names_same(other, name, subject)]
-    if not met:
-        return None
-    affected = {item.nodeid for other in met for item in other.items}
-    return Fault(
-        Place(actor.path, change.span),
-        f"what `{name}()` returns is cached, and is changed here: "
-        f"{tests(len(affected))} get{'s' if len(affected) == 1 else ''} the changed value",
-        symbol_of(actor),
-        (at(Place(subject.path, function.span), "it is cached here"),),
-        notes=("what they find depends on which tests ran before",),
-        help="change a copy, or do not cache what can be changed",
-        tests=frozenset(affected),
-    )
-
-
-def _is_cached(suite: Suite, path: str, function: Function) -> bool:
-    space = suite.evaluator.module(path)
-    for decorator in function.decorators:
-        expression = decorator.expression
-        func = expression if isinstance(expression, Name) else getattr(expression, "func", None)
-        if space is None or func is None:
-            continue
-        found = suite.evaluator.evaluate(func, space)
-        if isinstance(found, External) and found.name in _CACHES:
-            return True
-        if isinstance(func, Name) and func.parts[-1] in ("lru_cache", "cache"):
-            resolved = suite.changes.resolve(path, None, func.parts)
-            if resolved is not None and resolved.name in _CACHES:
-                return True
-    return False

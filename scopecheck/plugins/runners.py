@@ -70,6 +70,11 @@ _RUNNER = re.compile(
     + r")(?![\w-])",
     re.IGNORECASE,
 )
+_WORKERS = re.compile(
+    r"(?<![\w-])pytest[-_]xdist(?![\w-])"
+    r"|(?:pytest|addopts)\b.*[\s\"'](?:-n|--numprocesses|--dist)[\s=\"',]*(?:auto|logical|\d|load|work)",
+    re.IGNORECASE,
+)
 _LOADED = re.compile(r"(?:^|[\s\"',])-p[\s=\"',]*([A-Za-z_][\w.]*)(?![\w./:-])")
 _ENVIRONMENT = re.compile(r"\bPYTEST_PLUGINS\b[\s=:\"']*([A-Za-z_][\w.,]*)")
 
@@ -93,16 +98,18 @@ _LARGEST = 400_000
 
 
 class Said(msgspec.Struct, frozen=True):
-    """What is said of how async tests are run, each with its place (`Makefile:12`).
+    """What is said of how tests are run, each with its place (`Makefile:12`).
 
     auto: a command line that sets the auto mode. tables: folders with a configuration that sets
     it. runners: plugins named, by their distributions. loaded: plugins named to be loaded.
+    workers: what names pytest-xdist, or a command line or `addopts` that asks for its workers.
     """
 
     auto: str = ""
     tables: tuple[tuple[str, str], ...] = ()
     runners: tuple[tuple[str, str], ...] = ()
     loaded: tuple[tuple[str, str], ...] = ()
+    workers: str = ""
 
 
 def said_of_async(root: Path, rootdir: Path) -> Said:
@@ -111,7 +118,7 @@ def said_of_async(root: Path, rootdir: Path) -> Said:
     Read are those below `rootdir`, those in the folders above it up to `root`, and what these have
     for CI and scripts.
     """
-    auto = ""
+    auto = workers = ""
     tables: dict[str, str] = {}
     runners: dict[str, str] = {}
     loaded: dict[str, str] = {}
@@ -125,6 +132,9 @@ def said_of_async(root: Path, rootdir: Path) -> Said:
             auto = f"{where}:{_line(text, found)}"
         if is_prose:
             continue
+        found = None if workers else _WORKERS.search(text)
+        if found is not None:
+            workers = f"{where}:{_line(text, found)}"
         option = _AUTO_OPTION.search(text)
         if option is not None and _TABLE.search(text):
             tables.setdefault(os.path.dirname(where), f"{where}:{_line(text, option)}")  # noqa: PTH120
@@ -133,7 +143,7 @@ def said_of_async(root: Path, rootdir: Path) -> Said:
             runners.setdefault(name, f"{where}:{_line(text, match)}")
         for name, match in _plugins(text):
             loaded.setdefault(name, f"{where}:{_line(text, match)}")
-    return Said(auto, tuple(tables.items()), tuple(runners.items()), tuple(loaded.items()))
+    return Said(auto, tuple(tables.items()), tuple(runners.items()), tuple(loaded.items()), workers)
 
 
 def _plugins(text: str) -> Iterator[tuple[str, re.Match[str]]]:

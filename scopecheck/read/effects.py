@@ -100,7 +100,7 @@ class _Walker:
         self.passed: list[Passed] = []
         self._text = text
         self._whole = whole
-        self._paths = Paths()
+        self._paths = Paths(whole=whole)
         self._inner: list[ast.FunctionDef | ast.AsyncFunctionDef] = []
         self._nested = False
         self._after = False

@@ -2,7 +2,7 @@
 
     root     a name that the function did not give a fresh value: a parameter, a global name
     path     a root and what was followed from it: `app.state`, with `[]` for an item and `make()`
-             for the result of a call
+             for the result of a call, `make('a')` where a function is read whole
 
 What a local name holds that was made here, or that cannot be told, is not followed.
 """
@@ -31,9 +31,14 @@ _NOTHING: Traced = (None, None)
 
 
 class Paths:
-    """What the names of one function stand for, and those of the functions around it."""
+    """What the names of one function stand for, and those of the functions around it.
 
-    def __init__(self) -> None:
+    Args:
+        whole: calls with arguments are followed, too.
+    """
+
+    def __init__(self, *, whole: bool = False) -> None:
+        self._whole = whole
         self.globals: set[str] = set()
         self._names: dict[str, Path | Import | None] = {}
         self._outer: list[tuple[dict[str, Path | Import | None], set[str]]] = []
@@ -143,6 +148,11 @@ class Paths:
             path, imported = self.traced(func)
             if path is None:
                 return _NOTHING
+        elif self._whole:
+            path, imported = self.traced(func)
+            if path is None or path[-1] in _FRESH or path[-1][:1].isupper():
+                return _NOTHING
+            return (*path[:-1], f"{path[-1]}({_given(node)})"), imported
         else:
             return _NOTHING
         return (*path[:-1], f"{path[-1]}()"), imported
@@ -161,6 +171,17 @@ class Paths:
                 path, imported = self.traced(keyword.value)
                 if path is not None and imported is None:
                     yield keyword.arg, path
+
+
+def _given(node: ast.Call) -> str:
+    """The arguments of a call, `?` for each that is no constant."""
+    given = [_constant(value) for value in node.args]
+    given += [f"{keyword.arg or '**'}={_constant(keyword.value)}" for keyword in node.keywords]
+    return ", ".join(given)
+
+
+def _constant(node: ast.expr) -> str:
+    return repr(node.value)[:200] if isinstance(node, ast.Constant) else "?"
 
 
 def _is_named_by_arguments(func: ast.expr) -> bool:
