@@ -102,9 +102,10 @@ class Evidence(msgspec.Struct, frozen=True, array_like=True):
     returned: Returned | None = None
 
 
-WordUse: TypeAlias = Literal["member", "equal", "any", "absent", "sent", "other"]
+WordUse: TypeAlias = Literal["member", "equal", "any", "some", "absent", "sent", "other"]
 """What a function does with a name: asserts that it is among others, or equal to something; asserts
-one of several; asserts that it is not there; sends it; or has it for another reason."""
+one of several, or that so many of several came; asserts that it is not there; sends it; or has it
+for another reason."""
 
 
 class Word(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -173,6 +174,8 @@ class EventUse(msgspec.Struct, frozen=True, array_like=True):
     calls: the functions that it calls, or hands on.
     ordered: it asserts an order: by `index`, or by equality with a list.
     open: it asserts that something is contained of which its text does not show what it is.
+    verdicts: functions whose result it asserts; told, told_constants: what the result of this one
+        says, as the words and constants of an assertion.
     early: captures that are read before the task that fills them can have run, with the call that
         makes the task.
     """
@@ -185,6 +188,9 @@ class EventUse(msgspec.Struct, frozen=True, array_like=True):
     ordered: bool = False
     open: bool = False
     early: tuple[tuple[str, Span, Span], ...] = ()
+    verdicts: tuple[Constant, ...] = ()
+    told: tuple[Word, ...] = ()
+    told_constants: tuple[Constant, ...] = ()
 
 
 class EventForms(msgspec.Struct, frozen=True):

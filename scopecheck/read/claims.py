@@ -23,6 +23,9 @@ TYPE_KEYS = frozenset({"type", "event", "event_type", "name", "kind", "action"})
 
 _OPPOSITE: dict[WordUse, WordUse] = {"member": "absent", "equal": "absent", "absent": "member"}
 _GATHERING = frozenset({"set", "list", "tuple", "sorted", "frozenset", "Counter", "next", "str"})
+# Values that are no verdict by themselves.
+_PLAIN = (ast.Constant, ast.Name, ast.Attribute, ast.JoinedStr)
+_VERDICT = re.compile(r"valid|complete|contains|has_|verif|check|matches|all_")
 _OTHER_NAMES = re.compile(r"caplog|cap(?:sys|fd)|metrics?$|labels?$|counters?$|std(?:out|err)$")
 _SET_METHODS = frozenset(
     {
@@ -35,7 +38,7 @@ _SET_METHODS = frozenset(
 class Claims:
     """The names in the assertions of one function, followed through its assignments.
 
-    words, constants: in the order in which they are met. ordered, open: see `EventUse`.
+    words, constants, verdicts: in the order in which they are met. ordered, open: see `EventUse`.
 
     Args:
         text: of its file.
@@ -53,6 +56,7 @@ class Claims:
     ) -> None:
         self.words: dict[Word, None] = {}
         self.constants: dict[Constant, None] = {}
+        self.verdicts: dict[Constant, None] = {}
         self.ordered = False
         self.open = False
         self._text = text
@@ -94,8 +98,9 @@ class Claims:
                 self.claim(left, _opposite(use) if use == "absent" else use, seen)
                 self.claim(right, "other", seen)
             case ast.BinOp(left=left, op=ast.BitAnd(), right=right):
-                self.claim(left, "any", seen)
-                self.claim(right, "any", seen)
+                inner: WordUse = use if use == "some" else "any"
+                self.claim(left, inner, seen)
+                self.claim(right, inner, seen)
             case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
                 self._comprehension(node, use, seen)
             case ast.Call():
@@ -103,7 +108,7 @@ class Claims:
             case ast.Attribute():
                 self._attribute(node, use, seen)
             case ast.Subscript(value=value):
-                self.claim(value, use, seen)
+                self._subscript(node, value, use, seen)
             case ast.Await(value=value) | ast.NamedExpr(value=value) | ast.Starred(value=value):
                 self.claim(value, use, seen)
             case ast.Dict():
@@ -127,8 +132,36 @@ class Claims:
             inner = (*path, key.value) if known else path  # type: ignore[union-attr]
             if isinstance(value, ast.Dict):
                 self._dict(value, use, seen, inner)
+            elif known and isinstance(value, ast.Constant) and type(value.value) is int:
+                # `counts == {"created": 1}`
+                assert isinstance(key, ast.Constant)
+                self.word(key, use)
             else:
-                self.claim(value, "other" if known and not self._is_name(inner) else use, seen)
+                other = isinstance(value, _PLAIN) and known and not self._is_name(inner)
+                self.claim(value, "other" if other else use, seen)
+
+    def _subscript(
+        self, node: ast.Subscript, value: ast.expr, use: WordUse, seen: frozenset[str]
+    ) -> None:
+        """`counts["created"]` of a Counter, and one of the values of a dict that the test fills."""
+        key = node.slice
+        if isinstance(value, ast.Name) and isinstance(key, ast.Constant) and value.id not in seen:
+            values = self._values.get(value.id, ())
+            if any(isinstance(one, ast.Call) and _last(one) == "Counter" for one in values):
+                self.word(key, "member" if use == "equal" else use)
+                return
+            found = [
+                inner
+                for one in values
+                if isinstance(one, ast.Dict)
+                for name, inner in zip(one.keys, one.values, strict=True)
+                if isinstance(name, ast.Constant) and name.value == key.value
+            ]
+            if found and all(isinstance(one, ast.Dict) for one in values):
+                for inner in found:
+                    self.claim(inner, use, seen | {value.id})
+                return
+        self.claim(value, use, seen)
 
     def _comparison(self, node: ast.Compare, use: WordUse, seen: frozenset[str]) -> None:
         right = node.comparators[-1]
@@ -140,6 +173,19 @@ class Claims:
         if isinstance(op, (ast.Eq, ast.Is)) and empty:
             self.claim(node.left, _opposite(use), seen)
             return
+        if use == "some":
+            # What is counted are the names of which this holds.
+            use = "member"
+        elif _is_threshold(op, right) and use in ("equal", "member"):
+            self.claim(node.left, "some", seen)
+            return
+        elif isinstance(op, ast.Eq) and _is_length(node.left) and not isinstance(right, ast.List):
+            # `len(REQUIRED & types) == len(REQUIRED)` asserts all of them.
+            match node.left:
+                case ast.Call(args=[ast.BinOp(left=left, op=ast.BitAnd(), right=other)]):
+                    self.claim(left, "member", seen)
+                    self.claim(other, "member", seen)
+                    return
         inner: WordUse = use
         if isinstance(op, (ast.In, ast.NotIn)) and _OTHER_NAMES.search(_root(right)):
             # A text that was logged, or the key of a metric: no event.
@@ -230,6 +276,9 @@ class Claims:
             isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.NotIn)
             for test in conditions
         )
+        if use == "some" and any(map(_names_one, conditions)):
+            # `len([e for e in events if e["type"] == "created"]) >= 1`
+            use = "member"
         for one in node.generators:
             # `[name for name in REQUIRED if name not in types]` is what is missing.
             self.claim(one.iter, _opposite(use) if lacks else use, seen)
@@ -243,16 +292,27 @@ class Claims:
     def _call(self, node: ast.Call, use: WordUse, seen: frozenset[str]) -> None:
         parts = dotted(node.func)
         name = parts[-1] if parts else getattr(node.func, "attr", "")
+        if parts is not None and parts[0] not in self._values and parts[0] not in self._given:
+            self.verdicts.setdefault(Constant(parts, use))
+        elif len(parts or ()) > 1 and _VERDICT.search(name):
+            # What this asserts is not seen.
+            self.open = True
         if name == "any":
             use = "any" if use != "absent" else use
             for argument in node.args:
                 self._any(argument, use, seen)
             return
+        if use == "some" and name in ("count", "get", "index"):
+            use = "member"
         if name in ("index", "count") and isinstance(node.func, ast.Attribute):
             self.ordered = self.ordered or name == "index"
             use = "member" if use == "equal" else use
         if name in ("get", "getattr", "loads", "json") and isinstance(node.func, ast.Attribute):
             self.claim(node.func.value, use, seen)
+            return
+        if isinstance(node.func, ast.Attribute) and name == "difference" and use == "absent":
+            # As with `-`: nothing of it may be missing.
+            self.claim(node.func.value, _opposite(use), seen)
             return
         if isinstance(node.func, ast.Attribute):
             receiver = node.func.value
@@ -312,6 +372,27 @@ class Claims:
 
 def _opposite(use: WordUse) -> WordUse:
     return _OPPOSITE.get(use, use)
+
+
+def _is_threshold(op: ast.cmpop, right: ast.expr) -> bool:
+    """Whether a number is compared with one that it must reach."""
+    return (
+        isinstance(op, (ast.Gt, ast.GtE))
+        and isinstance(right, ast.Constant)
+        and isinstance(right.value, (int, float))
+    )
+
+
+def _is_length(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
+
+
+def _names_one(test: ast.expr) -> bool:
+    """Whether a condition is equality with one string."""
+    match test:
+        case ast.Compare(ops=[ast.Eq()], left=left, comparators=[right]):
+            return any(isinstance(one, ast.Constant) for one in (left, right))
+    return False
 
 
 def _root(node: ast.expr) -> str:

@@ -70,14 +70,33 @@ class Emptiness:
         }
         self._bound: dict[str, list[ast.expr | None]] = {}
         self._fills: dict[str, list[_Fill]] = {}
-        # Expressions that are not empty, or the test fails in another way.
-        self._proved: set[str] = set()
+        # Expressions that are not empty, or the test fails in another way, and the first line that
+        # shows it.
+        self._proved: dict[str, int] = {}
+        self._before = 0
         self._busy: set[str] = set()
         # Functions that the test calls itself: what they fill is filled.
         self._called_here: set[str] = set()
         self._function = ""
         for statement in function.body:
             self._read(statement, "plain", None)
+
+    def asked(self, node: ast.expr, line: int) -> str | None:
+        """As `captured`, for what a statement on this line asks for: only what is above it counts.
+
+        What comes below is run only if there is something.
+        """
+        self._before = line
+        found = self.captured(node)
+        self._before = 0
+        return found
+
+    def _is_proved(self, words: str) -> bool:
+        line = self._proved.get(words, 0)
+        return line > 0 and (not self._before or line < self._before)
+
+    def _prove(self, node: ast.expr) -> None:
+        self._proved.setdefault(ast.unparse(node), node.lineno)
 
     def captured(self, node: ast.expr, *, streamed: bool = False) -> str | None:
         """The dotted name of the call that gave what may be empty; None where that is not known.
@@ -106,7 +125,7 @@ class Emptiness:
         return None
 
     def _named(self, name: str) -> str | None:
-        if name in self._given or name in self._proved or name in self._busy:
+        if name in self._given or self._is_proved(name) or name in self._busy:
             return None
         values = self._bound.get(name)
         if not values:
@@ -153,7 +172,7 @@ class Emptiness:
         return ".".join(parts)
 
     def _part(self, node: ast.Attribute | ast.Subscript) -> str | None:
-        if ast.unparse(node) in self._proved:
+        if self._is_proved(ast.unparse(node)):
             return None
         match node:
             case ast.Subscript(slice=ast.Constant(value=int())):
@@ -201,7 +220,7 @@ class Emptiness:
                 self._fills.setdefault(name, []).append(_Fill("inner"))
             case ast.Subscript(value=value, slice=ast.Constant(value=int())):
                 if where != "inner" and isinstance(node.ctx, ast.Load):
-                    self._proved.add(ast.unparse(value))
+                    self._prove(value)
         outer = self._function
         if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
             where, loop = "inner", None
@@ -217,7 +236,9 @@ class Emptiness:
                     place = "branch"
             if field == "test" and isinstance(node, ast.While):
                 # A loop that waits until something has come.
-                self._proved.update(n.id for n in walk(node.test) if isinstance(n, ast.Name))
+                for inner in walk(node.test):
+                    if isinstance(inner, ast.Name):
+                        self._prove(inner)
             if isinstance(value, ast.AST):
                 self._read_field(node, field, value, place, inside)
             elif isinstance(value, list):
@@ -242,12 +263,12 @@ class Emptiness:
             case ast.Attribute(value=ast.Name(id=name), attr=attr) if attr in _FILLING:
                 self._fills.setdefault(name, []).append(_Fill(where, loop, self._function))
             case ast.Attribute(value=value, attr="pop" | "popleft" | "popitem" | "index"):
-                self._proved.add(ast.unparse(value))
+                self._prove(value)
             case ast.Name(id=name) if name in _LOOKING and node.args:
-                self._proved.add(ast.unparse(node.args[0]))
+                self._prove(node.args[0])
                 match node.args[0]:
                     case ast.Call(args=[value]):
-                        self._proved.add(ast.unparse(value))
+                        self._prove(value)
 
     def _bind(self, target: ast.expr, value: ast.expr | None) -> None:
         match target:
@@ -256,7 +277,7 @@ class Emptiness:
             case ast.Tuple(elts=items) | ast.List(elts=items):
                 plain = not any(isinstance(item, ast.Starred) for item in items)
                 if plain and isinstance(value, (ast.Name, ast.Attribute)):
-                    self._proved.add(ast.unparse(value))
+                    self._prove(value)
                 for item in items:
                     self._bind(item, None)
             case ast.Starred(value=inner):

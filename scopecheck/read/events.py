@@ -106,6 +106,9 @@ class _Reader:
         # Messages that are received and dropped.
         self._dropped: dict[str, ast.Call] = {}
         self._found = Claims(text, self._given | self._bound, self._values, forms.keys)
+        # What it hands back, and what that says.
+        self._returned: list[ast.expr] = []
+        self._told = Claims(text, self._given | self._bound, self._values, forms.keys)
         self._keys = frozenset(key.rpartition(".")[2] for key in forms.keys) or TYPE_KEYS
 
     @property
@@ -128,6 +131,8 @@ class _Reader:
         self._block(self._function.body)
         for claim, use in self._claims:
             self._found.claim(claim, use)
+        for value in self._returned:
+            self._told.claim(value, "equal")
         self._called()
         self._others()
         doc = ast.get_docstring(self._function, clean=False) or ""
@@ -140,6 +145,9 @@ class _Reader:
             self._found.ordered,
             self._found.open,
             tuple(read_early(self._function, self._text)) if tasks else (),
+            tuple(self._found.verdicts),
+            tuple(self._told.words)[:_MAX_WORDS],
+            tuple(self._told.constants),
         )
 
     # -- statements ------------------------------------------------------------------------
@@ -190,6 +198,9 @@ class _Reader:
                     self._block(handler.body)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 self._block(node.body)
+            case ast.Return(value=value) if value is not None:
+                self._mark(value, "used")
+                self._returned.append(value)
             case ast.Expr(value=value):
                 self._expression(value)
             case ast.Match(subject=subject):
@@ -240,6 +251,10 @@ class _Reader:
                     self._bind(item, value)
             case ast.Starred(value=inner):
                 self._bind(inner, value)
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant() as key):
+                # `results["created"] = "created" in types`
+                self._values.setdefault(name, []).append(ast.Dict([key], [value]))
+                self._flow(value, name)
             case _:
                 self._mark(value, "used")
                 self._mark(target, "used")
@@ -268,9 +283,9 @@ class _Reader:
                 return
             case ast.Compare(
                 left=ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)]),
-                ops=[ast.Gt() | ast.GtE() | ast.NotEq()],
-                comparators=[ast.Constant(value=0 | 1)],
-            ):
+                ops=[ast.Gt() | ast.GtE() | ast.NotEq()] as ops,
+                comparators=[ast.Constant(value=int(number))],
+            ) if number in (0, 1) or not isinstance(ops[0], ast.NotEq):
                 self._fates.setdefault(name, set()).add("exists")
                 return
             case ast.Compare(

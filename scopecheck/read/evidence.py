@@ -54,6 +54,8 @@ _CAPTURE_NAME = re.compile(
     r"event|messag|result|receiv|captur|emit|notif|respons|record|collected|items|updates|chunks"
 )
 
+_EVENTS = re.compile(r"event|messag|receiv|captur|emit|notif|record")
+
 
 class _Round(NamedTuple):
     """What a check stands in; `inner` of a function defined inside the test."""
@@ -423,7 +425,9 @@ class _Reader:
         name = _last_name(asked)
         if not _CAPTURE_NAME.search(name):
             return None
-        source = self._emptiness.captured(asked)
+        # What is below the question shows nothing, unless it asks for more than events.
+        line = one.node.lineno if _EVENTS.search(name) else 0
+        source = self._emptiness.asked(asked, line)
         kind: Literal["if", "exit"] = "if" if one.kind == "if" else "exit"
         return None if source is None else (kind, self._text.words(asked), source)
 

@@ -346,7 +346,13 @@ def _external_call(
             return UNKNOWN
         case "builtins.dict" if not args:
             return Dictionary(keywords)
-        case "builtins.list" | "builtins.tuple" | "builtins.sorted" | "builtins.set":
+        case (
+            "builtins.list"
+            | "builtins.tuple"
+            | "builtins.sorted"
+            | "builtins.set"
+            | "builtins.frozenset"
+        ):
             if args and isinstance(args[0], Sequence):
                 return args[0]
             return Sequence(()) if not args else UNKNOWN

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from scopecheck.evidence import EventForms
-from scopecheck.facts import Const, Items, Name
+from scopecheck.facts import Call, Const, Items, Name
 from scopecheck.finding import Place
 from scopecheck.suite.asserting import is_test_path
 from scopecheck.suite.contracts import AGENT_EVENTS, AGENT_EVENTS_NEEDED, AGENT_PRESET
@@ -36,8 +36,8 @@ from scopecheck.suite.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from scopecheck.evidence import Capture, EventUse, WordUse
-    from scopecheck.facts import FileFacts, Function
+    from scopecheck.evidence import Capture, Constant, EventUse, WordUse
+    from scopecheck.facts import BoundValue, FileFacts, Function
     from scopecheck.suite.asserting import Asserting
     from scopecheck.suite.contracts import Contract
     from scopecheck.suite.link import Linker
@@ -51,6 +51,8 @@ CAPTURING_FIXTURES = frozenset(
 """pytest's own fixtures that capture."""
 NO_FORMS = EventForms()
 _MAX_CALLS = 4
+# What constants with the names of events are called.
+_LISTS = ("REQUIRED", "EXPECTED", "EVENTS", "MANDATORY", "CRITICAL", "ALL_")
 ASSERTED: frozenset[WordUse] = frozenset({"member", "equal"})
 
 
@@ -102,7 +104,7 @@ class Story:
 
     def mentioned(self, contract: Contract) -> dict[str, Use]:
         """The contract's events that the test names in any way."""
-        return self.events(contract, ("member", "equal", "any", "absent", "sent", "other"))
+        return self.events(contract, ("member", "equal", "any", "some", "absent", "sent", "other"))
 
 
 class Events:
@@ -137,7 +139,6 @@ class Events:
         self._read = read
         self._configured = configured
         self._forms = _forms(configured)
-        self._words = _words(configured)
         # The lines of a file that have such words.
         self._words_in: dict[str, list[int]] = {}
         self._known: dict[tuple[str, int], EventUse | None] = {}
@@ -149,7 +150,10 @@ class Events:
             return self._configured
         names: set[str] = set()
         for facts in self._files():
-            if "test" in facts.path.lower():
+            for binding in facts.bindings:
+                if binding.name.isupper():
+                    names.update(_strings_in(binding.value))
+            if is_test_path(facts.path):
                 for function in facts.functions:
                     if function.events is not None:
                         names.update(word.text for word in function.events.words)
@@ -200,10 +204,17 @@ class Events:
                 return None
         elif not self._asserting.asserts(path, function):
             return None
+        return self._reread(path, function)
+
+    def _reread(self, path: str, function: Function) -> EventUse | None:
         key = (path, function.line)
         if key not in self._known:
             self._known[key] = self._read(path, function, self._forms)
         return self._known[key]
+
+    @cached_property
+    def _words(self) -> re.Pattern[str] | None:
+        return _words(self.contracts)
 
     def _is_worded(self, path: str, function: Function) -> bool:
         """Whether a function's text has a word that the configuration makes one of events."""
@@ -254,14 +265,9 @@ class Events:
             story.helpers.extend(events.calls)
             return
         for constant in events.constants:
-            value = self._evaluator.evaluate(Name(constant.parts), space)
-            words = self._strings(value)
-            if words:
-                name = ".".join(constant.parts)
-                story.constants[name] = words
-                story.uses.extend(Use(word, constant.use, None, own) for word in words)
-            elif words is None and constant.use in ("member", "equal", "any"):
-                story.open = True
+            self._constant(story, constant, space, constant.use, own=own)
+        for verdict in events.verdicts:
+            self._verdict(story, verdict, space, own=own)
         if depth >= _MAX_CALLS:
             return
         for parts in events.calls:
@@ -269,6 +275,32 @@ class Events:
             value = self._callee(story.item, parts, space, own=own)
             if isinstance(value, FunctionValue):
                 self._collect(story, value.function, value.module, value.env, depth + 1, seen)
+
+    def _constant(
+        self, story: Story, constant: Constant, space: Namespace, use: WordUse, *, own: bool
+    ) -> None:
+        """Takes in the strings that a name in an assertion stands for."""
+        words = self._strings(self._evaluator.evaluate(Name(constant.parts), space))
+        if words:
+            story.constants[".".join(constant.parts)] = words
+            story.uses.extend(Use(word, use, None, own) for word in words)
+        elif words is None and use in ("member", "equal", "any"):
+            story.open = True
+
+    def _verdict(self, story: Story, verdict: Constant, space: Namespace, *, own: bool) -> None:
+        """Takes in what the result of a function says that a test asserts."""
+        value = self._callee(story.item, verdict.parts, space, own=own)
+        if not isinstance(value, FunctionValue):
+            return
+        if verdict.use not in ("equal", "member"):
+            return
+        events = self._reread(value.module, value.function)
+        if events is None:
+            return
+        for word in events.told:
+            story.uses.append(Use(word.text, word.use, Place(value.module, word.span), own=False))
+        for constant in events.told_constants:
+            self._constant(story, constant, value.env, constant.use, own=False)
 
     def _is_capture(self, item: Item, capture: Capture) -> bool:
         """Whether a parameter is a list that a fixture made for others to fill."""
@@ -342,6 +374,19 @@ class Events:
                 yield binding.value.value
 
 
+def _strings_in(value: BoundValue) -> Iterator[str]:
+    """The strings of a constant, or of a list, tuple or set of them."""
+    match value:
+        case Const(value=str(text)):
+            yield text
+        case Items(items=items):
+            for item in items:
+                if isinstance(item, Const) and isinstance(item.value, str):
+                    yield item.value
+        case Call(args=[Items() as items]):
+            yield from _strings_in(items)
+
+
 def _makes_empty_list(function: Function) -> bool:
     """Whether a fixture hands out an empty list."""
     if function.handout is None or len(function.handout.values) != 1:
@@ -372,4 +417,5 @@ def _words(contracts: Iterable[Contract]) -> re.Pattern[str] | None:
         for glob in contract.capture
     }
     words.update(name for contract in contracts for name in contract.names)
+    words.update(_LISTS if words else ())
     return re.compile("|".join(map(re.escape, sorted(words)))) if words else None
