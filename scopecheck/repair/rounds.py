@@ -63,13 +63,27 @@ class _Candidate:
         return self.findings[0]
 
 
+class _Dropped(NamedTuple):
+    """A fix that was not made: of what, and why."""
+
+    finding: str
+    title: str
+    reason: str
+
+    def told(self, *, left: bool) -> str:
+        """A line about it; left: nothing else has mended the finding."""
+        if left:
+            return f"{self.finding}: not fixed ({self.title}): {self.reason}"
+        return f"{self.finding}: fixed, though not so ({self.title}): {self.reason}"
+
+
 @dataclass
 class Repaired:
     """What was mended.
 
     changes: by path. fixed: how many findings, by code and name of the rule. dropped: a line for
-    each fix that was not made, with the reason. asked: the findings before; left: those after, with
-    what could mend them.
+    each fix that was not made, with the reason, and whether another one was made in its place.
+    asked: the findings before; left: those after, with what could mend them.
     """
 
     changes: list[Change]
@@ -97,7 +111,7 @@ class _Rounds:
         self._unsafe = unsafe
         self._texts = _Texts(project)
         self._fixed: Counter[tuple[str, str]] = Counter()
-        self._dropped: dict[tuple[Key, str], str] = {}
+        self._dropped: dict[tuple[Key, str], _Dropped] = {}
 
     def run(self) -> Repaired:
         before = start = self._look()
@@ -119,7 +133,10 @@ class _Rounds:
             for candidate in made:
                 for finding in candidate.findings:
                     self._fixed[finding.code, finding.name] += 1
-        lines = list(dict.fromkeys(self._dropped.values()))
+        left = {key_of(finding) for finding in before.asked}
+        lines = list(
+            dict.fromkeys(d.told(left=key in left) for (key, _), d in self._dropped.items())
+        )
         return Repaired(self._texts.changes(), self._fixed, lines, start.asked, before.asked)
 
     # -- what is tried -------------------------------------------------------------------------
@@ -155,9 +172,8 @@ class _Rounds:
 
     def _drop(self, finding: Finding, title: str, reason: str) -> None:
         place = finding.fault.place
-        where = f"{place.path}:{place.span.line}"
-        line = f"{where}: {finding.code}: not fixed ({title}): {reason}"
-        self._dropped.setdefault((key_of(finding), title), line)
+        dropped = _Dropped(f"{place.path}:{place.span.line}: {finding.code}", title, reason)
+        self._dropped.setdefault((key_of(finding), title), dropped)
 
     # -- what stands ---------------------------------------------------------------------------
 
