@@ -114,6 +114,10 @@ def test_the_command_alone_repairs_it(tmp_path: Path) -> None:
         "tests/unit/test_tools.py::TestOfflineTools::test_offline_tools_are_still_listed",
         "tests/unit/test_tools.py::test_unknown_tool_is_refused_2",
     }
+    for check in (["check", "--select", "I,F,E501"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *check, "--no-cache", "tests"]
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
     left = analyse([project], root=project, settings=Settings(), jobs=1).findings
     places = {(f.fault.place.path.removeprefix("tests/"), f.name) for f in left}
     assert places == UNMENDED

@@ -17,8 +17,9 @@ from scopecheck.fix import calls, functions
 from scopecheck.fix.diff import Change, unified
 from scopecheck.fix.edits import Editor, Overlap, Withheld, apply, encode
 from scopecheck.fix.files import Refused, write
-from scopecheck.fix.imports import Placing, without_names
+from scopecheck.fix.imports import Placing, with_names, without_names
 from scopecheck.fix.parsing import Statement, parse_expression
+from scopecheck.fix.wrapping import wrapped
 from scopecheck.read.code import Code
 from scopecheck.source import Span, decode
 
@@ -507,7 +508,75 @@ def test_names_are_taken_out_of_an_import(before: str, after: str | None) -> Non
 )
 def test_an_import_goes_where_isort_has_it(text: str, module: str, result: str) -> None:
     found = editor(text)
-    place = Placing(Code(text), lambda name: name == "own")
+    code = Code(text)
+    place = Placing(code, code.imports(), lambda name: name == "own")
     line, before, after = place.place(module, plain=True)
     found.insert(line, "\n" * before + f"import {module}\n" + "\n" * after)
     assert found.result == result
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("from a import c\n", "from a import b, c\n"),
+        ("from a import A, B, a\n", "from a import A, B, a, b\n"),
+        ("from a import (\n    A,\n    c,\n)\n", "from a import (\n    A,\n    b,\n    c,\n)\n"),
+        ("from a import (\n    A,\n)\n", "from a import (\n    A,\n    b,\n)\n"),
+        (
+            f"from a import {'a' * 30}, {'d' * 30}\n",
+            f"from a import {'a' * 30}, b, {'d' * 30}\n",
+        ),
+        (
+            f"from a import {'a' * 40}, {'d' * 30}\n",
+            f"from a import (\n    {'a' * 40},\n    b,\n    {'d' * 30},\n)\n",
+        ),
+    ],
+)
+def test_a_name_goes_where_isort_has_it(before: str, after: str) -> None:
+    assert with_names(before, ["b"], 88) == after
+
+
+@pytest.mark.parametrize("before", ["from a import c; x = 1\n", "from a import *\n", "import a\n"])
+def test_a_name_goes_into_no_other_statement(before: str) -> None:
+    with pytest.raises(Withheld):
+        with_names(before, ["b"], 88)
+
+
+BODY = "    pass\n"
+
+
+@pytest.mark.parametrize(
+    ("signature", "result"),
+    [
+        ("def f(a, b):", None),
+        (f"def f({'a' * 45}, {'b' * 35}):", f"def f(\n    {'a' * 45}, {'b' * 35}\n):"),
+        (
+            f"async def f({'a' * 50}, *, {'b' * 40}='x, y') -> C[D, E]:",
+            f"async def f(\n    {'a' * 50},\n    *,\n    {'b' * 40}='x, y',\n) -> C[D, E]:",
+        ),
+        (f"def f({'a' * 50}, {'b' * 40}):  # why", None),
+        (f"def {'f' * 90}():", None),
+        (f"def f({'a' * 50}, {'b' * 40}='\\n'):", None),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_signature_that_a_fix_makes_too_long_is_wrapped(
+    signature: str, result: str | None, newline: str
+) -> None:
+    def lines(head: str) -> str:
+        return f"{head}\n{BODY}".replace("\n", newline)
+
+    assert wrapped(lines(signature), lines("def f():"), 88) == lines(result or signature)
+    assert wrapped(lines(signature), lines(signature), 88) == lines(signature)
+
+
+def test_an_import_takes_the_place_of_one_that_goes() -> None:
+    found = editor("import os\n\nfrom own import x\n")
+    found.remove_lines(1, 1)
+    code = Code(found.source.text)
+    kept = [one for one in code.imports() if not found.removes(one.first, one.last)]
+    line, before, after = Placing(code, kept, lambda name: name == "own").place(
+        "pytest", plain=True
+    )
+    found.insert(line, "\n" * before + "import pytest\n" + "\n" * after)
+    assert found.result == "import pytest\n\nfrom own import x\n"

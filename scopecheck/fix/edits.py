@@ -143,6 +143,10 @@ class Editor:
         """Take whole lines out, with the blank lines that set them apart."""
         self._removed.update(range(first, last + 1))
 
+    def removes(self, first: int, last: int) -> bool:
+        """Whether these lines are taken out, all of them."""
+        return self._removed.issuperset(range(first, last + 1))
+
     def is_blank(self, line: int) -> bool:
         """Whether a line is there and holds nothing."""
         return 1 <= line <= self.text.line_count and not self.text.line(line).strip()

@@ -40,6 +40,99 @@ def without_names(text: str, names: set[str]) -> str | None:
     return statement.text
 
 
+def with_names(text: str, names: Sequence[str], limit: int) -> str:
+    """An import statement's lines, of `from module import ...`, with more names, in isort's order.
+
+    limit: how long a line may be before the names go into parentheses.
+
+    Raises:
+        Withheld: the statement is not one such import alone, or is not printed back unchanged.
+    """
+    statement = Statement(text)
+    line = statement.node
+    if not isinstance(line, cst.SimpleStatementLine) or len(line.body) != 1:
+        raise Withheld("it is not alone on its line")
+    node = line.body[0]
+    if not isinstance(node, cst.ImportFrom) or isinstance(node.names, cst.ImportStar):
+        raise Withheld("it is no import of names")
+    aliases = list(node.names)
+    for name in names:
+        index = next(
+            (i for i, alias in enumerate(aliases) if _rank(_bound(alias)) > _rank(name)),
+            len(aliases),
+        )
+        first = node.lpar.whitespace_after if node.lpar is not None else None
+        aliases = _inserted(aliases, index, cst.ImportAlias(cst.Name(name)), first)
+    statement.node = line.with_changes(body=[node.with_changes(names=aliases)])
+    new = statement.text
+    if node.lpar is not None or max(map(len, new.splitlines())) <= limit:
+        return new
+    if line.trailing_whitespace.comment is not None:
+        raise Withheld("a comment stands beside it")
+    return _parenthesized(statement, node, aliases)
+
+
+def _rank(name: str) -> tuple[int, str]:
+    """isort's order of names: constants, classes, the rest."""
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
+    return kind, name
+
+
+def _inserted(
+    aliases: list[cst.ImportAlias],
+    index: int,
+    added: cst.ImportAlias,
+    first: cst.BaseParenthesizableWhitespace | None,
+) -> list[cst.ImportAlias]:
+    """Names with one more, set apart as the others are.
+
+    first: what stands before the first one in parentheses.
+    """
+    if not isinstance(first, cst.ParenthesizedWhitespace):
+        first = cst.SimpleWhitespace(" ")
+    between = next(
+        (alias.comma for alias in aliases[:-1] if isinstance(alias.comma, cst.Comma)),
+        cst.Comma(whitespace_after=first),
+    )
+    space = between.whitespace_after
+    if isinstance(space, cst.ParenthesizedWhitespace):
+        plain = space.with_changes(first_line=cst.TrailingWhitespace(), empty_lines=[])
+        between = between.with_changes(whitespace_after=plain)
+    if index < len(aliases):
+        return [*aliases[:index], added.with_changes(comma=between), *aliases[index:]]
+    last = aliases[-1]
+    if isinstance(last.comma, cst.Comma) and _is_commented(last.comma):
+        raise Withheld("a comment stands beside the last name")
+    return [*aliases[:-1], last.with_changes(comma=between), added.with_changes(comma=last.comma)]
+
+
+def _is_commented(comma: cst.Comma) -> bool:
+    space = comma.whitespace_after
+    return isinstance(space, cst.ParenthesizedWhitespace) and space.first_line.comment is not None
+
+
+def _parenthesized(
+    statement: Statement, node: cst.ImportFrom, aliases: Sequence[cst.ImportAlias]
+) -> str:
+    """The lines of an import with a name on each."""
+    indent = cst.ParenthesizedWhitespace(indent=True, last_line=cst.SimpleWhitespace("    "))
+    end = cst.ParenthesizedWhitespace(indent=True)
+    names = [a.with_changes(comma=cst.Comma(whitespace_after=indent)) for a in aliases[:-1]]
+    names.append(aliases[-1].with_changes(comma=cst.Comma(whitespace_after=end)))
+    line = statement.node
+    assert isinstance(line, cst.SimpleStatementLine)
+    statement.node = line.with_changes(
+        body=[
+            node.with_changes(
+                names=names,
+                lpar=cst.LeftParen(whitespace_after=indent),
+                rpar=cst.RightParen(),
+            )
+        ]
+    )
+    return statement.text
+
+
 def _ended(
     node: cst.Import | cst.ImportFrom, kept: cst.ImportAlias, gone: cst.ImportAlias
 ) -> tuple[cst.Import | cst.ImportFrom, cst.ImportAlias]:
@@ -77,13 +170,18 @@ class Placing:
 
     Args:
         code: the file.
+        imports: those of its top level that stay.
         is_own: whether a module is one of the project's.
     """
 
-    def __init__(self, code: Code, is_own: Callable[[str], bool]) -> None:
+    def __init__(
+        self, code: Code, imports: Sequence[ImportStatement], is_own: Callable[[str], bool]
+    ) -> None:
         self._code = code
         self._is_own = is_own
-        self._imports = code.imports()
+        self._imports = imports
+        gone = [one for one in code.imports() if one not in imports]
+        self._gone = {line for one in gone for line in range(one.first, one.last + 1)}
 
     def place(self, module: str, *, plain: bool, beside: str = "") -> tuple[int, bool, bool]:
         """The line before which an import of a module goes, and whether a blank line sets it apart.
@@ -132,7 +230,7 @@ class Placing:
 
     def _is_passed(self, line: int) -> bool:
         text = self._code.text.line(line).strip()
-        return not text or text.startswith("#")
+        return line in self._gone or not text or text.startswith("#")
 
     def _of(self, one: ImportStatement) -> int:
         return self._section(one.names[0].module, one.names[0].level)

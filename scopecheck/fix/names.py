@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from scopecheck.facts import Import
 from scopecheck.fix.edits import Withheld
-from scopecheck.fix.imports import Placing, without_names
+from scopecheck.fix.imports import Placing, with_names, without_names
+from scopecheck.fix.wrapping import line_length
 from scopecheck.read.code import Code
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 # What two blank lines stand before.
 _OPENING = re.compile(r"(?:def|class|async)\b|@")
+# Folders that pytest's `pythonpath` or an installation often names.
+_SOURCES = ("src", "lib", "python")
 # After whose import a module's goes, wherever that stands.
 _BESIDE = {"pytest_asyncio": "pytest"}
 
@@ -139,22 +142,57 @@ def taken_names(suites: Iterable[Suite]) -> dict[str, set[str]]:
 def _add(workspace: Workspace, path: str, needed: set[tuple[str, str]]) -> None:
     code = workspace.code(path)
     editor = workspace.editor(path)
-
-    def is_own(module: str) -> bool:
-        return (workspace.root / module).exists() or (workspace.root / f"{module}.py").exists()
-
-    placing = Placing(code, is_own)
+    kept = [one for one in code.imports() if not editor.removes(one.first, one.last)]
+    placing = Placing(code, kept, lambda module: _is_own(workspace, path, module))
     bound = {
         (one.module, one.name or "")
         for statement in code.imports()
         for one in statement.names
         if one.level == 0 and (one.name is not None or one.bound == one.module.partition(".")[0])
     }
+    missing: dict[str, list[str]] = {}
     for module, name in sorted(needed - bound, reverse=True):
-        line, before, after = placing.place(module, plain=not name, beside=_BESIDE.get(module, ""))
-        text = f"from {module} import {name}\n" if name else f"import {module}\n"
-        blank = 2 if after and _OPENING.match(editor.lines(line, line)) else int(after)
-        editor.insert(line, "\n" * before + text + "\n" * blank, ahead=True)
+        missing.setdefault(module, []).append(name)
+    for module, names in missing.items():
+        joined = [name for name in names if name and " as " not in name]
+        if joined and _join(workspace, path, module, joined):
+            names = [name for name in names if name not in joined]
+        for name in names:
+            line, before, after = placing.place(
+                module, plain=not name, beside=_BESIDE.get(module, "")
+            )
+            text = f"from {module} import {name}\n" if name else f"import {module}\n"
+            blank = 2 if after and _OPENING.match(editor.lines(line, line)) else int(after)
+            editor.insert(line, "\n" * before + text + "\n" * blank, ahead=True)
+
+
+def _is_own(workspace: Workspace, path: str, module: str) -> bool:
+    """Whether a module is one of the project's: beside the file or above it, or in `src`."""
+    folder = (workspace.root / path).parent
+    places = [workspace.root, *(workspace.root / name for name in _SOURCES)]
+    while folder != workspace.root and workspace.root in folder.parents:
+        places.append(folder)
+        folder = folder.parent
+    return any((at / module).is_dir() or (at / f"{module}.py").is_file() for at in places)
+
+
+def _join(workspace: Workspace, path: str, module: str, names: list[str]) -> bool:
+    """Add names to the file's import from their module, where there is one that can take them."""
+    editor = workspace.editor(path)
+    for statement in workspace.code(path).imports():
+        one = statement.names[0]
+        if one.module != module or one.level or one.name in (None, "*") or not statement.alone:
+            continue
+        if any(each.name != each.bound for each in statement.names):
+            continue
+        text = editor.lines(statement.first, statement.last)
+        try:
+            new = with_names(text, names, line_length(workspace, path))
+        except Withheld:
+            continue
+        editor.replace_lines(statement.first, statement.last, new)
+        return True
+    return False
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -66,7 +66,11 @@ def duplicate_test(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
     def write(workspace: Workspace) -> None:
         editor = workspace.editor(path)
         words = set(re.findall(r"\w+", editor.source.text))
-        new = next(n for i in range(2, len(words) + 3) if (n := f"{name}_{i}") not in words)
+        # Of several, each gets another name: all may be made in one round.
+        above = editor.source.text.splitlines()[: fault.place.span.line - 1]
+        first = 2 + sum(1 for line in above if re.search(rf"\bdef {re.escape(name)}\(", line))
+        numbers = range(first, first + len(words) + 1)
+        new = next(n for number in numbers if (n := f"{name}_{number}") not in words)
         editor.replace(fault.place.span, new)
 
     yield Offer(f"give the hidden `{name}` a name of its own", "unsafe", write)

@@ -150,10 +150,13 @@ def request(
     """Let a function ask for a fixture, with an annotation where the others have one."""
     from scopecheck.fix.functions import add_parameter, is_annotated
     from scopecheck.fix.parsing import Statement
+    from scopecheck.fix.wrapping import fitted
 
     if any(parameter.name == name for parameter in function.parameters):
         return
     editor = workspace.editor(path)
-    statement = Statement(editor.lines(function.line, function.end_line))
+    before = editor.lines(function.line, function.end_line)
+    statement = Statement(before)
     add_parameter(statement, name, annotation() if is_annotated(statement) else "")
-    editor.replace_lines(function.line, function.end_line, statement.text)
+    text = fitted(workspace, path, statement.text, before)
+    editor.replace_lines(function.line, function.end_line, text)

@@ -64,11 +64,12 @@ class _Candidate:
 
 
 class _Dropped(NamedTuple):
-    """A fix that was not made: of what, and why."""
+    """A fix that was not made: of what, and why; contents: what it would have written."""
 
     finding: str
     title: str
     reason: str
+    contents: tuple[str, ...]
 
     def told(self, *, left: bool) -> str:
         """A line about it; left: nothing else has mended the finding."""
@@ -162,18 +163,20 @@ class _Rounds:
         for offer in offers(bench, finding):
             if offer.applicability == "unsafe" and not self._unsafe:
                 continue
-            if (key_of(finding), offer.title) in self._dropped:
-                continue
+            dropped = self._dropped.get((key_of(finding), offer.title))
             fix = bench.attempt(offer)
-            if isinstance(fix, Fix):
+            if not isinstance(fix, Fix):
+                self._drop(finding, offer.title, str(fix))
+            elif dropped is None or dropped.contents != _contents(fix):
+                # What other fixes have changed since may let it write something else.
                 return fix
-            self._drop(finding, offer.title, str(fix))
         return None
 
-    def _drop(self, finding: Finding, title: str, reason: str) -> None:
+    def _drop(self, finding: Finding, title: str, reason: str, fix: Fix | None = None) -> None:
         place = finding.fault.place
-        dropped = _Dropped(f"{place.path}:{place.span.line}: {finding.code}", title, reason)
-        self._dropped.setdefault((key_of(finding), title), dropped)
+        where = f"{place.path}:{place.span.line}: {finding.code}"
+        dropped = _Dropped(where, title, reason, () if fix is None else _contents(fix))
+        self._dropped[key_of(finding), title] = dropped
 
     # -- what stands ---------------------------------------------------------------------------
 
@@ -219,7 +222,12 @@ class _Rounds:
 
     def _blame(self, candidate: _Candidate, reason: str) -> None:
         for finding in candidate.findings:
-            self._drop(finding, candidate.fix.title, reason)
+            self._drop(finding, candidate.fix.title, reason, candidate.fix)
+
+
+def _contents(fix: Fix) -> tuple[str, ...]:
+    """What a fix writes, wherever that is by now."""
+    return tuple(edit.content for edit in fix.edits)
 
 
 def _still_there(candidates: list[_Candidate], before: Look, after: Look) -> list[_Candidate]:

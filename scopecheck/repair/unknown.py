@@ -58,11 +58,14 @@ def rename_request(
     """Let a function ask for another fixture, and use that wherever it used the one before."""
     from scopecheck.fix.functions import rename_parameter
     from scopecheck.fix.parsing import Statement
+    from scopecheck.fix.wrapping import fitted
 
     editor = workspace.editor(path)
-    statement = Statement(editor.lines(function.line, function.end_line))
+    before = editor.lines(function.line, function.end_line)
+    statement = Statement(before)
     rename_parameter(statement, name, new)
-    editor.replace_lines(function.line, function.end_line, statement.text)
+    text = fitted(workspace, path, statement.text, before)
+    editor.replace_lines(function.line, function.end_line, text)
 
 
 # -- a definition out of reach -------------------------------------------------------------------
