@@ -20,9 +20,17 @@ if TYPE_CHECKING:
     _Found: TypeAlias = Iterator[Flaw]
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-# Statements that assert nothing, and end no block.
-_IDLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Import, ast.ImportFrom, *_FUNCTIONS)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_BLOCKS = frozenset({ast.With, ast.AsyncWith, ast.Try, ast.If, *_LOOPS, ast.Match})
+# Statements after which the rest of a block may not be run.
+_ENDS = frozenset({ast.Return, ast.Break, ast.Continue, ast.Raise, ast.Expr})
+# Expressions whose form may show that an assertion of them cannot fail.
+_MAY_BE_VACUOUS = frozenset(
+    {
+        *(ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Lambda, ast.GeneratorExp),
+        *(ast.JoinedStr, ast.BoolOp, ast.Attribute),
+    }
+)
 # Context managers in which a statement may be there for the exception or warning it causes.
 _EXPECTS = ("raises", "warns", "assertRaises", "assertWarns", "suppress", "deprecated", "catch")
 # Exceptions by which an assertion fails, or that it is a kind of.
@@ -98,21 +106,20 @@ class _Reader:
                     yield self._flaw("unreachable", statement, cause=self._text.span(ended))
                     return
                 continue
-            if isinstance(statement, _IDLE):
-                continue
             if isinstance(statement, ast.Assert):
                 kind = _vacuous(statement.test)
                 if kind is not None and (context.branch or not _says_reached(statement)):
                     yield self._flaw(kind, statement, statement.test)
-                continue
-            yield from self._statement(statement, context)
-            if not context.expects and _ends(statement):
+            elif isinstance(statement, ast.Expr):
+                if statement.value.__class__ in (ast.Compare, ast.Attribute):
+                    yield from self._expression(statement, context)
+            elif statement.__class__ in _BLOCKS:
+                yield from self._block(statement, context)
+            if statement.__class__ in _ENDS and not context.expects and _ends(statement):
                 ended = statement
 
-    def _statement(self, statement: ast.stmt, context: _Context) -> _Found:
+    def _block(self, statement: ast.stmt, context: _Context) -> _Found:
         match statement:
-            case ast.Expr():
-                yield from self._expression(statement, context)
             case ast.With() | ast.AsyncWith():
                 yield from self._with(statement, context)
             case ast.Try():
@@ -206,6 +213,8 @@ def _says_reached(statement: ast.Assert) -> bool:
 def _ends(statement: ast.stmt) -> bool:
     """Whether the statements after this one in its block are never run."""
     match statement:
+        case ast.Expr(value=value) if not isinstance(value, ast.Call):
+            return False
         case ast.Return() | ast.Break() | ast.Continue():
             return True
         case ast.Raise(exc=raised):
@@ -224,6 +233,12 @@ def _ends(statement: ast.stmt) -> bool:
 
 def _vacuous(test: ast.expr) -> FlawKind | None:
     """Why an assertion of this expression cannot fail."""
+    if isinstance(test, ast.Compare):
+        if isinstance(test.left, ast.Call) and len(test.ops) == 1:
+            return _vacuous_comparison(test.left, test.ops[0], test.comparators[0])
+        return None
+    if test.__class__ not in _MAY_BE_VACUOUS:
+        return None
     match test:
         case ast.Constant(value=value):
             return "constant" if value and value is not ... else None
@@ -242,13 +257,11 @@ def _vacuous(test: ast.expr) -> FlawKind | None:
             return "constant" if all(_vacuous(value) is not None for value in values) else None
         case ast.Attribute(attr=attr) if attr in _MOCK_ASSERTIONS:
             return "uncalled"
-        case ast.Compare(left=left, ops=[op], comparators=[right]):
-            return _vacuous_comparison(left, op, right)
     return None
 
 
-def _vacuous_comparison(left: ast.expr, op: ast.cmpop, right: ast.expr) -> FlawKind | None:
-    if _called(left) == "len" and isinstance(left, ast.Call) and isinstance(left.func, ast.Name):
+def _vacuous_comparison(left: ast.Call, op: ast.cmpop, right: ast.expr) -> FlawKind | None:
+    if isinstance(left.func, ast.Name) and left.func.id == "len":
         match op, right:
             case ast.GtE(), ast.Constant(value=0):
                 return "length"

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scopecheck.facts import Body, CallFact
 from scopecheck.read.expressions import dotted
 from scopecheck.read.loop_calls import loop_calls
+from scopecheck.read.nodes import BELOW
 from scopecheck.read.yields import yield_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Literal, TypeAlias
 
     from scopecheck.read.expressions import ExpressionReader
     from scopecheck.read.text import Text
     from scopecheck.source import Span
 
+    _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
     _Under: TypeAlias = Literal["", "condition", "caught"]
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_SCOPES = (*_FUNCTIONS, ast.Lambda, ast.ClassDef)
-_LEAVES = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.Constant)
-_CONDITIONS = (
-    *(ast.If, ast.IfExp, ast.BoolOp, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.Match),
-    ast.comprehension,
+_SCOPES = frozenset({*_FUNCTIONS, ast.Lambda, ast.ClassDef})
+_CONDITIONS = frozenset(
+    {
+        *(ast.If, ast.IfExp, ast.BoolOp, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.Match),
+        ast.comprehension,
+    }
+)
+_NAMING = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
+# Names apart, which are the most.
+_LOOKED_AT = _CONDITIONS.union(
+    _SCOPES,
+    (ast.Call, ast.Attribute, ast.Return, ast.Raise, ast.arg),
+    (ast.alias, *_NAMING),
 )
 _FAILURES = frozenset({"BaseException", "Failed", "OutcomeException"})
 # What may find a nested function by its name, or all of them.
@@ -37,11 +46,11 @@ _ALWAYS_KEPT = frozenset(
 
 
 def read_body(
-    function: ast.FunctionDef | ast.AsyncFunctionDef,
+    function: _Function,
     text: Text,
     expressions: ExpressionReader,
     called: frozenset[str] | None,
-    yields: bool,
+    yield_lines: list[int],
     loop_names: frozenset[str] | None = None,
 ) -> Body:
     """What a function's statements do.
@@ -51,94 +60,122 @@ def read_body(
         text: of its file.
         expressions: reads the calls that are kept.
         called: names whose calls are kept; None for every call.
-        yields: whether the word yield occurs in the body.
+        yield_lines: the lines of the file that have the word yield.
         loop_names: functions that may run an event loop; None where the body calls none.
     """
-    calls: list[CallFact] = []
-    bound: dict[str, None] = {}
-    stores: list[tuple[str, Span, bool]] = []
-    loaded: set[str] = set()
-    tests: list[tuple[str, Span]] = []
-    inner: dict[str, None] = {}
-    left = False
-    first = function.args.args[0].arg if function.args.args else None
-    for node, nested, under in _nodes(function):
-        match node:
-            case ast.Call():
-                parts = dotted(node.func)
-                kept = parts is not None and (
-                    called is None or parts[-1] in _ALWAYS_KEPT or parts[-1] in called
-                )
-                if kept or (
-                    isinstance(node.func, ast.Attribute) and node.func.attr in _ALWAYS_KEPT
-                ):
-                    met = under or ("condition" if left else "")
-                    calls.append(CallFact(expressions.call(node), nested, met))
-            case ast.Name(ctx=ast.Load()):
-                loaded.add(node.id)
-            case ast.Name():
-                if not nested:
-                    bound[node.id] = None
-            case ast.Attribute(value=ast.Name(id=name), ctx=ast.Store()):
-                if name == first:
-                    stores.append((node.attr, text.span(node), nested))
-            case ast.Return() | ast.Raise():
-                left = left or bool(under and not nested)
-            case ast.arg():
-                inner[node.arg] = None
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                if not nested:
-                    bound[node.name] = None
-                    if node.name.startswith("test") and not node.decorator_list:
-                        tests.append((node.name, text.name_span(node)))
-            case ast.ClassDef():
-                if not nested:
-                    bound[node.name] = None
-            case ast.ExceptHandler(name=str(name)):
-                bound[name] = None
-            case ast.alias():
-                bound[(node.asname or node.name).partition(".")[0]] = None
-            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-                bound[name] = None
+    walk = _Walk(function, text, expressions, called)
+    walk.walk()
+    inner = walk.inner
     return Body(
-        tuple(calls),
-        tuple(bound),
-        yield_facts(function, text) if yields else None,
-        tuple((n, span) for n, span, deep in stores if not (deep and first in inner)),
+        tuple(walk.calls),
+        tuple(walk.bound),
+        yield_facts(function, text, yield_lines),
+        tuple((n, span) for n, span, deep in walk.stores if not (deep and walk.first in inner)),
         ()
-        if loaded & _ALL_NAMES
-        else tuple((name, span) for name, span in tests if name not in loaded),
+        if walk.loaded & _ALL_NAMES
+        else tuple((name, span) for name, span in walk.tests if name not in walk.loaded),
         tuple(inner),
         () if loop_names is None else loop_calls(function, expressions, loop_names),
     )
 
 
-def _nodes(
-    function: ast.FunctionDef | ast.AsyncFunctionDef,
-) -> Iterator[tuple[ast.AST, bool, _Under]]:
-    """Every node below the function's statements in source order.
+class _Walk:
+    """Every node below a function's statements in source order, and what is kept of it."""
 
-    With each, whether it is in a nested function, and what it stands under (see `CallFact`).
-    """
-    stack: list[tuple[ast.AST, bool, _Under]] = [(n, False, "") for n in reversed(function.body)]
-    while stack:
-        found = stack.pop()
-        yield found
-        node, nested, under = found
-        inner = nested or isinstance(node, _SCOPES)
-        if isinstance(node, _CONDITIONS) and under != "caught":
-            under = "condition"
-            if isinstance(node, ast.Try) and any(map(_catches_all, node.handlers)):
-                under = "caught"
-        for name in reversed(node._fields):
-            value = getattr(node, name, None)
-            if isinstance(value, ast.AST):
-                if not isinstance(value, _LEAVES):
-                    stack.append((value, inner, under))
-            elif isinstance(value, list):
-                stack.extend(
-                    (item, inner, under) for item in reversed(value) if isinstance(item, ast.AST)
-                )
+    def __init__(
+        self,
+        function: _Function,
+        text: Text,
+        expressions: ExpressionReader,
+        called: frozenset[str] | None,
+    ) -> None:
+        self.calls: list[CallFact] = []
+        self.bound: dict[str, None] = {}
+        self.stores: list[tuple[str, Span, bool]] = []
+        self.loaded: set[str] = set()
+        self.tests: list[tuple[str, Span]] = []
+        self.inner: dict[str, None] = {}
+        self.first = function.args.args[0].arg if function.args.args else None
+        self._function = function
+        self._text = text
+        self._expressions = expressions
+        self._called = called
+        self._left = False
+
+    def walk(self) -> None:
+        """Look at every node; with each, whether it is in a nested function, and what it is under.
+
+        (See `CallFact`.)
+        """
+        below, load = BELOW, ast.Load
+        stack: list[tuple[Any, bool, _Under]] = [
+            (node, False, "") for node in reversed(self._function.body)
+        ]
+        while stack:
+            node, nested, under = stack.pop()
+            kind = node.__class__
+            if kind is ast.Name:
+                if node.ctx.__class__ is load:
+                    self.loaded.add(node.id)
+                elif not nested:
+                    self.bound[node.id] = None
+                continue
+            get = below[kind]
+            if kind in _LOOKED_AT:
+                self._look(node, nested, under)
+                nested = nested or kind in _SCOPES
+                if kind in _CONDITIONS and under != "caught":
+                    under = "condition"
+                    if kind is ast.Try and any(map(_catches_all, node.handlers)):
+                        under = "caught"
+            if get is None:
+                continue
+            for value in reversed(get(node)):
+                if value.__class__ is list:
+                    for item in reversed(value):
+                        if item is not None:
+                            stack.append((item, nested, under))
+                elif value is not None:
+                    stack.append((value, nested, under))
+
+    def _look(self, node: ast.AST, nested: bool, under: _Under) -> None:
+        if isinstance(node, ast.Call):
+            self._call(node, nested, under)
+        elif isinstance(node, ast.Attribute):
+            owner = node.value
+            if (
+                isinstance(node.ctx, ast.Store)
+                and isinstance(owner, ast.Name)
+                and owner.id == self.first
+            ):
+                self.stores.append((node.attr, self._text.span(node), nested))
+        elif isinstance(node, (ast.Return, ast.Raise)):
+            self._left = self._left or bool(under and not nested)
+        elif isinstance(node, ast.arg):
+            self.inner[node.arg] = None
+        elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+            if not nested:
+                self.bound[node.name] = None
+                is_test = node.name.startswith("test") and not isinstance(node, ast.ClassDef)
+                if is_test and not node.decorator_list:
+                    self.tests.append((node.name, self._text.name_span(node)))
+        elif isinstance(node, ast.alias):
+            self.bound[(node.asname or node.name).partition(".")[0]] = None
+        elif isinstance(node, _NAMING) and node.name is not None:
+            self.bound[node.name] = None
+
+    def _call(self, node: ast.Call, nested: bool, under: _Under) -> None:
+        called = self._called
+        if isinstance(node.func, ast.Attribute):
+            name = node.func.attr
+        else:
+            name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name and (
+            name in _ALWAYS_KEPT
+            or ((called is None or name in called) and dotted(node.func) is not None)
+        ):
+            met = under or ("condition" if self._left else "")
+            self.calls.append(CallFact(self._expressions.call(node), nested, met))
 
 
 def _catches_all(handler: ast.ExceptHandler) -> bool:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from scopecheck.evidence import Dropped, Returned
 from scopecheck.read.expressions import dotted
-from scopecheck.read.nodes import walk
+from scopecheck.read.nodes import blocks, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from scopecheck.read.nodes import Inside, Once
     from scopecheck.read.text import Text
@@ -84,18 +84,6 @@ def _truth_value(node: ast.expr) -> Literal["comparison", "bool"] | None:
         case ast.Call(func=ast.Name(id="all" | "any" | "isinstance" | "hasattr" | "bool")):
             return "comparison"
     return None
-
-
-def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
-    """The blocks of a compound statement, handlers and cases included."""
-    for name in ("body", "orelse", "finalbody"):
-        block = getattr(statement, name, None)
-        if block:
-            yield block
-    for handler in getattr(statement, "handlers", ()):
-        yield handler.body
-    for case in getattr(statement, "cases", ()):
-        yield case.body
 
 
 def read_dropped(

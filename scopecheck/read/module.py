@@ -450,9 +450,9 @@ class ModuleReader:
         ):
             hook = node.name.startswith("pytest_")
             interesting = None if hook or self._whole else self._callable_fixtures
-            yields = any_within(self._yield_lines, body_line, end)
             names = self._loop_names if loops else None
-            body = read_body(node, self._text, self._expressions, interesting, yields, names)
+            lines = self._yield_lines
+            body = read_body(node, self._text, self._expressions, interesting, lines, names)
             generator = body.yields is not None
         is_test = node.name.startswith("test") and not fixture
         inside = Once(node)

@@ -21,6 +21,8 @@ _BARE = frozenset(
 )
 _NO_NODES = (ast.Constant, ast.Name, ast.Global, ast.Nonlocal, ast.alias, ast.MatchSingleton)
 
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
 
 def _one(field: str) -> Callable[[ast.AST], tuple[Any, ...]]:
     get = attrgetter(field)
@@ -63,6 +65,25 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
                     found += value
                 elif value is not None:
                     found.append(value)
+
+
+def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """The blocks of a compound statement, handlers and cases included."""
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(statement, name, None)
+        if block:
+            yield block
+    for handler in getattr(statement, "handlers", ()):
+        yield handler.body
+    for case in getattr(statement, "cases", ()):
+        yield case.body
+
+
+def returns(statement: ast.stmt) -> bool:
+    """Whether a `return` stands in a statement, functions and classes inside it left out."""
+    if isinstance(statement, (ast.Return, *_SCOPES)):
+        return isinstance(statement, ast.Return)
+    return any(returns(inner) for block in blocks(statement) for inner in block)
 
 
 class Inside:

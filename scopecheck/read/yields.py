@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scopecheck.facts import YieldFacts
 from scopecheck.read.expressions import dotted
+from scopecheck.read.nodes import BELOW, returns
+from scopecheck.read.text import any_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from scopecheck.read.text import Text
     from scopecheck.source import Span
 
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef})
 _NO_RETURN = frozenset({"skip", "fail", "xfail", "exit", "_exit", "abort", "skipTest"})
 _MAY_NOT_RETURN = re.compile(r"skip|fail|abort|exit|raise|never|unreachable|implemented")
 # How often a path has yielded so far; UNKNOWN where conditions may depend on one another.
@@ -24,14 +26,23 @@ _States = frozenset[int]
 _NOTHING: _States = frozenset()
 
 
-def yield_facts(function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text) -> YieldFacts | None:
+def yield_facts(
+    function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text, lines: list[int]
+) -> YieldFacts | None:
     """The function's yields, and a path with two or with none if one is certain to exist.
 
     None for a function that is no generator. Only independent conditions count: a branch entered
     after another branch has decided whether to yield may be its exact complement, so what it
     yields proves nothing; nor does a loop, a handler, or `yield from`.
+
+    Args:
+        function: the function.
+        text: of its file.
+        lines: the lines of the file that have the word yield, in order.
     """
-    walk = _Walk(text)
+    if not any_within(lines, function.body[0].lineno, function.end_lineno or function.lineno):
+        return None
+    walk = _Walk(text, lines)
     end = walk.block(function.body, frozenset({0}))
     if not walk.yields:
         return None
@@ -42,8 +53,9 @@ def yield_facts(function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text) ->
 
 
 class _Walk:
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, lines: list[int]) -> None:
         self._text = text
+        self._lines = lines
         self.yields: list[Span] = []
         self.twice: tuple[Span, Span] | None = None
         self.missed: Span | None = None
@@ -53,7 +65,7 @@ class _Walk:
         for statement in body:
             if not states:
                 # Nothing reaches it, but its yields still make the function a generator.
-                self.yields.extend(self._text.span(node) for node in _yields(statement))
+                self.yields.extend(self._text.span(node) for node in self._yields(statement))
                 continue
             states = self._statement(statement, states)
         return states
@@ -127,15 +139,15 @@ class _Walk:
         return self.block(node.finalbody, after)
 
     def _unproved(self, node: ast.stmt, states: _States) -> _States:
-        found = [self._text.span(inner) for inner in _yields(node)]
+        found = [self._text.span(inner) for inner in self._yields(node)]
         if found:
             self.yields.extend(found)
             return frozenset({_UNKNOWN})
-        leaves = any(isinstance(inner, ast.Return) for inner in _walk(node))
+        leaves = returns(node)
         return frozenset({_UNKNOWN}) if leaves and 0 in states else states
 
-    def _expressions(self, node: ast.AST, states: _States) -> _States:
-        for found in _yields(node):
+    def _expressions(self, node: ast.expr | ast.stmt, states: _States) -> _States:
+        for found in self._yields(node):
             span = self._text.span(found)
             if isinstance(found, ast.YieldFrom):
                 states = frozenset({_UNKNOWN})
@@ -148,20 +160,23 @@ class _Walk:
             self.yields.append(span)
         return states
 
-
-def _walk(node: ast.AST) -> Iterator[ast.AST]:
-    stack = [node]
-    while stack:
-        inner = stack.pop()
-        yield inner
-        stack.extend(
-            child
-            for child in reversed(list(ast.iter_child_nodes(inner)))
-            if not isinstance(child, _SCOPES)
-        )
+    def _yields(self, node: ast.expr | ast.stmt) -> list[ast.Yield | ast.YieldFrom]:
+        """The yields in a statement or expression, in source order."""
+        if any_within(self._lines, node.lineno, node.end_lineno or node.lineno):
+            return list(_yields(node))
+        return []
 
 
 def _yields(node: ast.AST) -> Iterator[ast.Yield | ast.YieldFrom]:
-    for inner in _walk(node):
-        if isinstance(inner, (ast.Yield, ast.YieldFrom)):
+    stack: list[Any] = [node]
+    while stack:
+        inner = stack.pop()
+        kind = inner.__class__
+        if kind is ast.Yield or kind is ast.YieldFrom:
             yield inner
+        get = BELOW[kind]
+        if get is not None:
+            for value in reversed(get(inner)):
+                for item in reversed(value) if value.__class__ is list else (value,):
+                    if item is not None and item.__class__ not in _SCOPES:
+                        stack.append(item)
