@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from scopecheck.facts import FlawKind
+    from scopecheck.read.outline import Outline
     from scopecheck.read.text import Text
     from scopecheck.source import Span
 
@@ -65,18 +66,40 @@ class _Context(NamedTuple):
     branch: bool = False
 
 
-def read_flaws(function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text) -> tuple[Flaw, ...]:
+def read_flaws(
+    function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text, outline: Outline
+) -> tuple[Flaw, ...]:
     """The assertions that are worth nothing, in the order of the statements.
 
     Args:
         function: a test.
         text: of its file.
+        outline: the statements of the test.
     """
+    if not _may_have_flaws(outline):
+        return ()
     found = tuple(_Reader(text).block(function.body, _Context()))
     if any(flaw.words in _REACHED for flaw in found) and _checks_more(function, len(found)):
         # `assert True` then only says that the line was reached.
         return tuple(flaw for flaw in found if flaw.words not in _REACHED)
     return found
+
+
+def _may_have_flaws(outline: Outline) -> bool:
+    """Whether there is anything by which an assertion could be worth nothing."""
+    return (
+        outline.leaves
+        or any(value.__class__ in (ast.Compare, ast.Attribute) for value in outline.expressions)
+        or any(_vacuous(node.test) is not None for node in outline.asserts)
+        or any(_leaves_with_failure(call) for call in outline.calls)
+        or any(_may_swallow(item) for node in outline.withs for item in node.items)
+    )
+
+
+def _may_swallow(item: ast.withitem) -> bool:
+    """Whether a context may catch the failure of an assertion, or ends before one is reached."""
+    name = _called(item.context_expr)
+    return name == "suppress" or (item.optional_vars is not None and "aises" in name)
 
 
 def _checks_more(function: ast.AST, flaws: int) -> bool:
@@ -213,22 +236,25 @@ def _says_reached(statement: ast.Assert) -> bool:
 def _ends(statement: ast.stmt) -> bool:
     """Whether the statements after this one in its block are never run."""
     match statement:
-        case ast.Expr(value=value) if not isinstance(value, ast.Call):
-            return False
         case ast.Return() | ast.Break() | ast.Continue():
             return True
         case ast.Raise(exc=raised):
             kind = raised.func if isinstance(raised, ast.Call) else raised
             return "skip" not in ".".join(dotted(kind) or ()).lower() if kind else True
-        case ast.Expr(value=ast.Call(func=func)):
-            parts = dotted(func)
-            return (
-                parts is not None
-                and len(parts) == 2
-                and parts[0] in ("pytest", "self")
-                and parts[1] in _ENDING_CALLS
-            )
+        case ast.Expr(value=ast.Call() as call):
+            return _leaves_with_failure(call)
     return False
+
+
+def _leaves_with_failure(call: ast.Call) -> bool:
+    """Whether this is `pytest.fail(...)` or the like."""
+    func = call.func
+    return (
+        isinstance(func, ast.Attribute)
+        and func.attr in _ENDING_CALLS
+        and isinstance(func.value, ast.Name)
+        and func.value.id in ("pytest", "self")
+    )
 
 
 def _vacuous(test: ast.expr) -> FlawKind | None:

@@ -8,10 +8,11 @@ import re
 from scopecheck.evidence import SINGLE
 from scopecheck.read.expressions import dotted
 
-CAPTURE_WORDS = (
-    *("recv(", "call_args_list", "mock_calls", "method_calls", "await_args_list", "readouterr"),
-    "catch_warnings",
-)
+CAPTURE_WORDS = {
+    **{word: (word,) for word in ("recv(", "readouterr", "catch_warnings")},
+    "_args_list": ("call_args_list", "await_args_list"),
+    "_calls": ("mock_calls", "method_calls"),
+}
 """A function whose text has one of these may capture."""
 
 # Methods of other objects, too: what they are called on tells.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from scopecheck.read.nodes import Inside, Once
+    from scopecheck.read.outline import Outline
     from scopecheck.read.text import Text
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -87,18 +88,19 @@ def _truth_value(node: ast.expr) -> Literal["comparison", "bool"] | None:
 
 
 def read_dropped(
-    function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text, names: Names, inside: Once
+    function: ast.FunctionDef | ast.AsyncFunctionDef,
+    text: Text,
+    names: Names,
+    outline: Outline,
+    inside: Once,
 ) -> tuple[Dropped, ...]:
     """Calls of what may be a coroutine function, with nothing done with what they give."""
-    first, last = function.body[0].lineno, function.end_lineno or function.lineno
-    has_inner = text.has("async def", first, last)
-    if not (has_inner or names.known or names.methods):
-        return ()
-    calls = _results(function.body)
+    has_inner = text.has("async def", function.body[0].lineno, function.end_lineno or 0)
     if not has_inner:
-        calls = [one for one in calls if _may_be_coroutine(one[0].func, names)]
-    if not calls:
-        return ()
+        made = [*outline.calls, *filter(None, map(_asserted_call, outline.asserts))]
+        if not any(_may_be_coroutine(call.func, names) for call in made):
+            return ()
+    calls = _results(function.body)
     inner = _inner_coroutines(inside()) if has_inner else frozenset[str]()
     bound: set[str] | None = None
     found: list[Dropped] = []
@@ -176,6 +178,14 @@ def _bound(arguments: ast.arguments, inside: Inside) -> set[str]:
     return bound
 
 
+def _asserted_call(statement: ast.Assert) -> ast.Call | None:
+    """The call that is all that an assertion asserts, or denies."""
+    test = statement.test
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test = test.operand
+    return test if isinstance(test, ast.Call) else None
+
+
 def _results(body: Iterable[ast.stmt]) -> list[tuple[ast.Call, bool]]:
     """Calls that are statements of their own, or all that an `assert` asserts."""
     found: list[tuple[ast.Call, bool]] = []
@@ -189,11 +199,9 @@ def _add_results(body: Iterable[ast.stmt], found: list[tuple[ast.Call, bool]]) -
             if isinstance(statement.value, ast.Call):
                 found.append((statement.value, False))
         elif isinstance(statement, ast.Assert):
-            test = statement.test
-            if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-                test = test.operand
-            if isinstance(test, ast.Call):
-                found.append((test, True))
+            call = _asserted_call(statement)
+            if call is not None:
+                found.append((call, True))
         elif isinstance(statement, (ast.With, ast.AsyncWith)):
             expects = any(
                 isinstance(item.context_expr, ast.Call)

@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from scopecheck.source import Span
 
 # Only a function whose text has one of these is looked at.
-EVENT_WORDS = (
-    *("event", "emit", "notif", "_started", "_completed", "receiv", "captur"),
-    *("caplog", "capsys", "recwarn", "broadcast"),
-    *CAPTURE_WORDS,
-)
+EVENT_WORDS = {
+    **{word: (word,) for word in ("event", "emit", "notif", "_started", "_completed", "receiv")},
+    **{word: (word,) for word in ("recwarn", "broadcast")},
+    "cap": ("captur", "caplog", "capsys"),
+    **CAPTURE_WORDS,
+}
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # What a name of several captured events looks like; one alone is more often what the test sends.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scopecheck.evidence import Asserts, Dropped, Lost, Returned
     from scopecheck.read.dropped import Names
     from scopecheck.read.nodes import Inside, Once
+    from scopecheck.read.outline import Outline
     from scopecheck.read.text import Text
     from scopecheck.source import Span
 
@@ -79,6 +80,7 @@ def read_evidence(
     text: Text,
     names: Names,
     losing: list[int],
+    outline: Outline,
     inside: Once,
 ) -> Evidence | None:
     """What shows how a test can fail; None where an assertion always runs, and nothing is odd.
@@ -88,16 +90,17 @@ def read_evidence(
         text: of its file.
         names: of its file, from `file_names`.
         losing: the lines of its file with one of `LOSING_WORDS`.
+        outline: the statements of the test.
         inside: what stands in the test.
     """
     first, last = function.body[0].lineno, function.end_lineno or function.lineno
     checked = _always_checks(function.body)
     lost: tuple[Lost, ...] = ()
     returned: Returned | None = None
-    dropped = read_dropped(function, text, names, inside)
+    dropped = read_dropped(function, text, names, outline, inside)
     if losing and any_within(losing, first, last):
         lost = read_lost(function, text)
-    if text.has("return ", first, last):
+    if outline.returns:
         returned = read_returned(function.body, text)
     if checked:
         if dropped or lost or returned:
@@ -106,12 +109,25 @@ def read_evidence(
     return _Reader(function, text, inside()).evidence(dropped, lost, returned)
 
 
-def read_asserts(text: Text, first: int, last: int) -> Asserts:
-    """What lines of a file have that may fail a test."""
+def check_words(text: Text) -> tuple[str, ...]:
+    """The words in a file without which a function asserts nothing itself."""
+    return tuple(word for word in _CHECK_WORDS if word in text.text)
+
+
+def read_asserts(text: Text, words: tuple[str, ...], first: int, last: int) -> Asserts:
+    """What lines of a file have that may fail a test.
+
+    Args:
+        text: of the file.
+        words: from `check_words`.
+        first: line.
+        last: line.
+    """
     start, end = text.range(first, last)
     find = text.text.find
-    if any(find(word, start, end) >= 0 for word in _CHECK_WORDS):
-        return "assert"
+    for word in words:
+        if find(word, start, end) >= 0:
+            return "assert"
     return "raise" if find("raise ", start, end) >= 0 else ""
 
 

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-HELPER_WORDS = (
-    *("add_marker", "own_markers", "pytestmark", "mark.asyncio", "mark.anyio", "mark.trio"),
-    *("iscoroutinefunction", "is_async_test", "PytestAsync"),
-)
+HELPER_WORDS = {
+    "_marker": ("add_marker", "own_markers"),
+    "pytestmark": ("pytestmark",),
+    "mark.anyio": ("mark.anyio",),
+    "mark.trio": ("mark.trio",),
+    "sync": ("mark.asyncio", "iscoroutinefunction", "is_async_test", "PytestAsync"),
+}
 """One of these stands in a function that may help a hook to find or to mark async tests."""
 
 # Hooks that are run before there are tests: what they do to options matters, not to marks.

@@ -38,7 +38,7 @@ from scopecheck.read.conditions import truth
 from scopecheck.read.dropped import file_names
 from scopecheck.read.effects import read_effects
 from scopecheck.read.events import EVENT_WORDS, read_events
-from scopecheck.read.evidence import read_asserts, read_evidence
+from scopecheck.read.evidence import check_words, read_asserts, read_evidence
 from scopecheck.read.expressions import ExpressionReader, dotted
 from scopecheck.read.handouts import read_handout
 from scopecheck.read.hook_words import HELPER_WORDS
@@ -46,6 +46,7 @@ from scopecheck.read.hooks import read_hook
 from scopecheck.read.loop_calls import LOOP_WORDS
 from scopecheck.read.lost import LOSING_WORDS
 from scopecheck.read.nodes import Once
+from scopecheck.read.outline import Outline
 from scopecheck.read.redefined import redefinitions
 from scopecheck.read.text import any_within
 
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
     from scopecheck.facts import Expression, ParameterKind
     from scopecheck.read.text import Text
+    from scopecheck.source import Span
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _IMPORT_ERRORS = frozenset(
@@ -119,10 +121,12 @@ class ModuleReader:
         self._callable_fixtures: frozenset[str] = frozenset()
         self._loop_lines: list[int] = []
         self._loop_names = loop_names
-        self._hook_lines = text.lines_with(HELPER_WORDS)
+        self._hook_lines = text.lines_with_any(HELPER_WORDS)
+        self._fixture_name = "fixture_name" in text.text
+        self._check_words = check_words(text)
         self._losing = text.lines_with(LOSING_WORDS)
         self._of_tests = "test" in path.lower()
-        self._event_lines = text.lines_with(EVENT_WORDS) if self._of_tests else []
+        self._event_lines = text.lines_with_any(EVENT_WORDS) if self._of_tests else []
 
     def read(self, tree: ast.Module) -> FileFacts:
         """The module's facts."""
@@ -233,11 +237,11 @@ class ModuleReader:
     def _statement(self, node: ast.stmt, guard: Guard, owner: int, found: list[Binding]) -> None:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                ref = self._function(node, owner)
-                found.append(Binding(node.name, ref, self._text.name_span(node), guard))
+                ref, span = self._function(node, owner)
+                found.append(Binding(node.name, ref, span, guard))
             case ast.ClassDef():
-                class_ref = self._class(node, owner)
-                found.append(Binding(node.name, class_ref, self._text.name_span(node), guard))
+                class_ref, span = self._class(node, owner)
+                found.append(Binding(node.name, class_ref, span, guard))
             case ast.Import() | ast.ImportFrom():
                 self._import(node, guard, found)
             case ast.Assign():
@@ -405,13 +409,14 @@ class ModuleReader:
 
     # -- classes and functions ---------------------------------------------------------------
 
-    def _class(self, node: ast.ClassDef, owner: int) -> ClassRef:
+    def _class(self, node: ast.ClassDef, owner: int) -> tuple[ClassRef, Span]:
         index = len(self._classes)
         self._classes.append(None)
         read = self._expressions.read
+        span = self._text.name_span(node)
         self._classes[index] = Class(
             node.name,
-            self._text.name_span(node),
+            span,
             node.lineno,
             tuple(read(_unsubscripted(base)) for base in node.bases),
             tuple((keyword.arg or "**", read(keyword.value)) for keyword in node.keywords),
@@ -420,7 +425,7 @@ class ModuleReader:
             owner,
         )
         self._redefined.extend(redefinitions(node.body, self._text, index))
-        return ClassRef(index)
+        return ClassRef(index), span
 
     def _decorators(self, nodes: list[ast.expr]) -> tuple[Decorator, ...]:
         if not nodes:
@@ -429,7 +434,9 @@ class ModuleReader:
             Decorator(self._expressions.read(node), self._text.span(node)) for node in nodes
         )
 
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, owner: int) -> FunctionRef:
+    def _function(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef, owner: int
+    ) -> tuple[FunctionRef, Span]:
         index = len(self._functions)
         self._functions.append(None)
         end = node.end_lineno or node.lineno
@@ -459,11 +466,13 @@ class ModuleReader:
         hook_facts = None
         if node.name.startswith("pytest_") or any_within(self._hook_lines, body_line, end):
             hook_facts = read_hook(node, self._text, self._expressions)
-        flaws: tuple[Flaw, ...] = read_flaws(node, self._text) if is_test else ()
+        flaws: tuple[Flaw, ...] = ()
         evidence = None
         if is_test:
-            evidence = read_evidence(node, self._text, self._names, self._losing, inside)
-        asserts = read_asserts(self._text, body_line, end)
+            outline = Outline(node)
+            flaws = read_flaws(node, self._text, outline)
+            evidence = read_evidence(node, self._text, self._names, self._losing, outline, inside)
+        asserts = read_asserts(self._text, self._check_words, body_line, end)
         events = None
         if self._of_tests and any_within(self._event_lines, node.lineno, end):
             tasks = any_within(self._losing, node.lineno, end)
@@ -476,8 +485,8 @@ class ModuleReader:
         kept = not is_test and (
             worded
             or hook_facts is not None
-            or any(isinstance(s, _FUNCTIONS) for s in node.body)
-            or any(arg.arg == "fixture_name" for arg in (*node.args.args, *node.args.kwonlyargs))
+            or any(map(_is_function, node.body))
+            or (self._fixture_name and _takes_fixture_name(node.args))
         )
         if kept or handed:
             calls = len(self._module_calls)
@@ -491,9 +500,10 @@ class ModuleReader:
                 defaults = self._defaults(node.args) if returns else ()
             if handed and body is not None:
                 handout = read_handout(node, self._text, self._expressions, body.yields)
+        span = self._text.name_span(node)
         self._functions[index] = Function(
             node.name,
-            self._text.name_span(node),
+            span,
             node.lineno,
             decorators[0].lineno if decorators else node.lineno,
             end,
@@ -514,7 +524,7 @@ class ModuleReader:
             asserts,
             events,
         )
-        return FunctionRef(index)
+        return FunctionRef(index), span
 
     def _add_lambda(self, node: ast.Lambda) -> FunctionRef:
         index = len(self._functions)
@@ -561,6 +571,14 @@ class ModuleReader:
     def _parameter(self, node: ast.arg, kind: ParameterKind, default: bool) -> Parameter:
         column = self._text.column(node.lineno, node.col_offset)
         return Parameter(node.arg, kind, default, node.lineno, column)
+
+
+def _is_function(node: ast.stmt) -> bool:
+    return isinstance(node, _FUNCTIONS)
+
+
+def _takes_fixture_name(arguments: ast.arguments) -> bool:
+    return any(one.arg == "fixture_name" for one in (*arguments.args, *arguments.kwonlyargs))
 
 
 def _has_any(text: str, words: Iterable[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from bisect import bisect_left, bisect_right
 from functools import cached_property
@@ -11,11 +12,16 @@ from typing import TYPE_CHECKING
 from scopecheck.source import Span
 
 if TYPE_CHECKING:
-    import ast
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _CALL = re.compile(r"\b(\w+)\(")
+# Characters before the name, as they are written most often.
+_KEYWORDS: dict[type[ast.AST], int] = {
+    ast.FunctionDef: len("def "),
+    ast.AsyncFunctionDef: len("async def "),
+    ast.ClassDef: len("class "),
+}
 # So many plain searches take as long as one with an expression that fits every name.
 _MANY = 30
 
@@ -83,6 +89,9 @@ class Text:
     def span(self, node: ast.expr | ast.stmt | ast.arg | ast.alias | ast.keyword) -> Span:
         """Where a node stands."""
         end_line = node.end_lineno or node.lineno
+        if self.ascii:
+            end = node.end_col_offset or node.col_offset
+            return Span(node.lineno, node.col_offset + 1, end_line, end + 1)
         return Span(
             node.lineno,
             self.column(node.lineno, node.col_offset),
@@ -100,14 +109,19 @@ class Text:
 
     def name_span(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> Span:
         """Where the name of a `def` or `class` statement stands."""
+        name = node.name
+        if self.ascii:
+            start = node.col_offset + _KEYWORDS[node.__class__]
+            if self.text.startswith(name, self._starts[node.lineno - 1] + start):
+                return Span(node.lineno, start + 1, node.lineno, start + 1 + len(name))
         line = self.line(node.lineno)
         start = self.column(node.lineno, node.col_offset) - 1
         keyword = "class" if hasattr(node, "bases") else "def"
         after = line.find(keyword, start) + len(keyword)
-        found = line.find(node.name, after)
+        found = line.find(name, after)
         # A name on a continued line, or one that normalises to another spelling: the statement.
         column = found + 1 if found >= 0 else start + 1
-        return Span(node.lineno, column, node.lineno, column + len(node.name))
+        return Span(node.lineno, column, node.lineno, column + len(name))
 
     def lines_with(self, words: Iterable[str]) -> list[int]:
         """The numbers of the lines in which one of the words begins, in order, repeats kept.
@@ -126,6 +140,17 @@ class Text:
         offsets.sort()
         starts = self._starts
         return [bisect_right(starts, offset) for offset in offsets]
+
+    def lines_with_any(self, words: Mapping[str, tuple[str, ...]]) -> list[int]:
+        """The lines in which one of the words begins, of which several have the same part.
+
+        Args:
+            words: by a part of them, without which none of them is looked for.
+        """
+        text = self.text
+        return self.lines_with(
+            word for part, several in words.items() if part in text for word in several
+        )
 
     def lines_calling(self, names: Collection[str]) -> list[int]:
         """The numbers of the lines in which one of the names stands before a parenthesis."""
