@@ -179,9 +179,12 @@ class Project:
             ambiguous=found.ambiguous,
             named=named,
             installed=None if environment is None else installed,
-            known_fixtures=tuple(
-                known if isinstance(known, str) else known.name
-                for known in self.settings.known_fixtures
+            known_fixtures=(
+                *(
+                    known if isinstance(known, str) else known.name
+                    for known in self.settings.known_fixtures
+                ),
+                *found.namesakes,
             ),
             fixture_decorators=tuple(
                 known if isinstance(known, str) else known.name

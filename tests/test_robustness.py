@@ -234,6 +234,13 @@ def test_syntax_of_a_newer_python_is_named(tmp_path: Path) -> None:
         assert "test_newer.py" not in messages
 
 
+def test_code_for_a_newer_python_that_the_suite_only_imports_is_no_finding(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text('def greet():\n    return t"{1}"\n')
+    (tmp_path / "test_app.py").write_text("import app\ndef test_a(): assert app.greet()\n")
+    analysis = analyse([], root=tmp_path, settings=Settings(), jobs=1)
+    assert "app.py" not in {finding.fault.place.path for finding in analysis.findings}
+
+
 def test_lone_surrogates_can_be_sent_between_processes() -> None:
     """Strings that no file could hold: `"\\ud800"` as a default, a key and an argument."""
     text = 'import pytest\nBAD = "\\ud800"\nMAP = {"\\udfff": 1}\n'

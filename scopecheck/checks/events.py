@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scopecheck.suite import Suite
     from scopecheck.suite.contracts import Contract
     from scopecheck.suite.events import Story, Use
+    from scopecheck.suite.model import Item
 
 # What a test says that it is about, in its name.
 _SENDS = re.compile(r"event|emit|notif|broadcast|publish|sends_|_sent(?:_|$)")
@@ -79,6 +80,7 @@ def _promise(suite: Suite, story: Story, capture: Capture) -> bool:
                 "log" in use.word or "warn" in use.word for use in story.uses if _claims(use)
             )
             and not any(_about_logs(parts) for parts in story.helpers)
+            and not _has_handler(suite, story.item)
         )
     if not _speaks(suite, story, capture) or capture.handed:
         return False
@@ -91,6 +93,17 @@ def _promise(suite: Suite, story: Story, capture: Capture) -> bool:
         return False
     asserted = any(_claims(use) and _is_event(suite, use) for use in story.uses)
     return not asserted
+
+
+def _has_handler(suite: Suite, item: Item) -> bool:
+    """Whether a fixture that every test has handles logs, and may let a test fail by one."""
+    return item.plan is not None and any(
+        fixture.autouse
+        and fixture.path is not None
+        and fixture.function is not None
+        and "addHandler(" in suite.lines(fixture.path, fixture.line, fixture.function.end_line)
+        for fixture in item.plan.order
+    )
 
 
 def _speaks(suite: Suite, story: Story, capture: Capture) -> bool:

@@ -199,10 +199,20 @@ def _victims(suite: Suite, actor: Actor, change: Change, source: Fixture) -> lis
                 continue
             if item.plan is None or source not in item.plan.order:
                 continue
+            if change.kind == "attribute" and _is_given_anew(actor, item):
+                continue
             if _instance(item, source) in own and _reads(suite, other, item, change, source):
                 found.append(item)
     # One test alone finds what was changed for it.
     return [] if len(mine) == 1 and found == [*mine] and _runs_once(found[0]) else found
+
+
+def _is_given_anew(actor: Actor, item: Item) -> bool:
+    """Whether a fixture sets the attribute for this very test, before it looks."""
+    fixture = actor.fixture
+    if fixture is None or fixture.scope is not Scope.FUNCTION or item.plan is None:
+        return False
+    return fixture in item.plan.order
 
 
 def _runs_once(item: Item) -> bool:

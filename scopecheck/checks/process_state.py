@@ -53,7 +53,10 @@ _BY_CALL = {
     "os.fchdir": _State("the working directory", r"chdir\(", "chdir(path)"),
     "os.umask": _State("the umask", r"umask\("),
     "locale.setlocale": _State("the locale", r"setlocale\("),
-    "signal.signal": _State("the handler of a signal", r"signal\.signal\(|\bsignal\("),
+    "signal.signal": _State(
+        "the handler of a signal",
+        r"signal\.signal\(|\bsignal\(|\.(?:deactivate|restore|uninstall|unregister)\w*\(",
+    ),
     "asyncio.set_event_loop_policy": _State(
         "the event loop policy", r"set_event_loop_policy\(|event_loop_policy"
     ),

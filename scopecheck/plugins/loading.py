@@ -94,6 +94,8 @@ class PluginSet(msgspec.Struct, frozen=True):
     unknown_sources: what may ship fixtures that nobody can see from here. ambiguous: names that two
     plugins ship, where the order of their registration is not known. versions: of every
     distribution that is stated or in force. knowledge: where the list of plugins comes from.
+    namesakes: distributions that are stated and nobody can look into, as fixtures are spelled: one
+        may be a plugin that ships a fixture of its own name, as `aresponses` is.
     """
 
     pytest: Resolved
@@ -107,6 +109,7 @@ class PluginSet(msgspec.Struct, frozen=True):
     environment: Environment | None = None
     blocked: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    namesakes: tuple[str, ...] = ()
 
     def in_force(self, dist: str) -> bool:
         """Whether a plugin of this distribution is loaded."""
@@ -332,9 +335,11 @@ class _Loader:
         return "lock" if said.locked else "pins"
 
     def finish(self, autoload: bool) -> PluginSet:
+        namesakes: list[str] = []
         for dist in self.declared:
             if self.installed(dist) or dist in bundled_plugins():
                 continue
+            namesakes.append(dist.replace("-", "_"))
             said = self.stated.get(dist)
             local = said is not None and any(s.path for s in said.statements)
             # Anything may be a plugin, but one that is not named so is rare.
@@ -345,6 +350,7 @@ class _Loader:
             made,
             possible=self.possible() if autoload else {},
             ambiguous=self.ambiguous(),
+            namesakes=tuple(namesakes) if autoload else (),
         )
 
     def possible(self) -> dict[str, tuple[PluginFixture, ...]]:

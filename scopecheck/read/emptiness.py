@@ -29,7 +29,16 @@ _STATIC = frozenset(
         *("getmembers", "signature", "get_type_hints", "fields", "glob", "rglob", "iglob"),
         *("iterdir", "listdir", "scandir", "walk", "iter_modules", "walk_packages", "gather"),
         *("as_completed", "wait", "imap", "starmap", "imap_unordered", "split", "partition"),
-        *("linspace", "arange", "tee", "sample", "choices", "getfixturevalue", "entry_points"),
+        *(
+            "linspace",
+            "arange",
+            "tee",
+            "pairwise",
+            "sample",
+            "choices",
+            "getfixturevalue",
+            "entry_points",
+        ),
         *(
             "enumerate",
             "subTest",
@@ -44,6 +53,18 @@ _STATIC = frozenset(
 )
 _EMPTY_MAKERS = frozenset({"list", "dict", "set", "deque", "defaultdict", "Counter", "OrderedDict"})
 _FILLING = frozenset({"append", "extend", "add", "put", "put_nowait", "update", "insert"})
+_BUILTINS = _PASSING | {
+    "len",
+    "print",
+    "str",
+    "repr",
+    "isinstance",
+    "type",
+    "any",
+    "all",
+    "sum",
+    "zip",
+}
 _LOOKING = frozenset({"min", "max", "next"})
 _RECORDS = re.compile(
     r"records|messages|record_tuples|call_args_list|mock_calls|await_args_list|method_calls|events$"
@@ -77,6 +98,8 @@ class Emptiness:
         self._busy: set[str] = set()
         # Functions that the test calls itself: what they fill is filled.
         self._called_here: set[str] = set()
+        # What the test gives to the code under test: it had it before.
+        self._handed: set[str] = set()
         self._function = ""
         for statement in function.body:
             self._read(statement, "plain", None)
@@ -166,6 +189,10 @@ class Emptiness:
         if isinstance(node.func, ast.Attribute) and name in _PASSING_METHODS and not node.args:
             return self.captured(node.func.value)
         if name in _STATIC or not name or name[:1].isupper():
+            return None
+        if parts == ("dict", "fromkeys") and node.args:
+            return self.captured(node.args[0])
+        if parts is not None and len(parts) > 1 and parts[0] in self._handed & self._bound.keys():
             return None
         if parts is None:
             return f"{name}" if streamed else None
@@ -259,6 +286,8 @@ class Emptiness:
         self._read(value.value if filling else value, where, loop)  # type: ignore[attr-defined]
 
     def _call(self, node: ast.Call, where: Where, loop: ast.expr | None) -> None:
+        if not (isinstance(node.func, ast.Name) and node.func.id in _BUILTINS):
+            self._handed.update(one.id for one in node.args if isinstance(one, ast.Name))
         match node.func:
             case ast.Attribute(value=ast.Name(id=name), attr=attr) if attr in _FILLING:
                 self._fills.setdefault(name, []).append(_Fill(where, loop, self._function))

@@ -98,6 +98,8 @@ class _Reader:
         self._fates: dict[str, set[str]] = {}
         self._handed: dict[str, set[tuple[str, ...]]] = {}
         self._claims: list[tuple[ast.expr, WordUse]] = []
+        # What decides whether a statement is run, and so goes into what it binds: `count += 1`.
+        self._under: list[str] = []
         arguments = function.args
         self._given = {
             one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
@@ -174,12 +176,12 @@ class _Reader:
                 self._bind(target, subject)
                 # One of what was captured is no capture.
                 self._places = places
-                self._block([*node.body, *node.orelse])
+                self._below(subject, [*node.body, *node.orelse])
             case ast.If(test=test):
                 if _fails(node.body):
                     self._claims.append((ast.UnaryOp(ast.Not(), test), "equal"))
                     self._mark(test, "used")
-                self._block([*node.body, *node.orelse])
+                self._below(test, [*node.body, *node.orelse])
             case ast.While(test=test):
                 self._block([*node.body, *node.orelse])
             case ast.With(items=items) | ast.AsyncWith(items=items):
@@ -197,11 +199,14 @@ class _Reader:
                 self._block([*node.body, *node.orelse, *node.finalbody])
                 for handler in node.handlers:
                     self._block(handler.body)
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
                 self._block(node.body)
             case ast.Return(value=value) if value is not None:
                 self._mark(value, "used")
                 self._returned.append(value)
+            case ast.ClassDef(body=body):
+                # What a class binds is no name of the function.
+                self._block([one for one in body if isinstance(one, (*_FUNCTIONS, ast.ClassDef))])
             case ast.Expr(value=value):
                 self._expression(value)
             case ast.Match(subject=subject):
@@ -212,6 +217,13 @@ class _Reader:
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):
                         self._mark(child, "used")
+
+    def _below(self, condition: ast.expr, body: Iterable[ast.stmt]) -> None:
+        """A block that is run as often as a condition or an iterable says."""
+        before = len(self._under)
+        self._under.extend(_names(condition))
+        self._block(body)
+        del self._under[before:]
 
     def _expression(self, value: ast.expr) -> None:
         call = value.value if isinstance(value, ast.Await) else value
@@ -268,7 +280,7 @@ class _Reader:
                 for given in _names(argument):
                     if parts[-1] not in ("len", "list", "set", "sorted"):
                         self._handed.setdefault(given, set()).add(parts)
-        for given in _names(value):
+        for given in (*_names(value), *self._under):
             self._into.setdefault(given, set()).add(name)
 
     # -- what becomes of names -------------------------------------------------------------

@@ -490,8 +490,18 @@ def _is_listed(subject: ast.expr | None) -> bool:
     return False
 
 
+_ABSENCES = frozenset(
+    {
+        *("assertNotIn", "assertNotEqual", "assertFalse", "assertIsNone", "assertIsNot"),
+        *("assertNotIsInstance", "assertNotRegex", "assert_not_called", "assert_not_awaited"),
+    }
+)
+
+
 def _is_absence(check: _Check) -> bool:
     """Whether this asserts that something is not there, which holds when nothing is."""
+    if isinstance(check.node, ast.Call):
+        return _last_name(check.node.func) in _ABSENCES
     if not isinstance(check.node, ast.Assert):
         return False
     test = check.node.test

@@ -89,7 +89,8 @@ class Plugins:
     unknown: plugins whose fixtures nobody can see. ambiguous: names that two plugins ship, where
         it is not known which is registered last.
     named: what a name in `pytest_plugins` registers. installed: the file of an installed module.
-    known_fixtures: names that the configuration says exist. anyio: its plugin is in force.
+    known_fixtures: names that the configuration says exist, or that a distribution may ship. anyio:
+        its plugin is in force.
     run_async: what runs async fixtures and tests.
     """
 
