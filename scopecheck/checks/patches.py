@@ -242,9 +242,10 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
         return "restored"
     if _gives_back(suite, actor, change):
         return "restored"
+    owner = change.target[-1]
     words = re.compile(
         rf"\.{re.escape(last)}\b\s*(?:=|\.clear|\.pop|\[)|\breload\(|\bstopall\("
-        rf"|(?:setattr|patch|object)\([^)]*\b{re.escape(last)}\b"
+        rf"|(?:setattr|patch|object)\([^)]*\b(?:{re.escape(last)}\b|{re.escape(owner)}[\"'])"
         rf"|\b{re.escape(change.target[-1].removesuffix('()'))}\b[\w.]*\.\w*{_RESETS}\w*\("
     )
     return judge(suite, actor, change, touches, undoes, words)
