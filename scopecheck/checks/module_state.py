@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.asserted import ANY, asserted_keys
+from scopecheck.checks.fakes import of_fake
 from scopecheck.checks.leaks import (
     body_of,
     first_words,
@@ -62,7 +63,9 @@ def _shared(suite: Suite) -> dict[object, _Shared]:
         if actor.function.effects is None or not runs_in_process(suite, actor):
             continue
         for change, subject in _changed(suite, actor):
-            if change.condition or change.final or not _leaves_something(change):
+            # A fake decides by what it is told.
+            fake = actor.kind == "helper" and actor.function.owner >= 0 and change.kind == "item"
+            if (change.condition and not fake) or change.final or not _leaves_something(change):
                 continue
             shared = found.setdefault(subject.key, _Shared(subject))
             shared.polluters.setdefault(actor, change)
@@ -131,9 +134,11 @@ def _of_tests(suite: Suite, shared: _Shared) -> Iterator[Fault]:
         return
     victims = _victims(suite, subject)
     for actor, change in shared.polluters.items():
-        met = _met(actor, change, victims)
+        met = [] if change.condition else _met(actor, change, victims)
         if met:
             yield _told(shared, actor, change, met)
+        elif actor.kind == "helper" and actor.function.owner >= 0:
+            yield from of_fake(suite, subject, actor, change)
 
 
 @dataclass(slots=True, eq=False)

@@ -245,13 +245,19 @@ class Changes:
     def helpers(self) -> tuple[Actor, ...]:
         """The functions of the suite's test files and conftests that are no actors themselves.
 
-        Each with the tests of its file, if anything in the file names it.
+        Each with the tests of its file, those of a conftest with the tests of its folder.
         """
         assert self.actors is not None
         tests: dict[str, list[Item]] = {}
         for item in self._items:
             if not item.refused_here:
                 tests.setdefault(item.place.path, []).append(item)
+        conftests = {f.path for f in self._fixtures if f.path and basename(f.path) == "conftest.py"}
+        for path in sorted(conftests - tests.keys()):
+            folder = path.removesuffix("conftest.py")
+            below = [item for item in self._items if item.path.startswith(folder)]
+            if below:
+                tests[path] = below
         found = []
         for path, items in tests.items():
             facts = self._facts(path)
@@ -264,9 +270,10 @@ class Changes:
     # -- what functions do to their parameters ---------------------------------------------------
 
     def mutated(self, path: str, function: Function, calls: int = 0) -> frozenset[str]:
-        """The parameters whose objects a function changes, through functions that it calls too.
+        """The parameters whose objects each call of a function changes, the calls in it followed.
 
-        Calls are followed through four functions, one inside another.
+        These are followed through four functions, one inside another. What is changed under a
+        condition, or after a `return`, some calls may leave alone.
         """
         key = (path, function.line, function.span.column)
         known = self._mutated.get(key)
@@ -274,18 +281,29 @@ class Changes:
             return known or frozenset()
         self._mutated[key] = frozenset()
         names = {parameter.name for parameter in function.parameters}
-        found = {
-            change.target[0]
+        certain = [
+            change
             for change in function.effects.changes
             if change.target[:1] and change.target[0] in names and is_in_place(change)
-        }
+            if not (change.condition or change.nested)
+        ]
+        left = self._first_return(path, function) if certain or function.effects.passed else 0
+        found = {change.target[0] for change in certain if change.span.line <= left}
         for passed in function.effects.passed:
-            if not passed.nested:
+            if not passed.nested and passed.span.line <= left:
                 for where, given in self.given(path, function, passed, calls + 1):
                     if where and given[0] in names:
                         found.add(given[0])
         self._mutated[key] = frozenset(found)
         return self._mutated[key]
+
+    def _first_return(self, path: str, function: Function) -> int:
+        """The line at which a function may be left first."""
+        facts = self._read_function(path, function)
+        own = None if facts is None else facts.functions[0]
+        if own is None or own.handout is None or own.is_generator:
+            return function.end_line
+        return min((span.line for _, span in own.handout.values), default=function.end_line)
 
     def given(
         self, path: str, function: Function, passed: Passed, calls: int = 0
