@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # What a test says that it is about, in its name.
 _SENDS = re.compile(r"event|emit|notif|broadcast|publish|sends_|_sent(?:_|$)")
-_LOGS = re.compile(r"(?:^|_)(?:logs?|logged|logging|warns?|warnings?)(?:_|$)")
+_LOGS = re.compile(r"(?:^|_)(?:logs?|logged|logging|warns?|warned)(?:_|$)")
 _PRINTS = re.compile(r"(?:^|_)(?:prints?|printed|echo(?:es)?)(?:_|$)|_outputs?$")
 _RECORDED = re.compile(r"(?:^|_)(?:warns?|warnings?|deprecat\w*)(?:_|$)")
 _NAMED_FOR = {"caplog": _LOGS, "recwarn": _RECORDED, "catch_warnings": _RECORDED}
@@ -48,6 +48,7 @@ _PARTIAL = re.compile(
     r"|single|first|last|before|until|pending|during|unauthorized|refus|except|limit"
 )
 _REQUIRED_LIST = re.compile(r"(?:^|_|\.)(?:ALL|REQUIRED|EXPECTED|CRITICAL|MANDATORY)(?:_|$)")
+_PRINTING = ("capsys", "capfd", "capsysbinary", "capfdbinary")
 _SETS = (*CAPTURING_FIXTURES, "catch_warnings")
 
 
@@ -79,7 +80,7 @@ def _promise(suite: Suite, story: Story, capture: Capture) -> bool:
             and not any(
                 "log" in use.word or "warn" in use.word for use in story.uses if _claims(use)
             )
-            and not any(_about_logs(parts) for parts in story.helpers)
+            and not any(_about_logs(parts, root) for parts in story.helpers)
             and not _has_handler(suite, story.item)
         )
     if not _speaks(suite, story, capture) or capture.handed:
@@ -134,11 +135,13 @@ def _claims(use: Use) -> bool:
     return use.use in ASSERTED or use.use in ("any", "absent")
 
 
-def _about_logs(parts: tuple[str, ...]) -> bool:
-    return bool(re.search(r"log|warn|captur|output|readouterr", parts[-1])) and parts[0] not in (
-        *_SETS,
-        "warnings",
-    )
+def _about_logs(parts: tuple[str, ...], root: str) -> bool:
+    """Whether a call logs, or looks at what was logged, printed or warned of, in another way."""
+    if parts[0] in (root, "warnings") and root not in ("caplog", *_PRINTING):
+        return False
+    if parts[0] == "logging":
+        return True
+    return parts[0] != root and bool(re.search(r"log|warn|captur|output|readouterr", parts[-1]))
 
 
 def _is_event(suite: Suite, use: Use) -> bool:
