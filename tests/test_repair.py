@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -509,6 +510,47 @@ def test_a_file_that_changes_meanwhile_is_not_overwritten(
     with pytest.raises(status.Refused, match="has changed since it was read"):
         check.run([], CheckOptions(fix=True))
     assert (tmp_path / "test_a.py").read_text() == "# typed meanwhile\n"
+
+
+def test_wrong_facts_from_the_last_run_do_not_stop_a_repair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scopecheck import run
+    from scopecheck.commands import check
+    from scopecheck.commands.options import CheckOptions
+
+    text = MARKED.format(name="a")
+    write(tmp_path, {"pyproject.toml": CONFIG, "test_a.py": text})
+    monkeypatch.chdir(tmp_path)
+    real = run.repair
+
+    def stop(*arguments: Any, project: Project, **options: Any) -> Repaired:
+        if project.cache is not None:
+            raise IndexError("a function that is not there")
+        return real(*arguments, project=project, **options)
+
+    monkeypatch.setattr(run, "repair", stop)
+    assert check.run([], CheckOptions(fix=True)) == 0
+    assert (tmp_path / "test_a.py").read_text() == text.replace("@pytest.mark.slow\n", "")
+
+
+@pytest.mark.parametrize("damage", ["random", "short", "a file in its place"])
+def test_a_damaged_cache_does_not_stop_a_repair(tmp_path: Path, damage: str) -> None:
+    text = MARKED.format(name="a")
+    write(tmp_path, {"pyproject.toml": CONFIG, "test_a.py": text})
+    scopecheck(cwd=tmp_path)
+    cache = tmp_path / ".scopecheck_cache"
+    assert (cache / "facts").is_file()
+    if damage == "a file in its place":
+        shutil.rmtree(cache)
+        cache.write_text("no folder")
+    else:
+        for file in cache.iterdir():
+            data = file.read_bytes()
+            file.write_bytes(data[:-7] if damage == "short" else os.urandom(len(data)))
+    done = scopecheck("--fix", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "test_a.py").read_text() == text.replace("@pytest.mark.slow\n", "")
 
 
 def test_a_finding_may_be_mended_by_edits_to_a_configuration(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from scopecheck.commands.accepted import add_ignores, baseline_file, known_findings, use_baseline
 from scopecheck.commands.session import NO_TESTS, save, say, say_more, set_up, with_rules
@@ -13,14 +13,17 @@ from scopecheck.files import DiscoveryError
 from scopecheck.status import FOUND, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from scopecheck.analysis import Analysis
     from scopecheck.commands.options import CheckOptions
     from scopecheck.project import Project
+    from scopecheck.repair.rounds import Repaired
     from scopecheck.report.outputs import Output
     from scopecheck.since import Changes
+
+Done = TypeVar("Done")
 
 
 def run(arguments: Sequence[str], options: CheckOptions) -> int:
@@ -63,17 +66,16 @@ def run(arguments: Sequence[str], options: CheckOptions) -> int:
     def analysed(project: Project) -> Analysis:
         return analyse(setup.paths, root=project.root, project=project, edits=edits, **asked)
 
-    try:
-        if options.fix or options.diff:
-            from scopecheck.commands.mend import mend
+    def repaired(project: Project) -> Repaired:
+        from scopecheck.run import repair
 
-            status = mend(setup.paths, project, options, asked)
-            if status is not None:
-                return status
-            # What changed since a revision has changed again.
-            asked["changes"] = changes_asked_for(project.root, options, again=True)
+        return repair(setup.paths, project=project, unsafe=options.unsafe_fixes, **asked)
+
+    def sure(work: Callable[[Project], Done]) -> Done:
+        """What the work gives; where it stops, without what was kept from the last run."""
+        nonlocal project
         try:
-            analysis = analysed(project)
+            return work(project)
         except (ConfigError, DiscoveryError, rulebook.UnknownRuleError):
             raise
         except Exception:
@@ -81,7 +83,20 @@ def run(arguments: Sequence[str], options: CheckOptions) -> int:
                 raise
             # Facts that were kept, and are whole, may be wrong all the same.
             project = Project(project.root, project.settings, project.load.jobs)
-            analysis = analysed(project)
+            if stdin is not None:
+                _provide(project, setup.paths[0], stdin)
+            return work(project)
+
+    try:
+        if options.fix or options.diff:
+            from scopecheck.commands.mend import mend
+
+            status = mend(sure(repaired), project, options)
+            if status is not None:
+                return status
+            # What changed since a revision has changed again.
+            asked["changes"] = changes_asked_for(project.root, options, again=True)
+        analysis = sure(analysed)
     except (ConfigError, DiscoveryError) as error:
         raise Refused(str(error)) from None
     except rulebook.UnknownRuleError as error:

@@ -1,33 +1,28 @@
-"""Carries out `check --fix` and `check --diff`: makes and proves fixes, writes or shows them."""
+"""Carries out `check --fix` and `check --diff`: writes or shows the fixes that were made."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scopecheck.commands.diffs import print_diff
 from scopecheck.status import FOUND, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from scopecheck.commands.options import CheckOptions
     from scopecheck.project import Project
     from scopecheck.repair.rounds import Repaired
 
 
-def mend(
-    paths: Sequence[Path], project: Project, options: CheckOptions, asked: Mapping[str, Any]
-) -> int | None:
-    """Mend what is found; the exit status, or None where the report of what is left is to follow.
+def mend(repaired: Repaired, project: Project, options: CheckOptions) -> int | None:
+    """Write or show fixes; the exit status, or None where the report of what is left is to follow.
 
-    asked: the arguments of `run.repair`.
+    project: that in which they were made.
     """
     from scopecheck.fix import files
-    from scopecheck.run import repair
 
-    repaired = repair(paths, project=project, unsafe=options.unsafe_fixes, **asked)
     if options.diff:
         print_diff(repaired.changes, project.root, options.color)
     else:
