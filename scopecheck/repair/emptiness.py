@@ -13,25 +13,30 @@ from scopecheck.suite.values import FunctionValue
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from scopecheck.facts import Function
     from scopecheck.finding import Fault
     from scopecheck.fix.workspace import Workspace
     from scopecheck.repair.bench import Bench
     from scopecheck.suite import Suite
 
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
-_CONTAINERS = r"(?:list|tuple|set|dict|frozenset|List|Tuple|Set|Dict|Sequence)"
+# A call of one thing, with arguments that call nothing.
+_CALL = re.compile(r"(?:await )?(?:[A-Za-z_]\w*\.)*(\w+)\([^()]*\)")
+_SAYS_CONTAINER = re.compile(
+    r"->\s*(?:list|tuple|set|dict|frozenset|List|Tuple|Set|Dict|Sequence)\b"
+)
 # Attributes that are lists, whatever has them.
 _LISTS = frozenset({"records", "messages", "record_tuples", "call_args_list", "mock_calls"})
 
 
-def vacuous_loop(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
+def vacuous_loop(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
     """SCP603: assert that what is looped over or asked for is not empty."""
     if len(fault.names) != 3:
         return
     kind, words, source = fault.names
     if _PATH.fullmatch(words) is None:
         if kind == "loop":
-            yield from _bound(suite, fault)
+            yield from _bound(bench, suite, fault)
         return
     # A condition asks for the truth already; an iterator is true even where it is empty.
     if kind in ("loop", "all") and not _is_sized(suite, fault, words, source):
@@ -53,10 +58,10 @@ def vacuous_loop(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  
     yield Offer(f"assert first that `{words}` is not empty", "unsafe", write)
 
 
-def _bound(suite: Suite, fault: Fault) -> Iterator[Offer]:
+def _bound(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
     """Give what a loop goes over a name, which can be asserted not to be empty."""
     path, span = fault.place.path, fault.place.span
-    if not _gives_container(suite, fault.names[1]):
+    if not _gives_container(bench, suite, fault.names[1]):
         return
 
     def write(workspace: Workspace) -> None:
@@ -83,20 +88,26 @@ def _bound(suite: Suite, fault: Fault) -> Iterator[Offer]:
     yield Offer("assert first that what it loops over is not empty", "unsafe", write)
 
 
-def _gives_container(suite: Suite, code: str) -> bool:
+def _gives_container(bench: Bench, suite: Suite, code: str) -> bool:
     """Whether a call surely gives a container: all functions of the name say that they do."""
-    called = re.search(r"(\w+)\(", code)
-    if called is None or not code.endswith(")"):
+    called = _CALL.fullmatch(code)
+    if called is None:
         return False
-    name = re.escape(called[1])
-    if code.count("(") > 1:
-        return False
-    found = said = 0
+    named = bench.once(("functions", suite), lambda: _by_name(suite)).get(called[1], [])
+    return bool(named) and all(
+        _SAYS_CONTAINER.search(suite.lines(path, function.line, function.line)) is not None
+        for path, function in named
+    )
+
+
+def _by_name(suite: Suite) -> dict[str, list[tuple[str, Function]]]:
+    """The functions of a suite and of what it imports of the project, by name."""
+    found: dict[str, list[tuple[str, Function]]] = {}
     for path in suite.own_files:
-        text = suite.text(path)
-        found += len(re.findall(rf"\bdef {name}\(", text))
-        said += len(re.findall(rf"\bdef {name}\([^()]*\)\s*->\s*{_CONTAINERS}\b", text))
-    return 0 < found == said
+        facts = suite.facts(path)
+        for function in () if facts is None else facts.functions:
+            found.setdefault(function.name, []).append((path, function))
+    return found
 
 
 def _is_sized(suite: Suite, fault: Fault, words: str, source: str) -> bool:
