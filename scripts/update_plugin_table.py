@@ -50,6 +50,7 @@ class Wheel:
         self.version = path.name.split("-")[1]
         self.trees: dict[str, ast.Module | None] = {}
         self.found: dict[str, dict[str, list[Any]]] = {}
+        self.named: dict[str, list[str]] = {}
 
     def metadata(self, name: str) -> str:
         """A file of the wheel's `.dist-info`, empty where it has none of this name."""
@@ -133,6 +134,8 @@ class Wheel:
                 case ast.Assign(targets=[ast.Name("pytest_plugins")], value=value):
                     for constant in ast.walk(value):
                         if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
+                            if self.tree(constant.value) is None:
+                                self.named.setdefault(module, []).append(constant.value)
                             for name, row in list(self.fixtures(constant.value).items()):
                                 found[f"{constant.value}.{name}"] = row
 
@@ -297,6 +300,8 @@ def update(dist: str, wheel: Wheel, table: dict[str, Any]) -> None:
     }
     if modules:
         made["modules"] = modules
+    if wheel.named:
+        made["names"] = wheel.named
     made["requires"] = wheel.requirements()
     table["plugins"][dist] = made
 
@@ -337,6 +342,8 @@ def laid_out(table: dict[str, Any]) -> str:
         modules = [f"{compact(m)}:{lines(r)}" for m, r in shipped.get("modules", {}).items()]
         if modules:
             parts.append('"modules":{\n' + ",\n".join(modules) + "}")
+        if shipped.get("names"):
+            parts.append(f'"names":{compact(shipped["names"])}')
         plugins.append(f"{compact(dist)}:{{{','.join(parts)}}}")
     sections = ['"plugins":{\n' + ",\n".join(plugins) + "}"]
     for section in ("brings", "versions"):

@@ -827,6 +827,9 @@ def test_named_plugins_are_found_where_they_are(tmp_path: Path) -> None:
     assert "aiohttp_client" in {f.name for f in made.fixtures}
     jupyter = named_plugins("pytest_jupyter.jupyter_server", plugins)[0].fixtures
     assert {"jp_fetch", "jp_environ", "http_server_client"} <= {f.name for f in jupyter}
+    server, inner = named_plugins("jupyter_server.pytest_plugin", plugins)
+    assert server.dist == "jupyter-server"
+    assert "jp_fetch" in {fixture.name for fixture in inner.fixtures}
     made, legacy = named_plugins("pytester", plugins)
     assert "pytester" in {f.name for f in made.fixtures}
     assert [f.name for f in legacy.fixtures] == ["testdir"]

@@ -172,7 +172,17 @@ def named_plugins(
         path = find_in(base, name)
         if path:
             return (LoadedPlugin(name, "", name, "named", path=path),)
-    return (_module_plugin(name, plugins.versions, environment),)
+    return _with_named(name, plugins, environment)
+
+
+def _with_named(
+    name: str, plugins: PluginSet, environment: Environment | None
+) -> tuple[LoadedPlugin, ...]:
+    """A module of the table and, after it, what it names in turn (`consider_module` of pytest)."""
+    plugin = _module_plugin(name, plugins.versions, environment)
+    shipped = bundled_plugins().get(plugin.dist)
+    inner = () if shipped is None or plugin.path is not None else shipped.names.get(name, ())
+    return (plugin, *(_module_plugin(one, plugins.versions, environment) for one in inner))
 
 
 class _Loader:

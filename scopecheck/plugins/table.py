@@ -95,6 +95,7 @@ class Shipped(msgspec.Struct, frozen=True):
     """What one distribution ships. `version` is the newest that the table was made from.
 
     requires: distributions with fixtures of their own that are installed along with it.
+    names: what its modules name in `pytest_plugins`, where that is of another distribution.
     """
 
     version: str
@@ -102,6 +103,7 @@ class Shipped(msgspec.Struct, frozen=True):
     releases: tuple[Release, ...] = ()
     modules: dict[str, tuple[Row, ...]] = {}
     requires: tuple[str, ...] = ()
+    names: dict[str, tuple[str, ...]] = {}
 
     def rows(self, version: Version | None) -> tuple[Row, ...]:
         """The fixtures of one version; of the newest where the version is not known."""
