@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scopecheck.evidence import is_single
+from scopecheck.suite.contracts import AGENT_PRESET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,7 +54,8 @@ class Covered(msgspec.Struct, frozen=True):
 class ContractReport(msgspec.Struct, frozen=True):
     """A contract in force, and how far the tests assert it.
 
-    origin: `FILE:LINE` of the configuration, or `preset`.
+    origin: `FILE:LINE` of the configuration, `configuration` where that lies outside the root, or
+        `preset`.
     unknown: tests that assert some of its events with names that cannot be known.
     """
 
@@ -119,9 +121,10 @@ def _contract(contract: Contract, stories: Sequence[Story]) -> ContractReport:
         if asserted and story.open:
             unknown.append(story.item.nodeid)
     place = contract.place
+    origin = "configuration" if place is None else f"{place.path}:{place.span.line}"
     return ContractReport(
         contract.name,
-        "preset" if place is None else f"{place.path}:{place.span.line}",
+        "preset" if contract is AGENT_PRESET else origin,
         contract.required,
         contract.pairs,
         contract.order,

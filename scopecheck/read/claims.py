@@ -59,6 +59,9 @@ class Claims:
         self.verdicts: dict[Constant, None] = {}
         self.ordered = False
         self.open = False
+        # How many names were met, and how many of them in what a name was bound to.
+        self._met = 0
+        self._done: dict[tuple[str, WordUse], int] = {}
         self._text = text
         self._given = given
         self._values = values
@@ -78,11 +81,9 @@ class Claims:
                 self.word(node, use)
             case ast.Name(id=name):
                 if name in self._values:
-                    if name not in seen:
-                        for value in self._values[name]:
-                            self.claim(value, use, seen | {name})
+                    self._named(name, use, seen)
                 elif name not in self._given:
-                    self.constants.setdefault(Constant((name,), use))
+                    self._constant((name,), use)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 self.claim(operand, _opposite(use), seen)
             case ast.BoolOp(op=ast.Or(), values=values):
@@ -123,6 +124,22 @@ class Claims:
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):
                         self.claim(child, use, seen)
+
+    def _named(self, name: str, use: WordUse, seen: frozenset[str]) -> None:
+        """Reads what a name was bound to, once for each use: names may share much of it."""
+        met = self._done.get((name, use))
+        if met is not None:
+            self._met += met
+            return
+        self._done[name, use] = 0
+        before = self._met
+        for value in self._values[name]:
+            self.claim(value, use, seen | {name})
+        self._done[name, use] = self._met - before
+
+    def _constant(self, parts: tuple[str, ...], use: WordUse) -> None:
+        self.constants.setdefault(Constant(parts, use))
+        self._met += 1
 
     def _dict(
         self, node: ast.Dict, use: WordUse, seen: frozenset[str], path: tuple[str, ...] = ()
@@ -205,7 +222,7 @@ class Claims:
         if isinstance(op, ast.Eq) and not any(map(_is_unordered, (node.left, right))):
             self.ordered = True
         for part in (node.left, *node.comparators):
-            before = len(self.words) + len(self.constants)
+            before = self._met
             self.claim(part, inner, seen)
             contained = part is (node.left if isinstance(op, (ast.LtE, ast.Lt)) else right)
             if (
@@ -213,7 +230,7 @@ class Claims:
                 and contained
                 and isinstance(part, (ast.Name, ast.Call))
                 and _last(part) != "len"
-                and before == len(self.words) + len(self.constants)
+                and before == self._met
             ):
                 # A set that must be contained, of which nobody sees what is in it.
                 self.open = True
@@ -352,7 +369,7 @@ class Claims:
         if parts[0] in self._values:
             self.claim(ast.Name(parts[0]), use, seen)
         elif parts[0] not in self._given:
-            self.constants.setdefault(Constant(parts, use))
+            self._constant(parts, use)
 
     def mock(self, node: ast.expr, use: WordUse) -> None:
         """`mock.emit_agent_started.assert_called_once`: the method before the last part."""
@@ -361,6 +378,7 @@ class Claims:
             if name:
                 span = self._text.span(node)
                 self.words.setdefault(Word(f".{name}", use, span.line, span.column))
+                self._met += 1
 
     def word(self, node: ast.Constant, use: WordUse) -> None:
         """Takes a string in, if it may be a name."""
@@ -368,6 +386,7 @@ class Claims:
         if isinstance(value, str) and _NAME.fullmatch(value):
             column = self._text.column(node.lineno, node.col_offset)
             self.words.setdefault(Word(value, use, node.lineno, column))
+            self._met += 1
 
 
 def _opposite(use: WordUse) -> WordUse:

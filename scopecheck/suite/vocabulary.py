@@ -22,8 +22,12 @@ _WORD = re.compile(r"\w+")
 _METHOD = re.compile(r"\.(\w+)")
 # What a text has in which something may be sent.
 _SENDING = re.compile(r"emit|notify|send|publish|broadcast|dispatch|fire|[Ee]vent|Message|\btype\b")
-# How like a known name an unknown one must be to be a misspelling of it.
+_SEPARATOR = re.compile(r"[_.:-]")
+# How like a known name an unknown one must be to be a misspelling of it: as a whole, in each of its
+# words, and as a whole if it has more or fewer words.
 _LIKENESS = 0.8
+_LIKENESS_OF_PARTS = 0.65
+_LIKENESS_OF_OTHERS = 0.9
 
 
 class Vocabulary:
@@ -55,6 +59,12 @@ class Vocabulary:
         """Every attribute that is named anywhere."""
         return frozenset(name for path in self._paths for name in _METHOD.findall(self._text(path)))
 
+    def knows(self, names: Iterable[str]) -> bool:
+        """Whether the code has one of these names, and so can be the code that sends them."""
+        return any(
+            name in self.quoted or any(name in method for method in self.methods) for name in names
+        )
+
     @cached_property
     def emitted(self) -> frozenset[str]:
         """The names that reach functions which send something."""
@@ -82,11 +92,27 @@ def meant(word: str, names: Iterable[str]) -> str | None:
     """The one of these names that a word is a misspelling of, the likest if there are several."""
     if not _EVENT_NAME.fullmatch(word):
         return None
-    first = re.split(r"[_.:-]", word, maxsplit=1)[0]
+    parts = _SEPARATOR.split(word)
     likely = [
         (likeness, name)
         for name in names
-        if re.split(r"[_.:-]", name, maxsplit=1)[0] == first
-        and (likeness := SequenceMatcher(None, word, name).ratio()) >= _LIKENESS
+        if (likeness := _likeness(word, parts, name, _SEPARATOR.split(name))) > 0
     ]
     return max(likely)[1] if likely else None
+
+
+def _likeness(word: str, parts: list[str], name: str, others: list[str]) -> float:
+    """How like a name a word is; 0 where it may well be another name.
+
+    `agent_complete` is like `agent_completed`; `task_failed` and `task_finished` are two names.
+    """
+    if parts[0] != others[0]:
+        return 0
+    likeness = SequenceMatcher(None, word, name).ratio()
+    if len(parts) != len(others):
+        return likeness if likeness >= _LIKENESS_OF_OTHERS else 0
+    same = all(
+        one == other or SequenceMatcher(None, one, other).ratio() >= _LIKENESS_OF_PARTS
+        for one, other in zip(parts, others, strict=True)
+    )
+    return likeness if same and likeness >= _LIKENESS else 0
