@@ -295,6 +295,10 @@ def _is_undone(suite: Suite, actor: Actor, change: Change, parameter: str, sourc
     last = change.name if change.kind == "attribute" else change.target[-1]
     if last == "[]":
         return True
+    # What a fixture does with the object when the test is over may undo it.
+    _, _, after = body_of(suite, actor).partition("yield")
+    if actor.kind == "fixture" and re.search(rf"\b{re.escape(parameter)}\.\w+\(", after):
+        return True
 
     def touches(_: Actor, other: Change) -> bool:
         if other.kind == "call" and other.target == ("monkeypatch",):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from scopecheck.checks.blocks import is_in_loop
 from scopecheck.checks.leaks import (
     NOTE,
     advice,
@@ -267,6 +268,14 @@ def _call(suite: Suite, actor: Actor, change: Change) -> str:
     return suite.lines(actor.path, change.span.line, change.span.end_line)
 
 
+def _adds_again(suite: Suite, actor: Actor, change: Change) -> bool:
+    """Whether a handler is added that was taken away before: by its loop, or after a removal."""
+    if is_in_loop(suite, actor.path, actor.function.line, change.span.line):
+        return True
+    above = suite.lines(actor.path, actor.function.line, change.span.line - 1)
+    return "removeHandler(" in above
+
+
 def _puts_back(suite: Suite, actor: Actor, name: str, change: Change) -> bool:
     """Whether the change gives back what was kept before, or the state that a process begins with.
 
@@ -276,6 +285,8 @@ def _puts_back(suite: Suite, actor: Actor, name: str, change: Change) -> bool:
         if change.key.rpartition(".")[2] in ("NOTSET", "0"):
             return True
     elif name in _OFF and change.value in _OFF[name]:
+        return True
+    if name == "logger.addHandler" and _adds_again(suite, actor, change):
         return True
     if name == "numpy.seterr" and "(**" in _call(suite, actor, change):
         return True
@@ -320,6 +331,8 @@ def _judged(suite: Suite, actor: Actor, change: Change, name: str, state: _State
             return other.name == by_monkeypatch or name in other.key
         if back:
             return other.name == back
+        if name == "sys.modules" and is_text(other.key) and other.key != change.key:
+            return False
         return _process_name(suite, actor, other) in same
 
     def undoes(other: Change) -> bool:
