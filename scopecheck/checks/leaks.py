@@ -51,6 +51,14 @@ _OWN_PROCESS = re.compile(r"fork|subproc|isolat|boxed|xdist_group")
 
 def runs_in_process(suite: Suite, actor: Actor) -> bool:
     """Whether what an actor does is done in the process of the tests, as it is written."""
+    known = suite.changes.in_process
+    found = known.get(actor)
+    if found is None:
+        found = known[actor] = _runs_in_process(suite, actor)
+    return found
+
+
+def _runs_in_process(suite: Suite, actor: Actor) -> bool:
     items = [item for item in actor.items if not item.skipped]
     if not items or actor.function.name == "<lambda>":
         return False

@@ -30,7 +30,7 @@ def order_dependence(suite: Suite) -> Iterator[Fault]:
             continue
         told: set[str] = set()
         for actor in actors:
-            if actor.kind != "test" or not runs_in_process(suite, actor):
+            if actor.kind != "test" or not actor.changes or not runs_in_process(suite, actor):
                 continue
             for change in actor.changes:
                 written = _written(suite, actor, change)

@@ -172,7 +172,8 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
     homes = _homes(candidates)
     known = {(item.place.path, item.line) for item in suite.items}
     known |= {(fixture.path or "", fixture.line) for fixture in suite.fixtures}
-    for path in sorted(suite.own_files):
+    # Most are named where they stand; so few are left to look for in all other files.
+    for path in sorted(suite.own_files, key=lambda path: (path not in homes, path)):
         facts = suite.facts(path)
         if facts is None or not _is_about_tests(suite, facts):
             continue
@@ -188,7 +189,8 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
         asked = [name for name, keys in names.items() if not keys <= found]
         for name in mentions.in_strings(text, asked):
             found |= names[name]
-        found |= _mentioned_in_code(suite, facts, text, candidates, names, homes)
+        wanted = {key: fixtures for key, fixtures in candidates.items() if key not in found}
+        found |= _mentioned_in_code(suite, facts, text, wanted, names, homes)
     left = {key: fixtures for key, fixtures in candidates.items() if key not in found}
     found |= _mentioned_outside(suite, left)
     return found
@@ -237,10 +239,10 @@ def _mentioned_in_code(
             if isinstance(module, ModuleValue) and module.path in homes:
                 modules.setdefault(module.path, []).append(name)
     bound = (key for name in names.keys() & bindings.keys() for key in names[name])
-    for key in {*homes.get(facts.path, ()), *bound}:
+    for key in candidates.keys() & {*homes.get(facts.path, ()), *bound}:
         here.setdefault(candidates[key][0].attribute, set()).add(key)
     for home, owners in modules.items():
-        for key in homes[home]:
+        for key in candidates.keys() & homes[home]:
             if mentions.as_attribute(text, owners, candidates[key][0].attribute):
                 found.add(key)
     for name in mentions.in_code(text, facts, here) if here else ():

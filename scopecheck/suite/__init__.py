@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 
 _KEPT_TEXTS = 64
+_KEPT_LINES = 16
 # Lines as the tokenizer counts them: a form feed ends none.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _NO_SOURCES = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
@@ -82,7 +83,6 @@ class Suite:
         self.fixtures: tuple[Fixture, ...] = tuple(linker.fixtures)
         self._load = load
         self._read = read
-        self._lines: dict[str, list[str]] = {}
 
     def facts(self, path: str) -> FileFacts | None:
         """The facts of a file that was read for this suite, None if it has none."""
@@ -105,9 +105,14 @@ class Suite:
 
     def lines(self, path: str, first: int, last: int) -> str:
         """The text of some lines of a file that was read, from 1, both included."""
-        if path not in self._lines:
-            self._lines[path] = _LINE.findall(self.text(path))
-        return "".join(self._lines[path][first - 1 : last])
+        return "".join(self._lines(path)[first - 1 : last])
+
+    @cached_property
+    def _lines(self) -> Callable[[str], list[str]]:
+        def split(path: str) -> list[str]:
+            return _LINE.findall(self.text(path))
+
+        return lru_cache(_KEPT_LINES)(split)
 
     @cached_property
     def loops(self) -> Loops:

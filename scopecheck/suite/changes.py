@@ -113,7 +113,10 @@ class Actor:
 
 
 class Changes:
-    """The actors of one suite, and what they change."""
+    """The actors of one suite, and what they change.
+
+    in_process: of actors that checks asked about, whether they run in the tests' own process.
+    """
 
     def __init__(
         self,
@@ -132,8 +135,11 @@ class Changes:
         self._read_function = read_function
         self._xunit: dict[tuple[str, tuple[str, ...]], tuple[Actor, ...]] = {}
         self._by_function: dict[tuple[str, int, int], Actor] = {}
+        self.in_process: dict[Actor, bool] = {}
         self._mutated: dict[tuple[str, int, int], frozenset[str]] = {}
         self._returned: dict[tuple[str, int, int], Name | None] = {}
+        self._resolved: dict[tuple[str, tuple[str, ...], Import | None], Subject | None] = {}
+        self._functions: dict[str, dict[tuple[int, str], list[Function]]] = {}
 
     # -- actors --------------------------------------------------------------------------------
 
@@ -312,18 +318,25 @@ class Changes:
         called = self.resolve(path, function, passed.function, passed.imported)
         if called is None or called.kind != "function" or called.rest:
             return
-        facts = self._facts(called.path)
-        for other in () if facts is None else facts.functions:
-            if other.line == called.line and other.name == called.name:
-                mutated = self.mutated(called.path, other, calls)
-                for where, given in passed.arguments:
-                    name = where
-                    if where.isdigit():
-                        index = int(where)
-                        plain = [p for p in other.parameters if p.kind in ("normal", "positional")]
-                        name = plain[index].name if index < len(plain) else ""
-                    if name in mutated:
-                        yield name, given
+        for other in self._functions_at(called.path, called.line, called.name):
+            mutated = self.mutated(called.path, other, calls)
+            for where, given in passed.arguments if mutated else ():
+                name = where
+                if where.isdigit():
+                    index = int(where)
+                    plain = [p for p in other.parameters if p.kind in ("normal", "positional")]
+                    name = plain[index].name if index < len(plain) else ""
+                if name in mutated:
+                    yield name, given
+
+    def _functions_at(self, path: str, line: int, name: str) -> list[Function]:
+        found = self._functions.get(path)
+        if found is None:
+            found = self._functions[path] = {}
+            facts = self._facts(path)
+            for function in () if facts is None else facts.functions:
+                found.setdefault((function.line, function.name), []).append(function)
+        return found.get((line, name), [])
 
     # -- subjects ------------------------------------------------------------------------------
 
@@ -343,12 +356,18 @@ class Changes:
         """What a path in a function stands for."""
         if not target:
             return None
-        if imported is not None:
-            return self._imported(imported, path, target, 0)
-        if function is not None and any(p.name == target[0] for p in function.parameters):
-            return Subject("parameter", target[0], path, target[1:])
-        space = self._evaluator.module(path)
-        return None if space is None else self._follow(space, target, 0)
+        if imported is None and function is not None:
+            if any(p.name == target[0] for p in function.parameters):
+                return Subject("parameter", target[0], path, target[1:])
+        key = (path, target, imported)
+        if key not in self._resolved:
+            if imported is not None:
+                found = self._imported(imported, path, target, 0)
+            else:
+                space = self._evaluator.module(path)
+                found = None if space is None else self._follow(space, target, 0)
+            self._resolved[key] = found
+        return self._resolved[key]
 
     def _imported(
         self, value: Import, importer: str, target: tuple[str, ...], hops: int

@@ -118,20 +118,16 @@ def _uses(code: str, facts: FileFacts, name: str) -> Iterator[bool]:
     declared |= {(b.span.line, b.span.column) for b in facts.bindings if b.name == name}
     lines = code.split("\n")
     pattern = re.compile(rf"(?<![\w.]){re.escape(name)}\b(?!\s*=[^=])")
-    word = rf"(?<![\w.]){re.escape(name)}\b"
-    bound = re.compile(
-        rf"^\s*{word}(?:\s+=\s|\s*:[^=\n]+=\s)|{word}\s*:="
-        rf"|\b(?:for|as|def|import)\s+{re.escape(name)}\b"
-        rf"|(?:\bfor\s[^\n]*|^\s*){word}\s*,[^=\n]*(?:\s=\s|\bin\b)"
-    )
     for number, line in enumerate(lines, 1):
+        if name not in line:
+            continue
         for match in pattern.finditer(line):
             if (number, match.start() + 1) in declared:
                 continue
             if line[: match.start()].rstrip().endswith("def"):
                 continue
             around = _around(facts, number)
-            if around is not None and _hides(around, facts, lines, name, bound):
+            if around is not None and _hides(around, facts, lines, name):
                 continue
             yield True
 
@@ -142,11 +138,18 @@ def _around(facts: FileFacts, line: int) -> Function | None:
     return min(holding, key=lambda f: (f.line, -f.end_line)) if holding else None
 
 
-def _hides(
-    outer: Function, facts: FileFacts, lines: list[str], name: str, bound: re.Pattern[str]
-) -> bool:
+def _hides(outer: Function, facts: FileFacts, lines: list[str], name: str) -> bool:
     """Whether a function, or one inside it, takes or binds the name itself."""
     inner = [f for f in facts.functions if outer.line <= f.line and f.end_line <= outer.end_line]
     if any(parameter.name == name for f in inner for parameter in f.parameters):
         return True
-    return any(bound.search(line) for line in lines[outer.line : outer.end_line])
+    body = [line for line in lines[outer.line : outer.end_line] if name in line]
+    if not body:
+        return False
+    word = rf"(?<![\w.]){re.escape(name)}\b"
+    bound = re.compile(
+        rf"^\s*{word}(?:\s+=\s|\s*:[^=\n]+=\s)|{word}\s*:="
+        rf"|\b(?:for|as|def|import)\s+{re.escape(name)}\b"
+        rf"|(?:\bfor\s[^\n]*|^\s*){word}\s*,[^=\n]*(?:\s=\s|\bin\b)"
+    )
+    return any(bound.search(line) for line in body)
