@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from scopecheck.disk import PASSING, Record, digest_of, noting
-from scopecheck.facts import ReadError, Suppression  # noqa: TC001 - the types of fields
-from scopecheck.finding import Fault, Finding
+from scopecheck.disk import PASSING, digest_of, noting
+from scopecheck.finding import Finding
+from scopecheck.kept import Checked, WhereTest, keep, kept_result
 from scopecheck.repair import with_offers
 from scopecheck.repair.bench import Bench
 
@@ -22,44 +22,12 @@ if TYPE_CHECKING:
 
     from scopecheck.config import Settings
     from scopecheck.files import Skipped, SuiteFiles
+    from scopecheck.finding import Fault
     from scopecheck.plugins import PluginSet
     from scopecheck.project import Project
     from scopecheck.repair.bench import Preference
     from scopecheck.rulebook import Rule
     from scopecheck.suite import Suite
-
-_NONE: frozenset[str] = frozenset()
-
-
-class WhereTest(msgspec.Struct, frozen=True, array_like=True):
-    """Where a test stands.
-
-    path: of the file that pytest collects it from. home, first, last: of its function; (0, 0) for
-    one that has none here.
-    """
-
-    path: str
-    home: str
-    first: int
-    last: int
-
-
-class Checked(msgspec.Struct, frozen=True):
-    """What the rules found, before anything is silenced.
-
-    paths: the project's own files that were read. errors: of those that have no facts.
-    suppressions: the comments in each, where there are any.
-    tests: how many node ids there are. fixtures: how many definitions.
-    places: of the tests that findings name, by node id.
-    """
-
-    findings: tuple[Finding, ...]
-    paths: tuple[str, ...]
-    errors: dict[str, ReadError]
-    suppressions: dict[str, tuple[Suppression, ...]]
-    tests: int
-    fixtures: int
-    places: dict[str, tuple[WhereTest, ...]]
 
 
 def checked(
@@ -84,8 +52,7 @@ def checked(
         key = b""
         if cache is not None:
             key = _key(project, files, plugins, settings, chosen, prefer)
-            content = None if link else cache.results.find(key)
-            kept = None if content is None else _decoded(content, chosen)
+            kept = None if link else kept_result(project, cache, key, chosen, notes)
             if kept is not None:
                 return files, [], kept, Bench(project, [], prefer)
         selectors = frozenset((*(settings.select or ()), *settings.extend_select))
@@ -94,7 +61,7 @@ def checked(
         bench = Bench(project, suites, prefer)
         made = _made(project, suites, settings, chosen, bench)
     if cache is not None:
-        cache.results.add(key, Record.of(notes), _encoded(made))
+        keep(project, cache, key, notes, made)
     return files, suites, made, bench
 
 
@@ -157,51 +124,6 @@ def _places(
                 place = WhereTest(item.path, item.place.path, *lines)
                 found.setdefault(item.nodeid, {})[place] = None
     return {nodeid: tuple(places) for nodeid, places in found.items()}
-
-
-# -- as it is kept -------------------------------------------------------------------------------
-
-
-class _Kept(msgspec.Struct, array_like=True):
-    """The sets that many findings share are kept once; each finding has their numbers."""
-
-    checked: Checked
-    sets: list[list[str]]
-    numbers: list[tuple[int, int]]
-
-
-def _encoded(made: Checked) -> bytes:
-    sets: dict[frozenset[str], int] = {_NONE: 0}
-    numbers: list[tuple[int, int]] = []
-    bare: list[Finding] = []
-    replace = msgspec.structs.replace
-    for finding in made.findings:
-        fault = finding.fault
-        numbers.append(
-            (sets.setdefault(fault.tests, len(sets)), sets.setdefault(fault.searched, len(sets)))
-        )
-        bare.append(replace(finding, fault=replace(fault, tests=_NONE, searched=_NONE)))
-    kept = _Kept(replace(made, findings=tuple(bare)), [sorted(one) for one in sets], numbers)
-    return msgspec.msgpack.encode(kept)
-
-
-def _decoded(content: bytes, chosen: frozenset[str]) -> Checked | None:
-    replace = msgspec.structs.replace
-    try:
-        kept = msgspec.msgpack.decode(content, type=_Kept)
-        sets = [frozenset(one) for one in kept.sets]
-        findings = tuple(
-            replace(
-                finding,
-                fault=replace(finding.fault, tests=sets[tests], searched=sets[searched]),
-            )
-            for finding, (tests, searched) in zip(kept.checked.findings, kept.numbers, strict=True)
-        )
-    except (msgspec.MsgspecError, LookupError, ValueError, RecursionError):
-        return None
-    if not chosen.issuperset(finding.name for finding in findings):
-        return None
-    return replace(kept.checked, findings=findings)
 
 
 def _key(

@@ -34,6 +34,8 @@ OTHER: Kind = 3
 # The coarsest clock of a file system is that of FAT. A change within one tick of it leaves no trace
 # in the times, so what was changed so shortly before it was looked at is compared by its content.
 _TICK_NS = 2_000_000_000
+# With more files changed, all is found anew.
+_MOST_CHANGED = 50
 PASSING = frozenset(
     {"__pycache__", ".scopecheck_cache", ".pytest_cache", ".ruff_cache", ".mypy_cache"}
 )
@@ -73,12 +75,16 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Notes:
-    """What was looked at, by absolute path; of what was looked at twice the first look counts."""
+    """What was looked at, by absolute path; of what was looked at twice the first look counts.
+
+    texts: the files whose text was read, not only for their facts.
+    """
 
     def __init__(self) -> None:
         self.files: dict[str, Seen] = {}
         self.folders: dict[str, Seen] = {}
         self.kinds: dict[str, Kind] = {}
+        self.texts: set[str] = set()
 
 
 _takers: list[Notes] = []
@@ -99,6 +105,12 @@ def note_file(seen: Seen) -> None:
     """Note a file that was read in another way."""
     for notes in _takers:
         notes.files.setdefault(seen.path, seen)
+
+
+def note_text(path: str) -> None:
+    """Note that something rests on a file's text, and not on its facts alone."""
+    for notes in _takers:
+        notes.texts.add(path)
 
 
 def digest_of(data: bytes) -> bytes:
@@ -128,6 +140,7 @@ def read(path: str) -> bytes:
     Raises:
         OSError: it is missing, unreadable or a folder.
     """
+    note_text(path)
     try:
         data, stamp = read_stamped(path)
     except OSError:
@@ -144,6 +157,7 @@ def read_text(path: str, most: int) -> str:
     Raises:
         OSError: it is missing, unreadable or a folder.
     """
+    note_text(path)
     try:
         with open(path, "rb") as file:  # noqa: PTH123
             stamp = stamp_of(os.fstat(file.fileno()))
@@ -228,24 +242,36 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         kinds = tuple(notes.kinds.items())
         return cls(tuple(notes.files.values()), tuple(notes.folders.values()), kinds)
 
-    def looked_at_again(self) -> Record | None:
-        """The same with today's stamps, if all is as it was; None if something is not."""
+    def looked_at_again(self) -> tuple[Record, tuple[Seen, ...]] | None:
+        """The same with today's stamps, and the files whose content is another, as they were.
+
+        None if anything else is not as it was, or too many of the files.
+        """
         for path, before in self.kinds:
             if _kind(path) != before:
                 return None
-        folders = _same(self.folders, _folder_digest)
-        if folders is None:
+        folders = _same(self.folders, _folder_digest, 0)
+        if folders is None or folders[1]:
             return None
-        files = _same(self.files, _file_digest)
+        files = _same(self.files, _file_digest, _MOST_CHANGED)
         if files is None:
             return None
-        if files is self.files and folders is self.folders:
-            return self
-        return Record(files, folders, self.kinds)
+        if files[0] is self.files and folders[0] is self.folders:
+            return self, files[1]
+        return Record(files[0], folders[0], self.kinds), files[1]
+
+    def with_files(self, fresh: dict[str, Seen]) -> Record:
+        """The same with some files, by their paths, as they are now."""
+        files = tuple(fresh.get(one.path, one) for one in self.files)
+        return Record(files, self.folders, self.kinds)
 
 
-def _same(seen: tuple[Seen, ...], digest: _Digest) -> tuple[Seen, ...] | None:
+def _same(
+    seen: tuple[Seen, ...], digest: _Digest, most: int
+) -> tuple[tuple[Seen, ...], tuple[Seen, ...]] | None:
+    """What was seen with today's stamps, and what of it has another content now."""
     changed: dict[int, Seen] = {}
+    others: list[Seen] = []
     for index, one in enumerate(seen):
         before = one.stamp
         try:
@@ -260,11 +286,13 @@ def _same(seen: tuple[Seen, ...], digest: _Digest) -> tuple[Seen, ...] | None:
         if fresh is None if before is None else fresh == one.digest:
             if before is not None:
                 changed[index] = Seen(one.path, now, one.digest)
-            continue
-        return None
+        elif fresh is None or before is None or len(others) >= most:
+            return None
+        else:
+            others.append(one)
     if not changed:
-        return seen
-    return tuple(changed.get(index, one) for index, one in enumerate(seen))
+        return seen, tuple(others)
+    return tuple(changed.get(index, one) for index, one in enumerate(seen)), tuple(others)
 
 
 def _file_digest(path: str) -> bytes | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scopecheck.disk import Seen, Stamp, digest_of, note_file, read_stamped
+from scopecheck.disk import Seen, Stamp, digest_of, note_file, note_text, read_stamped
 from scopecheck.facts import TOO_DEEP, FileFacts, ReadError
 from scopecheck.source import WHOLE_FILE, Source, SourceError, Span, decode, read_bytes
 
@@ -82,6 +82,8 @@ def _failed(path: str, kind: str, message: str, span: Span) -> FileFacts:
 class Loader:
     """The facts of a project's files, read when first asked for and kept.
 
+    lacking: words that a text was asked for and does not have, by the file's path.
+
     Args:
         root: what paths are relative to.
         jobs: processes to read with; 0 for one a core.
@@ -92,6 +94,7 @@ class Loader:
         self.root = root
         self.jobs = jobs or _cores()
         self.cache = cache
+        self.lacking: dict[str, dict[str, None]] = {}
         self._facts: dict[str, FileFacts] = {}
         self._texts: dict[str, Source] = {}
 
@@ -141,6 +144,32 @@ class Loader:
         except SourceError:
             return None
 
+    def having(self, path: str, words: Iterable[str]) -> list[str]:
+        """Those of the words that occur in a file's text, wherever."""
+        lacking = self.lacking.setdefault(path, {})
+        asked = [word for word in words if word not in lacking]
+        if not asked:
+            return asked
+        text = self._text(path)
+        found = [word for word in asked if word in text]
+        if found:
+            note_text(f"{self.root}{os.sep}{path}")
+        lacking.update((word, None) for word in asked if word not in text)
+        return found
+
+    def lacks(self, path: str, words: Iterable[str]) -> bool:
+        """Whether a file's text has none of the words."""
+        text = self._text(path)
+        return not any(word in text for word in words)
+
+    def _text(self, path: str) -> str:
+        if path in self._texts:
+            return self._texts[path].text
+        try:
+            return decode(path, read_stamped(f"{self.root}{os.sep}{path}")[0]).text
+        except (OSError, SourceError):
+            return ""
+
     def function(
         self, path: str, function: Function, loop_names: frozenset[str] = frozenset()
     ) -> FileFacts | None:
@@ -184,6 +213,7 @@ class Loader:
         from scopecheck.read import read
 
         self._texts[path] = source
+        self.lacking.pop(path, None)
         self._facts[path] = read(source)
 
     def read_all(self, paths: Iterable[str]) -> None:

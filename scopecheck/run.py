@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scopecheck.baseline import Key, Outcome
-    from scopecheck.checked import Checked
     from scopecheck.config import Settings
     from scopecheck.facts import ReadError, Suppression
     from scopecheck.files import SuiteFiles
     from scopecheck.finding import Finding
+    from scopecheck.kept import Checked
     from scopecheck.repair.bench import Preference
     from scopecheck.repair.rounds import Repaired
     from scopecheck.since import Changes

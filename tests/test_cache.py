@@ -24,8 +24,8 @@ from scopecheck.run import analyse
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scopecheck.checked import Checked
     from scopecheck.finding import Finding
+    from scopecheck.kept import Checked
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CONFTEST = """import pytest

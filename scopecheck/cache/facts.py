@@ -75,15 +75,24 @@ class FactsStore:
                 self._restamped[path] = stamp
         except OSError:
             return None
-        try:
-            facts = self._decoder.decode(self._slab[entry.start : entry.start + entry.size])
-        except (msgspec.MsgspecError, RecursionError, UnicodeError):
-            return None
-        if facts.path != path:
+        facts = self._decoded(entry)
+        if facts is None:
             return None
         self._used.add(path)
         note_file(Seen(file, stamp, entry.digest))
         return facts
+
+    def before(self, path: str, digest: bytes) -> FileFacts | None:
+        """The facts of a file's content of before, where they are still known."""
+        entry = self._known.get(path)
+        return None if entry is None or entry.digest != digest else self._decoded(entry)
+
+    def _decoded(self, entry: _Entry) -> FileFacts | None:
+        try:
+            facts = self._decoder.decode(self._slab[entry.start : entry.start + entry.size])
+        except (msgspec.MsgspecError, RecursionError, UnicodeError):
+            return None
+        return facts if facts.path == entry.path else None
 
     def add(self, path: str, stamp: Stamp, digest: bytes, encoded: bytes) -> None:
         """Keep a file's facts."""

@@ -6,12 +6,12 @@ for it is as it was.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from scopecheck.cache.folder import identity
-from scopecheck.disk import Record, digest_of
+from scopecheck.disk import Record, Seen, digest_of
 
 if TYPE_CHECKING:
     from scopecheck.cache.folder import CacheFolder
@@ -24,14 +24,26 @@ class _Kept(msgspec.Struct, array_like=True):
     content: bytes
 
 
+class Found(NamedTuple):
+    """A result.
+
+    record: what it rests on, with today's stamps.
+    changed: the files, as they were, whose content is another now: the result is one of before.
+    """
+
+    content: bytes
+    record: Record
+    changed: tuple[Seen, ...]
+
+
 class ResultStore:
     """The results kept in a cache."""
 
     def __init__(self, folder: CacheFolder) -> None:
         self._folder = folder
 
-    def find(self, key: bytes) -> bytes | None:
-        """The result with this key, if it still holds."""
+    def find(self, key: bytes) -> Found | None:
+        """The result with this key, if nothing but the content of some files is another now."""
         content = self._folder.read(_name(key))
         if content is None:
             return None
@@ -41,12 +53,13 @@ class ResultStore:
             return None
         if kept.key != key or kept.identity != identity():
             return None
-        record = kept.record.looked_at_again()
-        if record is None:
+        again = kept.record.looked_at_again()
+        if again is None:
             return None
-        if record is not kept.record:
+        record, changed = again
+        if record is not kept.record and not changed:
             self.add(key, record, kept.content)
-        return kept.content
+        return Found(kept.content, record, changed)
 
     def add(self, key: bytes, record: Record, content: bytes) -> None:
         """Keep a result."""

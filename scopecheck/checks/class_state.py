@@ -172,8 +172,10 @@ def _told(suite: Suite, found: _Attribute) -> Iterator[Fault]:
 
 def _asserts(suite: Suite, other: Actor, found: _Attribute) -> bool:
     """Whether a test asserts something of the container."""
-    text = body_of(suite, other)
     attribute = f".{found.binding.name}"
+    if not suite.having(other.path, (attribute,)):
+        return False
+    text = body_of(suite, other)
     if attribute not in text:
         return False
     cls = found.holder.class_.name

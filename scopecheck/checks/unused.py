@@ -185,12 +185,11 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
                 for key, registered in candidates.items()
                 if any(_in_reach(suite, path, fixture) for fixture in registered)
             }
-        text = suite.text(path)
-        asked = [name for name, keys in names.items() if not keys <= found]
-        for name in mentions.in_strings(text, asked):
+        asked = suite.having(path, [name for name, keys in names.items() if not keys <= found])
+        for name in mentions.in_strings(suite.text(path), asked) if asked else ():
             found |= names[name]
         wanted = {key: fixtures for key, fixtures in candidates.items() if key not in found}
-        found |= _mentioned_in_code(suite, facts, text, wanted, names, homes)
+        found |= _mentioned_in_code(suite, facts, wanted, names, homes)
     left = {key: fixtures for key, fixtures in candidates.items() if key not in found}
     found |= _mentioned_outside(suite, left)
     return found
@@ -223,7 +222,6 @@ def _homes(candidates: dict[Key, list[Fixture]]) -> dict[str, list[Key]]:
 def _mentioned_in_code(
     suite: Suite,
     facts: FileFacts,
-    text: str,
     candidates: dict[Key, list[Fixture]],
     names: dict[str, set[Key]],
     homes: dict[str, list[Key]],
@@ -243,9 +241,13 @@ def _mentioned_in_code(
         here.setdefault(candidates[key][0].attribute, set()).add(key)
     for home, owners in modules.items():
         for key in candidates.keys() & homes[home]:
-            if mentions.as_attribute(text, owners, candidates[key][0].attribute):
+            attribute = candidates[key][0].attribute
+            if suite.having(facts.path, (attribute,)) and mentions.as_attribute(
+                suite.text(facts.path), owners, attribute
+            ):
                 found.add(key)
-    for name in mentions.in_code(text, facts, here) if here else ():
+    near = suite.having(facts.path, here)
+    for name in mentions.in_code(suite.text(facts.path), facts, near) if near else ():
         found |= here[name]
     return found
 

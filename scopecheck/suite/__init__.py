@@ -93,6 +93,14 @@ class Suite:
         """The text of a file that was read; empty where it cannot be had any more."""
         return self._texts(path)
 
+    def having(self, path: str, words: Iterable[str]) -> list[str]:
+        """Those of the words that occur in the text of a file that was read, wherever.
+
+        Where most files have none of them, this is to be asked before a text is read: what was
+        found then still holds after an edit to a text that was not.
+        """
+        return self._load.having(path, words)
+
     @cached_property
     def _texts(self) -> Callable[[str], str]:
         """Keeps some texts: checks go through functions and tests file by file."""

@@ -356,9 +356,9 @@ class Changes:
         """What a path in a function stands for."""
         if not target:
             return None
-        if imported is None and function is not None:
-            if any(p.name == target[0] for p in function.parameters):
-                return Subject("parameter", target[0], path, target[1:])
+        named = function is not None and any(p.name == target[0] for p in function.parameters)
+        if imported is None and named:
+            return Subject("parameter", target[0], path, target[1:])
         key = (path, target, imported)
         if key not in self._resolved:
             if imported is not None:

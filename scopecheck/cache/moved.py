@@ -1,0 +1,65 @@
+"""Whether a file still says the same as before, but for the lines on which it says so.
+
+Most edits (a comment, a blank line, a value in the middle of a test) change nothing that the suite
+is linked by. Then what was found before is found again, on other lines.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from scopecheck import evidence, facts
+from scopecheck.source import Span
+
+# The fields that are numbers of lines. One that is missing here is compared as it is, which only
+# makes an edit look greater than it was.
+LINES: dict[type, tuple[str, ...]] = {
+    Span: ("line", "end_line"),
+    facts.Parameter: ("line",),
+    facts.Function: ("line", "first_line", "end_line"),
+    facts.Class: ("line",),
+    facts.FileFacts: ("stops_at",),
+    evidence.Word: ("line",),
+}
+# What silences findings is no part of what they rest on, nor is the length of the file.
+_BESIDE: dict[type, tuple[str, ...]] = {facts.FileFacts: ("suppressions", "lines")}
+
+
+def moved_lines(before: facts.FileFacts, after: facts.FileFacts) -> dict[int, int] | None:
+    """Where each line that the facts name is now; None where they say something else.
+
+    The order of the lines is the same, and lines next to each other still are.
+    """
+    lines: dict[int, int] = {}
+    if not _agree(before, after, lines):
+        return None
+    last = moved = 0
+    for line in sorted(lines):
+        step, now = line - last, lines[line] - moved
+        if line and (now <= 0 or (step == 1) != (now == 1)):
+            return None
+        last, moved = line, lines[line]
+    return lines
+
+
+def _agree(before: Any, after: Any, lines: dict[int, int]) -> bool:
+    kind = type(before)
+    if kind is not type(after):
+        return False
+    if kind is tuple:
+        if len(before) != len(after):
+            return False
+        return all(_agree(one, other, lines) for one, other in zip(before, after, strict=True))
+    if not isinstance(before, msgspec.Struct):
+        return bool(before == after)
+    numbers, beside = LINES.get(kind, ()), _BESIDE.get(kind, ())
+    for name in before.__struct_fields__:
+        one, other = getattr(before, name), getattr(after, name)
+        if name in numbers:
+            if lines.setdefault(one, other) != other or (one == 0) != (other == 0):
+                return False
+        elif name not in beside and not _agree(one, other, lines):
+            return False
+    return True

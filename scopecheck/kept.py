@@ -1,0 +1,253 @@
+"""Results of a run, as they are kept for the next one, and taken from it.
+
+A result holds while all that was looked at is as it was. It also holds where files have changed
+that still say the same (see `scopecheck.cache.moved`), if nothing was found by a look at more of
+their text than that: then its places move with the lines.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scopecheck.disk import Record
+from scopecheck.facts import ReadError, Suppression  # noqa: TC001 - the types of fields
+from scopecheck.finding import Finding  # noqa: TC001 - the type of a field
+from scopecheck.source import WHOLE_FILE, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import TypeAlias
+
+    from scopecheck.cache import Cache
+    from scopecheck.disk import Notes, Seen
+    from scopecheck.finding import Place
+    from scopecheck.project import Project
+
+    _Moved: TypeAlias = dict[str, dict[int, int]]
+
+_NONE: frozenset[str] = frozenset()
+# Numbers of lines in the words of a finding.
+_IN_WORDS = re.compile(r"(?:\bline |:)(\d+)")
+
+
+class WhereTest(msgspec.Struct, frozen=True, array_like=True):
+    """Where a test stands.
+
+    path: of the file that pytest collects it from. home, first, last: of its function; (0, 0) for
+    one that has none here.
+    """
+
+    path: str
+    home: str
+    first: int
+    last: int
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What the rules found, before anything is silenced.
+
+    paths: the project's own files that were read. errors: of those that have no facts.
+    suppressions: the comments in each, where there are any.
+    tests: how many node ids there are. fixtures: how many definitions.
+    places: of the tests that findings name, by node id.
+    """
+
+    findings: tuple[Finding, ...]
+    paths: tuple[str, ...]
+    errors: dict[str, ReadError]
+    suppressions: dict[str, tuple[Suppression, ...]]
+    tests: int
+    fixtures: int
+    places: dict[str, tuple[WhereTest, ...]]
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    """The sets that many findings share are kept once; each finding has their numbers.
+
+    texts: the numbers of the paths whose text was read. lacking: words that were looked for in
+    texts that do not have them, and the numbers of the paths.
+    """
+
+    checked: Checked
+    sets: list[list[str]]
+    numbers: list[tuple[int, int]]
+    texts: list[int]
+    lacking: list[tuple[tuple[str, ...], list[int]]]
+
+
+def keep(project: Project, cache: Cache, key: bytes, notes: Notes, made: Checked) -> None:
+    """Keep a result for the next run."""
+    root = f"{project.root}{os.sep}"
+    texts = [index for index, path in enumerate(made.paths) if f"{root}{path}" in notes.texts]
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for index, path in enumerate(made.paths):
+        lacking = project.load.lacking.get(path)
+        if lacking:
+            groups.setdefault(tuple(sorted(lacking)), []).append(index)
+    cache.results.add(key, Record.of(notes), _encoded(made, texts, list(groups.items())))
+
+
+def kept_result(
+    project: Project, cache: Cache, key: bytes, chosen: frozenset[str], notes: Notes
+) -> Checked | None:
+    """What an earlier run found, if it would be found again."""
+    found = cache.results.find(key)
+    kept = None if found is None else _decoded(found.content)
+    if found is None or kept is None:
+        return None
+    checked = kept.checked
+    if not chosen.issuperset(finding.name for finding in checked.findings):
+        return None
+    if not found.changed:
+        return checked
+    moved = _moved(project, cache, kept, found.changed)
+    if moved is None or not _may_move(checked.findings, moved):
+        return None
+    try:
+        made = _with_lines(project, checked, moved)
+    except KeyError:
+        return None
+    fresh = {one.path: notes.files[one.path] for one in found.changed}
+    record = found.record.with_files(fresh)
+    cache.results.add(key, record, _encoded(made, kept.texts, kept.lacking))
+    return made
+
+
+def _moved(project: Project, cache: Cache, kept: _Kept, changed: Sequence[Seen]) -> _Moved | None:
+    """Where the lines of the changed files are now; None where one of them says something else."""
+    from scopecheck.cache.moved import moved_lines
+
+    root = f"{project.root}{os.sep}"
+    numbers = {path: index for index, path in enumerate(kept.checked.paths)}
+    texts = frozenset(kept.texts)
+    moved: _Moved = {}
+    for seen in changed:
+        path = seen.path.removeprefix(root)
+        number = numbers.get(path)
+        if number is None or number in texts or path in kept.checked.errors:
+            return None
+        before = cache.facts.before(path, seen.digest)
+        if before is None:
+            return None
+        after = project.load(path)
+        lines = None if after.error is not None else moved_lines(before, after)
+        if lines is None:
+            return None
+        lacked = (words for words, paths in kept.lacking if number in paths)
+        if not all(project.load.lacks(path, words) for words in lacked):
+            return None
+        moved[path] = lines
+    return moved
+
+
+def _may_move(findings: Iterable[Finding], moved: _Moved) -> bool:
+    """Whether no finding names, in its words, a line that is another now."""
+    away = {str(line) for lines in moved.values() for line, now in lines.items() if line != now}
+    for finding in findings if away else ():
+        fault = finding.fault
+        words = (
+            *(fault.message, fault.help, *fault.notes),
+            *(place.message for place in fault.related),
+            *(fix.title for fix in fault.fixes),
+        )
+        if any(number in away for text in words for number in _IN_WORDS.findall(text)):
+            return False
+        if any(fix.edits for fix in fault.fixes):
+            return False
+    return True
+
+
+def _with_lines(project: Project, made: Checked, moved: _Moved) -> Checked:
+    """A result with its places where they are now.
+
+    Raises:
+        KeyError: a place is on a line that the facts do not name.
+    """
+    replace = msgspec.structs.replace
+
+    def place(one: Place) -> Place:
+        lines = moved.get(one.path)
+        return one if lines is None else replace(one, span=_on(one.span, lines))
+
+    def name(one: str) -> str:
+        path, colon, line = one.rpartition(":")
+        lines = moved.get(path)
+        return one if lines is None else f"{path}{colon}{lines[int(line)]}"
+
+    def finding(one: Finding) -> Finding:
+        fault = one.fault
+        places = (fault.place, *fault.related)
+        named = (path for path, _, _ in (each.rpartition(":") for each in fault.names))
+        if moved.keys().isdisjoint((*(each.path for each in places), *named)):
+            return one
+        fault = replace(
+            fault,
+            place=place(fault.place),
+            related=tuple(map(place, fault.related)),
+            names=tuple(map(name, fault.names)),
+        )
+        return replace(one, fault=fault)
+
+    def test(one: WhereTest) -> WhereTest:
+        lines = moved.get(one.home)
+        if lines is None or not one.last:
+            return one
+        return replace(one, first=lines[one.first], last=lines[one.last])
+
+    suppressions = dict(made.suppressions)
+    for path in moved:
+        suppressions.pop(path, None)
+        if found := project.load(path).suppressions:
+            suppressions[path] = found
+    return replace(
+        made,
+        findings=tuple(map(finding, made.findings)),
+        suppressions={path: suppressions[path] for path in made.paths if path in suppressions},
+        places={key: tuple(map(test, found)) for key, found in made.places.items()},
+    )
+
+
+def _on(span: Span, lines: Mapping[int, int]) -> Span:
+    if span == WHOLE_FILE:
+        return span
+    return Span(lines[span.line], span.column, lines[span.end_line], span.end_column)
+
+
+def _encoded(
+    made: Checked, texts: list[int], lacking: list[tuple[tuple[str, ...], list[int]]]
+) -> bytes:
+    sets: dict[frozenset[str], int] = {_NONE: 0}
+    numbers: list[tuple[int, int]] = []
+    bare: list[Finding] = []
+    replace = msgspec.structs.replace
+    for finding in made.findings:
+        fault = finding.fault
+        numbers.append(
+            (sets.setdefault(fault.tests, len(sets)), sets.setdefault(fault.searched, len(sets)))
+        )
+        bare.append(replace(finding, fault=replace(fault, tests=_NONE, searched=_NONE)))
+    bare_made = replace(made, findings=tuple(bare))
+    kept = _Kept(bare_made, [sorted(one) for one in sets], numbers, texts, lacking)
+    return msgspec.msgpack.encode(kept)
+
+
+def _decoded(content: bytes) -> _Kept | None:
+    replace = msgspec.structs.replace
+    try:
+        kept = msgspec.msgpack.decode(content, type=_Kept)
+        sets = [frozenset(one) for one in kept.sets]
+        findings = tuple(
+            replace(
+                finding,
+                fault=replace(finding.fault, tests=sets[tests], searched=sets[searched]),
+            )
+            for finding, (tests, searched) in zip(kept.checked.findings, kept.numbers, strict=True)
+        )
+    except (msgspec.MsgspecError, LookupError, ValueError, RecursionError):
+        return None
+    kept.checked = replace(kept.checked, findings=findings)
+    return kept
