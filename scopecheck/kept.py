@@ -145,18 +145,23 @@ def _moved(project: Project, cache: Cache, kept: _Kept, changed: Sequence[Seen])
 
 
 def _may_move(findings: Iterable[Finding], moved: _Moved) -> bool:
-    """Whether no finding names, in its words, a line that is another now."""
-    away = {str(line) for lines in moved.values() for line, now in lines.items() if line != now}
-    for finding in findings if away else ():
+    """Whether no finding names, in its words, a line of its files that is another now."""
+    for finding in findings:
         fault = finding.fault
+        files = [
+            moved[place.path] for place in (fault.place, *fault.related) if place.path in moved
+        ]
+        if not files:
+            continue
+        if any(fix.edits for fix in fault.fixes):
+            return False
         words = (
             *(fault.message, fault.help, *fault.notes),
             *(place.message for place in fault.related),
             *(fix.title for fix in fault.fixes),
         )
-        if any(number in away for text in words for number in _IN_WORDS.findall(text)):
-            return False
-        if any(fix.edits for fix in fault.fixes):
+        named = {int(number) for text in words for number in _IN_WORDS.findall(text)}
+        if any(lines.get(line, line) != line for lines in files for line in named):
             return False
     return True
 

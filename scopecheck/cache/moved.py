@@ -6,6 +6,7 @@ is linked by. Then what was found before is found again, on other lines.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -35,12 +36,11 @@ def moved_lines(before: facts.FileFacts, after: facts.FileFacts) -> dict[int, in
     lines: dict[int, int] = {}
     if not _agree(before, after, lines):
         return None
-    last = moved = 0
-    for line in sorted(lines):
-        step, now = line - last, lines[line] - moved
-        if line and (now <= 0 or (step == 1) != (now == 1)):
+    lines.pop(0, None)
+    steps = sorted(lines.items())
+    for (line, now), (following, later) in pairwise(steps):
+        if later <= now or (following - line == 1) != (later - now == 1):
             return None
-        last, moved = line, lines[line]
     return lines
 
 

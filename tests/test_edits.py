@@ -1,0 +1,279 @@
+"""Runs after an edit: they find what a run without a cache finds, and link only where they must.
+
+SCOPECHECK_RANDOM=500 makes that many random edits, new ones each time; without it a fixed few.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import types
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+import msgspec
+import pytest
+
+from scopecheck import evidence, facts, source
+from scopecheck.cache import Cache
+from scopecheck.cache.moved import LINES, moved_lines
+from scopecheck.config import Settings
+from scopecheck.project import Project
+from scopecheck.read import read
+from scopecheck.run import analyse
+from scopecheck.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+WANTED = os.environ.get("SCOPECHECK_RANDOM")
+CONFTEST = """import pytest
+
+@pytest.fixture
+def narrow(): ...
+
+@pytest.fixture(scope="session")
+def wide(narrow): ...
+"""
+SPARE = "import pytest\n\n@pytest.fixture\ndef spare(): ...\n"
+TEST = """import pytest
+
+NAMES = ["other"]
+
+def test_a(wide):
+    value = 1
+    assert value
+
+    assert value == 2
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_b(n):
+    assert n
+"""
+TWICE = "def test_c(): ...\n\ndef test_c(wide): ...\n"
+FILES = {
+    "pytest.ini": "[pytest]\n",
+    "tests/conftest.py": CONFTEST,
+    "tests/sub/conftest.py": SPARE,
+    "tests/sub/test_a.py": TEST,
+    "tests/test_c.py": TWICE,
+}
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        file = tmp_path / "suite" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tmp_path / "suite"
+
+
+def found(root: Path, *, cached: bool = True, rules: tuple[str, ...] | None = None) -> list[Any]:
+    settings = Settings(select=rules)
+    cache = Cache(root / ".scopecheck_cache", root) if cached else None
+    project = Project(root, settings, 1, cache)
+    analysis = analyse([], root=root, settings=settings, project=project)
+    if cache is not None:
+        assert cache.save() == ""
+    summary = msgspec.structs.replace(analysis.summary, elapsed_s=0.0)
+    return [*analysis.findings, summary, analysis.suppressed]
+
+
+@pytest.fixture
+def linked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Filled with the suites that are linked."""
+    names: list[str] = []
+    link = Project.link
+
+    def spied(project: Project, files: Any, *arguments: Any) -> Any:
+        names.append(files.name)
+        return link(project, files, *arguments)
+
+    monkeypatch.setattr(Project, "link", spied)
+    return names
+
+
+def edited(before: str, after: str) -> Callable[[str], str]:
+    def edit(text: str) -> str:
+        assert before in text
+        return text.replace(before, after, 1)
+
+    return edit
+
+
+SAME: dict[str, tuple[str, Callable[[str], str]]] = {
+    "comment above all": ("tests/sub/test_a.py", edited("import", "# why\nimport")),
+    "comment in a conftest": ("tests/conftest.py", edited("@pytest", "# why\n\n\n@pytest")),
+    "comment that silences": (
+        "tests/conftest.py",
+        edited("def wide(narrow): ...", "def wide(narrow): ...  # scopecheck: ignore[SCP101]"),
+    ),
+    "blank lines at the end": ("tests/sub/test_a.py", lambda text: f"{text}\n\n\n"),
+    "another value": ("tests/sub/test_a.py", edited("value == 2", "value == 3")),
+    "a statement more": (
+        "tests/sub/test_a.py",
+        edited("    assert value\n", "    x = 1\n    assert x\n"),
+    ),
+}
+OTHER: dict[str, tuple[str, Callable[[str], str]]] = {
+    "test added": ("tests/sub/test_a.py", lambda text: f"{text}\n\ndef test_d(wide): ...\n"),
+    "request added": ("tests/sub/test_a.py", edited("test_b(n)", "test_b(n, spare)")),
+    "unused fixture named": ("tests/sub/test_a.py", edited('["other"]', '["spare"]')),
+    "scope": ("tests/conftest.py", edited("session", "module")),
+    "broken": ("tests/sub/test_a.py", lambda text: f"{text}\n)"),
+    "emptied": ("tests/sub/test_a.py", lambda _: ""),
+    "swapped": ("tests/conftest.py", edited("wide(narrow)", "wide(\n    narrow)")),
+    "a line that a message names": ("tests/test_c.py", lambda text: f"\n\n{text}"),
+    "no longer next to each other": (
+        "tests/sub/test_a.py",
+        edited("[1, 2])\ndef", "[1, 2])\n\n# why\ndef"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_what_links_the_same_is_not_linked_again(suite: Path, linked: list[str], name: str) -> None:
+    path, edit = SAME[name]
+    found(suite)
+    (suite / path).write_text(edit((suite / path).read_text()))
+    linked.clear()
+    after = found(suite)
+    assert not linked
+    assert found(suite) == after
+    assert not linked
+    assert after == found(suite, cached=False)
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_what_links_otherwise_is_linked_again(suite: Path, linked: list[str], name: str) -> None:
+    path, edit = OTHER[name]
+    found(suite)
+    (suite / path).write_text(edit((suite / path).read_text()))
+    linked.clear()
+    after = found(suite)
+    assert linked
+    assert after == found(suite, cached=False)
+
+
+def test_one_edit_after_another(suite: Path, linked: list[str]) -> None:
+    found(suite)
+    linked.clear()
+    for _ in range(5):
+        for path in ("tests/sub/test_a.py", "tests/conftest.py"):
+            (suite / path).write_text(f"# why\n{(suite / path).read_text()}")
+        after = found(suite)
+    assert not linked
+    assert after == found(suite, cached=False)
+    assert max(one.fault.place.span.line for one in after[:-2]) == 12
+
+
+def test_a_file_that_is_gone_is_noticed(suite: Path) -> None:
+    found(suite)
+    (suite / "tests/test_c.py").unlink()
+    assert found(suite) == found(suite, cached=False)
+
+
+# -- where lines moved ---------------------------------------------------------------------------
+
+
+def _facts(text: str) -> facts.FileFacts:
+    return read(Source("a.py", text, "utf-8", bom=False))
+
+
+def test_lines_keep_their_order() -> None:
+    before = _facts(TEST)
+    assert moved_lines(before, before) == {line: line for line in moved_lines(before, before) or ()}
+    after = _facts(f"\n{TEST}")
+    moved = moved_lines(before, after)
+    assert moved
+    assert all(now == line + 1 for line, now in moved.items())
+    assert all(one[1] < other[1] for one, other in pairwise(sorted(moved.items())))
+
+
+def _structs() -> Iterator[type[msgspec.Struct]]:
+    for module in (facts, evidence, source):
+        for kind in vars(module).values():
+            if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+                yield kind
+
+
+def test_every_number_of_a_line_is_known_as_one() -> None:
+    """One that is not is compared as it is: nothing wrong, but no edit above it is a small one."""
+    numbers = {
+        f"{kind.__name__}.{name}"
+        for kind in _structs()
+        for name, hint in get_type_hints(kind).items()
+        if hint is int or (isinstance(hint, types.GenericAlias) and int in get_args(hint))
+    }
+    lines = {f"{kind.__name__}.{name}" for kind, names in LINES.items() for name in names}
+    assert lines <= numbers
+    assert numbers - lines == {
+        *("Span.column", "Span.end_column", "Parameter.column", "Word.column"),
+        *("Items.rest", "FunctionRef.index", "ClassRef.index", "Import.level"),
+        *("Function.owner", "Class.owner", "Redefinition.owner", "Evidence.checks"),
+        *("Condition.since", "MarkAddition.since"),
+        *("FileFacts.lines", "Suppression.lines"),
+    }
+
+
+# -- at random -----------------------------------------------------------------------------------
+
+
+def _random_edit(text: str, chance: random.Random) -> str:
+    lines = text.split("\n")
+    at = chance.randrange(len(lines))
+    indent = re.match(r"\s*", lines[at])
+    before = indent.group() if indent else ""
+    names = re.findall(r"def (\w+)\(", text) or ["a"]
+    match chance.randrange(9):
+        case 0:
+            lines.insert(at, f"{before}# a comment")
+        case 1:
+            lines[at:at] = [""] * chance.randrange(1, 4)
+        case 2:
+            statements = ["value = 1", "assert value == 1", "cache.append(1)", "import sys"]
+            lines.insert(at, before + chance.choice(statements))
+        case 3:
+            lines[at] = re.sub(r"\b\d+\b", "7", lines[at])
+        case 4:
+            del lines[at]
+        case 5:
+            lines.append(f"NAMES = ['{chance.choice(names)}']")
+        case 6:
+            lines.append(f"def test_{chance.randrange(9)}({chance.choice(names)}): ...")
+        case 7:
+            lines.insert(at, f"{before}# scopecheck: ignore[unused-fixture]")
+        case 8:
+            name = chance.choice(names)
+            return text.replace(name, f"{name}_")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("rules", [None, ("ALL",)], ids=["default", "all"])
+def test_random_edits(tmp_path: Path, linked: list[str], rules: tuple[str, ...] | None) -> None:
+    root = tmp_path / "suite"
+    name = "agent_platform_repaired"
+    shutil.copytree(EXAMPLES / name, root, ignore=shutil.ignore_patterns(".*"))
+    files = sorted(path for path in root.rglob("*.py"))
+    chance = random.Random() if WANTED else random.Random(1)
+    original = {path: path.read_text() for path in files}
+    kept = 0
+    for number in range(int(WANTED or 8)):
+        if number % 4 == 0:
+            for path, text in original.items():
+                path.write_text(text)
+            found(root, rules=rules)
+        path = chance.choice(files)
+        text = path.read_text()
+        path.write_text(_random_edit(text, chance))
+        linked.clear()
+        after = found(root, rules=rules)
+        kept += not linked
+        assert after == found(root, cached=False, rules=rules), f"{path}:\n{path.read_text()}"
+    assert kept
