@@ -68,8 +68,8 @@ class Checked(msgspec.Struct, frozen=True):
 class _Kept(msgspec.Struct, array_like=True):
     """The sets that many findings share are kept once; each finding has their numbers.
 
-    texts: the numbers of the paths whose text was read. lacking: words that were looked for in
-    texts that do not have them, and the numbers of the paths.
+    texts: the numbers of the paths whose text was read. lacking: patterns that match nothing in
+    texts that they were looked for in, and the numbers of the paths.
     """
 
     checked: Checked

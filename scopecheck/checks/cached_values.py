@@ -53,7 +53,9 @@ def cached_helper(suite: Suite) -> Iterator[Fault]:
         if not runs_in_process(suite, actor):
             continue
         requests = dict(_requests(actor, given))
-        if not requests and not calls.search(body_of(suite, actor)):
+        if not requests and not (
+            suite.has(actor.path, calls) and calls.search(body_of(suite, actor))
+        ):
             continue
         told: set[tuple[str, int]] = set()
         for use in _uses(suite, actor, cached, requests):

@@ -84,8 +84,8 @@ def given_twice(suite: Suite, makers: Makers) -> Iterator[Fault]:
             continue
         path = actor.path
         if path not in words:
-            text = suite.text(path)
-            words[path] = (makers.words.search(text) is not None, _TASKS.search(text) is not None)
+            makes = suite.has(path, makers.words)
+            words[path] = (makes, bool(makes or fixtures) and suite.has(path, _TASKS))
         makes, starts = words[path]
         apart = _APART.search(actor.function.name) is not None
         if not (apart or starts) or not (makes or fixtures):

@@ -196,6 +196,11 @@ def text_of(suite: Suite, actor: Actor) -> str:
     return suite.lines(actor.path, actor.function.first_line, actor.function.end_line)
 
 
+def matches(suite: Suite, actor: Actor, words: re.Pattern[str]) -> bool:
+    """Whether a pattern matches in the text of an actor."""
+    return suite.has(actor.path, words) and words.search(text_of(suite, actor)) is not None
+
+
 def body_of(suite: Suite, actor: Actor) -> str:
     """The text of an actor below its first line."""
     return suite.lines(actor.path, actor.function.line, actor.function.end_line)
@@ -252,7 +257,7 @@ def tests_of(actor: Actor) -> frozenset[str]:
 def writers(suite: Suite, words: re.Pattern[str] | None = None) -> Iterator[Actor]:
     """The actors whose changes may reach other tests, those with these words in them included."""
     for actor in suite.changes.actors:
-        if not actor.changes and not (words and words.search(text_of(suite, actor))):
+        if not actor.changes and not (words and matches(suite, actor, words)):
             continue
         if "site-packages/" in actor.path or actor.function.name in AFTER:
             continue

@@ -13,6 +13,7 @@ from scopecheck.checks.leaks import (
     fate,
     is_text,
     judge,
+    matches,
     symbol_of,
     tests_of,
     text_of,
@@ -134,7 +135,7 @@ def _with_switches(suite: Suite) -> Iterator[Actor]:
     names = {name.rpartition(".")[2] for pair in paired for name in pair}
     words = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b") if names else None
     for actor in writers(suite, words):
-        switches = words is not None and words.search(text_of(suite, actor))
+        switches = words is not None and matches(suite, actor, words)
         yield suite.changes.whole(actor) if switches else actor
 
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from scopecheck.checks.blocks import is_after_exit, is_in_loop
-from scopecheck.checks.leaks import may_restore, symbol_of, text_of, writers
+from scopecheck.checks.leaks import matches, may_restore, symbol_of, text_of, writers
 from scopecheck.checks.wording import at
 from scopecheck.finding import Place
 from scopecheck.suite.changes import Actor, is_test_code
@@ -105,7 +105,7 @@ class Helpers:
         found: dict[tuple[str, Change], list[tuple[Actor, Change, Verdict]]] = {}
         makers: dict[tuple[str, Change], Actor] = {}
         for actor in writers(self._suite, self._calls):
-            if not self._calls.search(text_of(self._suite, actor)):
+            if not matches(self._suite, actor, self._calls):
                 continue
             whole = self._suite.changes.whole(actor)
             for call, by, made in () if _is_undone_by_a_call(whole) else self._called(whole):
@@ -145,7 +145,7 @@ class Helpers:
         acting = {(a.path, a.function.line) for a in self._suite.changes.actors}
         for path in sorted(self._suite.own_files) if words is not None else ():
             facts = self._suite.facts(path) if is_test_code(path) else None
-            if facts is None or words is None or not words.search(self._suite.text(path)):
+            if facts is None or words is None or not self._suite.has(path, words):
                 continue
             for function in facts.functions:
                 key = _key(path, function)

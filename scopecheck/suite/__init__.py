@@ -101,6 +101,13 @@ class Suite:
         """
         return self._load.having(path, words)
 
+    def has(self, path: str, pattern: re.Pattern[str]) -> bool:
+        """Whether a pattern, which has no flags, matches in the text of a file that was read.
+
+        To be asked for what `having` is.
+        """
+        return self._load.has(path, pattern)
+
     @cached_property
     def _texts(self) -> Callable[[str], str]:
         """Keeps some texts: checks go through functions and tests file by file."""
