@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NAME = "monkeypatch"
 # What stands between two statements that are put in the place of one.
 NEXT = "\0"
+# What stands for the quotes that the file uses.
+QUOTE = "\1"
 # Decorators that leave alone the parameters that a function has after the first ones.
 _TRANSPARENT = ("unittest.mock.patch", "mock.patch", "pytest.fixture", "pytest_asyncio.fixture")
 
@@ -100,6 +102,7 @@ def by_monkeypatch(
     path, function = actor.path, actor.function
 
     def write(workspace: Workspace) -> None:
+        from scopecheck.fix.names import quote
         from scopecheck.read.acts import acts
 
         if is_called(suite, path, function):
@@ -116,7 +119,9 @@ def by_monkeypatch(
             before = editor.lines(act.span.line, act.span.line)[: act.span.column - 1]
             if NEXT in code and before.strip():
                 workspace.leave(path, act.span.line, "it is not the first on its line")
-            editor.replace(act.span, code.replace(NEXT, editor.newline + before))
+            sign = quote(workspace, path, "")[0]
+            text = code.replace(NEXT, editor.newline + before).replace(QUOTE, sign)
+            editor.replace(act.span, text)
         take(workspace, path, function)
 
     return Offer(title, applicability, write)

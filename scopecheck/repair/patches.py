@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from scopecheck.repair.bench import Offer
 from scopecheck.repair.monkeypatch import (
     NAME,
+    QUOTE,
     actor_at,
     by_monkeypatch,
     can_request,
@@ -155,9 +156,9 @@ def _by_monkeypatch(act: Act, known: frozenset[str]) -> str:
         case "set", "[]", _:
             return ""
         case "set", "dependency_overrides", _:
-            return f'{NAME}.setattr({owner}, "{name}", {act.value})'
+            return f"{NAME}.setattr({owner}, {QUOTE}{name}{QUOTE}, {act.value})"
         case "set", _, _:
-            return f'{NAME}.setattr({owner}, "{name}", {act.value}{raising})'
+            return f"{NAME}.setattr({owner}, {QUOTE}{name}{QUOTE}, {act.value}{raising})"
         case "del", _, _ if name != "[]":
-            return f'{NAME}.delattr({owner}, "{name}")'
+            return f"{NAME}.delattr({owner}, {QUOTE}{name}{QUOTE})"
     return ""

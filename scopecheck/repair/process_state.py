@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scopecheck.repair.monkeypatch import NAME, NEXT, actor_at, by_monkeypatch, can_take
+from scopecheck.repair.monkeypatch import NAME, NEXT, QUOTE, actor_at, by_monkeypatch, can_take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def _set_environ(act: Act) -> str:
         return f"{NAME}.setenv({act.key}, {act.value})"
     if act.kind != "call" or act.name != "update":
         return ""
-    items = [(f'"{keyword}"', value) for keyword, value in act.arguments if keyword]
+    items = [(f"{QUOTE}{keyword}{QUOTE}", value) for keyword, value in act.arguments if keyword]
     for display in act.arguments:
         if not display[0]:
             from scopecheck.read.acts import items_of
@@ -122,7 +122,7 @@ def _by_monkeypatch(act: Act) -> str:
         case "call", "insert", ("0", path) if last == "path" and owner == "sys":
             return f"{NAME}.syspath_prepend({path})"
         case "call", "append", (path,) if last == "path" and owner == "sys":
-            return f'{NAME}.setattr(sys, "path", [*sys.path, {path}])'
+            return f"{NAME}.setattr(sys, {QUOTE}path{QUOTE}, [*sys.path, {path}])"
         case "set", "[]", _ if last == "modules":
             return f"{NAME}.setitem({act.owner}, {act.key}, {act.value})"
         case "del", "[]", _ if last == "modules":
@@ -133,5 +133,5 @@ def _by_monkeypatch(act: Act) -> str:
             return f"{NAME}.delitem({act.owner}, {key})"
         case "set", name, _ if not dot and act.owner == "sys" and name != "[]":
             raising = "" if name in _OF_SYS else ", raising=False"
-            return f'{NAME}.setattr({act.owner}, "{name}", {act.value}{raising})'
+            return f"{NAME}.setattr({act.owner}, {QUOTE}{name}{QUOTE}, {act.value}{raising})"
     return ""
