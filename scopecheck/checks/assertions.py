@@ -52,7 +52,7 @@ def vacuous_assertion(suite: Suite) -> Iterator[Fault]:
             continue
         said, advice = _VACUOUS[flaw.kind]
         words = f"`{flaw.words}`: " if flaw.words else ""
-        yield _fault(item, flaw, f"{words}{_subject(flaw)} {said}", (), advice)
+        yield _fault(item, flaw, f"{words}{_subject(flaw)} {said}", (), advice, (flaw.kind,))
 
 
 # What other linters call a comparison that goes nowhere.

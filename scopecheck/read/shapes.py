@@ -142,6 +142,45 @@ def _annotation(node: ast.expr | None) -> str:
     return "" if node is None else ast.unparse(node)
 
 
+class Asserting(NamedTuple):
+    """A statement that asserts nothing, and the text of one that does."""
+
+    span: Span
+    text: str
+
+
+def asserting(code: Code, line: int, kind: str) -> Asserting | None:
+    """The assertion that the statement on a line is meant to be; None where that cannot be told.
+
+    kind: the form of it, as `scopecheck.facts.Flaw` has it.
+    """
+    for node in ast.walk(code.tree):
+        if isinstance(node, (ast.Assert, ast.Expr)) and node.lineno == line:
+            text = _asserting(code, node, kind)
+            return None if text is None else Asserting(code.text.span(node), text)
+    return None
+
+
+def _asserting(code: Code, node: ast.Assert | ast.Expr, kind: str) -> str | None:
+    def written(expression: ast.expr) -> str:
+        text = _text(code, code.text.span(expression))
+        return f"({text})" if "\n" in text or "\r" in text else text
+
+    value = node.value if isinstance(node, ast.Expr) else node.test
+    match kind, node, value:
+        case "comparison", ast.Expr(), ast.Compare():
+            return f"assert {_text(code, code.text.span(node))}"
+        case "tuple", ast.Assert(msg=None), ast.Tuple(elts=[condition, message]):
+            told = isinstance(message, ast.JoinedStr) or (
+                isinstance(message, ast.Constant) and isinstance(message.value, str)
+            )
+            if told and not isinstance(condition, (ast.Constant, ast.Starred, ast.NamedExpr)):
+                return f"assert {written(condition)}, {written(message)}"
+        case "uncalled", ast.Expr() | ast.Assert(msg=None), ast.Attribute():
+            return f"{written(value)}()"
+    return None
+
+
 def argument_names(code: Code, line: int) -> list[str] | None:
     """The parameters of the function whose `def` is on a line, if a call can pass them all on.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from scopecheck.fix.edits import Withheld
@@ -53,6 +54,43 @@ def _indent(text: str) -> str:
 def _inside(text: str, indent: str) -> str:
     """Lines as the body of a statement at the left edge."""
     return text if indent else "".join(f" {line}" for line in text.splitlines(keepends=True))
+
+
+_OF_CALLS = frozenset(
+    [
+        *("assert_called", "assert_called_once", "assert_not_called"),
+        *("assert_awaited", "assert_awaited_once", "assert_not_awaited"),
+    ]
+)
+_ASSERTING = {
+    "comparison": "write `assert` before it",
+    "tuple": "assert the condition, with its message",
+    "uncalled": "call it",
+}
+
+
+def vacuous_assertion(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
+    """SCP602: assert what is written, where that is a condition."""
+    kind = fault.names[0] if fault.names else ""
+    if kind not in _ASSERTING:
+        return
+    path, line = fault.place.path, fault.place.span.line
+    words = suite.lines(path, line, line)
+    if kind == "uncalled" and not any(re.search(rf"\b{word}\b", words) for word in _OF_CALLS):
+        return
+
+    def write(workspace: Workspace) -> None:
+        from scopecheck.read.shapes import asserting
+
+        found = asserting(workspace.code(path), line, kind)
+        if found is None:
+            workspace.leave(path, line, "what is meant cannot be told")
+            return
+        if "#" in workspace.editor(path).slice(found.span).replace(found.text, ""):
+            workspace.leave(path, line, "a comment would be lost")
+        workspace.editor(path).replace(found.span, found.text)
+
+    yield Offer(_ASSERTING[kind], "unsafe", write)
 
 
 def unawaited(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
