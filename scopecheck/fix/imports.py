@@ -180,7 +180,8 @@ class Placing:
         self._code = code
         self._is_own = is_own
         self._imports = imports
-        gone = [one for one in code.imports() if one not in imports]
+        self._all = code.imports()
+        gone = [one for one in self._all if one not in imports]
         self._gone = {line for one in gone for line in range(one.first, one.last + 1)}
 
     def place(self, module: str, *, plain: bool, beside: str = "") -> tuple[int, bool, bool]:
@@ -189,11 +190,14 @@ class Placing:
         plain: it is `import module`. beside: a module after whose plain import it goes, wherever
         that stands. The flags are for a blank line before and after it.
         """
-        for one in self._imports:
+        for one in self._all:
             if beside and one.alone and one.is_plain and one.names[-1].module == beside:
                 return one.last + 1, False, False
         section = self._section(module, 0)
         block = self._block()
+        if not block and self._all:
+            # It takes the place of those that go.
+            return self._all[0].last + 1, False, False
         if not block:
             line = self._code.first_line
             text = self._code.text
