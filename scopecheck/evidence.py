@@ -153,6 +153,7 @@ class Capture(msgspec.Struct, frozen=True, array_like=True, gc=False):
     source: the dotted name of the call that gave it, of a fixture that captures, or empty for a
         list that a callback or a loop fills.
     handed: functions that it is handed to.
+    shown: where it is logged, or asserted to be there, if that is all.
     """
 
     name: str
@@ -160,6 +161,7 @@ class Capture(msgspec.Struct, frozen=True, array_like=True, gc=False):
     span: Span
     fate: Fate
     handed: tuple[tuple[str, ...], ...] = ()
+    shown: Span | None = None
 
 
 def is_single(capture: Capture) -> bool:

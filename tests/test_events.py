@@ -159,3 +159,32 @@ def test_every_kind_of_capture(tmp_path: Path) -> None:
         ("emitted", "sio.drain", "name"),
         ("outbox", "outbox", "configuration"),
     }
+
+
+def test_what_full_output_shows_of_a_finding(tmp_path: Path) -> None:
+    """Where events are captured, what is done with them, what of the contract is missing."""
+    (tmp_path / "scopecheck.toml").write_text(CONTRACT, encoding="utf-8")
+    (tmp_path / "shop.py").write_text("def buy(emit):\n    emit('order.created')\n", "utf-8")
+    (tmp_path / "test_orders.py").write_text(
+        "from shop import buy\n\n"
+        "def test_buying_sends_events():\n"
+        "    received = []\n"
+        "    buy(received.append)\n"
+        "    print(received)\n\n"
+        "def test_all_events_of_an_order():\n"
+        "    received = []\n"
+        "    buy(received.append)\n"
+        '    assert "order.created" in received\n',
+        encoding="utf-8",
+    )
+    arguments = ["--root", str(tmp_path), str(tmp_path), "--output-format", "full"]
+    found = CliRunner().invoke(cli, ["check", *arguments, "--color", "never", "--no-cache"])
+    lines = [line.split("|", 1)[-1].strip() for line in found.stdout.splitlines()]
+    for words in (
+        "--------------- only logged",
+        "contract `order` is asserted: `order.created`, `order.paid` and `order.shipped`",
+        "-------- captured here",
+        "--------------- `order.created` is asserted",
+        "note: it passes when `order.paid` and `order.shipped` are not sent",
+    ):
+        assert any(line.endswith(words) for line in lines), found.stdout

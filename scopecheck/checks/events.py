@@ -61,7 +61,7 @@ def events_not_asserted(suite: Suite) -> Iterator[Fault]:
         for capture in story.captures:
             promise = _promise(suite, story, capture)
             if promise and not _is_followed(suite, story, capture):
-                yield _unasserted(story, capture)
+                yield _unasserted(suite, story, capture)
                 break
 
 
@@ -157,7 +157,7 @@ def _is_followed(suite: Suite, story: Story, capture: Capture) -> bool:
     return suite.asserting.calls_a_check(story.item, [Callee(parts) for parts in capture.handed])
 
 
-def _unasserted(story: Story, capture: Capture) -> Fault:
+def _unasserted(suite: Suite, story: Story, capture: Capture) -> Fault:
     path = story.item.place.path
     what = f"`{capture.name}`"
     if capture.source in _SETS:
@@ -170,12 +170,25 @@ def _unasserted(story: Story, capture: Capture) -> Fault:
         message = f"{what} holds captured events, and they are only logged or printed"
     else:
         message = f"{what} holds captured events, and nothing is asserted of them"
+    related = [at(story.item.place, "the test's name speaks of them")]
+    if not _SENDS.search(story.name) and capture.source.partition(".")[0] not in _SETS:
+        related = [at(story.item.place, "the test says that it is about events")]
+    if capture.shown is not None:
+        what = "that there are some is asserted" if capture.fate == "exists" else "only logged"
+        related.append(at(Place(path, capture.shown), what))
+    notes = ["the test passes when none are sent"]
+    if capture.source.partition(".")[0] not in _SETS:
+        notes += [
+            f"nothing of the contract `{contract.name}` is asserted: {_quoted(contract.required)}"
+            for contract in suite.events.contracts
+            if contract.required and (len(suite.events.contracts) == 1 or story.mentioned(contract))
+        ]
     return Fault(
         Place(path, capture.span),
         message,
         _symbol(story),
-        (at(story.item.place, "the test's name speaks of them"),),
-        notes=("the test passes when none are sent",),
+        tuple(related),
+        notes=tuple(notes),
         help="assert which events came",
         tests=frozenset((story.item.nodeid,)),
     )
@@ -198,7 +211,7 @@ def incomplete_event_assertion(suite: Suite) -> Iterator[Fault]:
             named = story.mentioned(contract)
             if any(named[name].use in ("absent", "any") for name in lacks if name in named):
                 continue
-            yield _incomplete(story, contract, asserted, lacks, some=some)
+            yield _incomplete(story, contract, lacks, some=some)
 
 
 def _promises_all(story: Story, contract: Contract) -> bool:
@@ -221,15 +234,8 @@ def _helped(story: Story, contract: Contract) -> bool:
     return any(contract.asserts(parts) for parts in story.helpers)
 
 
-def _incomplete(
-    story: Story, contract: Contract, asserted: dict[str, Use], lacks: list[str], *, some: bool
-) -> Fault:
-    related = [
-        at(use.place, f"`{name}` is asserted")
-        for name, use in asserted.items()
-        if use.place is not None and name in contract.required
-    ]
-    related += _captured(story)
+def _incomplete(story: Story, contract: Contract, lacks: list[str], *, some: bool) -> Fault:
+    related = [*_asserted_places(story, contract), *_captured(story)]
     if some and len(lacks) == len(contract.required):
         what = "asserts only that some of them came"
         note = "it passes when some of the events are not sent"
@@ -398,7 +404,7 @@ def event_order_unasserted(suite: Suite) -> Iterator[Fault]:
                 story.item.place,
                 f"`{story.name}` asserts that {_quoted(asserted)} came, and not their order",
                 _symbol(story),
-                tuple(_captured(story)),
+                (*_asserted_places(story, contract), *_captured(story)),
                 help="compare the list of names, or their indexes",
                 tests=frozenset((story.item.nodeid,)),
             )
@@ -444,6 +450,15 @@ def cross_context_events(suite: Suite) -> Iterator[Fault]:
                     help="assert what must not be in it",
                     tests=frozenset((story.item.nodeid,)),
                 )
+
+
+def _asserted_places(story: Story, contract: Contract) -> list[Place]:
+    """Where each event of the contract is asserted, the first time."""
+    return [
+        at(use.place, f"`{name}` is asserted")
+        for name, use in story.asserted(contract).items()
+        if use.place is not None
+    ]
 
 
 def _captured(story: Story) -> list[Place]:

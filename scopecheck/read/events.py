@@ -96,6 +96,8 @@ class _Reader:
         # Which names go into which, and what becomes of a name.
         self._into: dict[str, set[str]] = {}
         self._fates: dict[str, set[str]] = {}
+        # Where a name is logged, or asserted to be there.
+        self._shown: dict[tuple[str, str], ast.expr] = {}
         self._handed: dict[str, set[tuple[str, ...]]] = {}
         self._claims: list[tuple[ast.expr, WordUse]] = []
         # What decides whether a statement is run, and so goes into what it binds: `count += 1`.
@@ -288,25 +290,31 @@ class _Reader:
     def _mark(self, node: ast.expr, fate: str) -> None:
         for name in _names(node):
             self._fates.setdefault(name, set()).add(fate)
+            if fate == "reported":
+                self._shown.setdefault((name, fate), node)
+
+    def _exists(self, name: str, test: ast.expr) -> None:
+        self._fates.setdefault(name, set()).add("exists")
+        self._shown.setdefault((name, "exists"), test)
 
     def _asserted(self, test: ast.expr) -> None:
         match test:
             case ast.Name(id=name):
-                self._fates.setdefault(name, set()).add("exists")
+                self._exists(name, test)
                 return
             case ast.Compare(
                 left=ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)]),
                 ops=[ast.Gt() | ast.GtE() | ast.NotEq()] as ops,
                 comparators=[ast.Constant(value=int(number))],
             ) if number in (0, 1) or not isinstance(ops[0], ast.NotEq):
-                self._fates.setdefault(name, set()).add("exists")
+                self._exists(name, test)
                 return
             case ast.Compare(
                 left=ast.Name(id=name),
                 ops=[ast.IsNot()],
                 comparators=[ast.Constant(value=None)],
             ):
-                self._fates.setdefault(name, set()).add("exists")
+                self._exists(name, test)
                 return
         self._mark(test, "used")
 
@@ -326,7 +334,8 @@ class _Reader:
             yield Capture(name, name, self._argument(name), self._prepared(name))
         for name in sorted(self._given - _FIXTURES):
             if _EVENTISH.search(name) or self._forms.captured(name):
-                yield Capture(name, name, self._argument(name), *self._fate(name))
+                fate, handed = self._fate(name)
+                yield self._capture(name, name, self._argument(name), fate, handed)
         for name, place in self._places.items():
             source = None if name == "_" else self._captured(name)
             if source is None:
@@ -338,9 +347,16 @@ class _Reader:
                 handed = (*handed, *its_ways)
             if source.partition(".")[0] in _FIXTURES & self._claimed:
                 fate = "used"
-            yield Capture(name, source, self._text.span(place), fate, handed)
+            yield self._capture(name, source, self._text.span(place), fate, handed)
         for name, call in self._dropped.items():
             yield Capture(name, name, self._text.span(call), "unused")
+
+    def _capture(
+        self, name: str, source: str, span: Span, fate: Fate, handed: tuple[tuple[str, ...], ...]
+    ) -> Capture:
+        shown = [self._shown.get((one, fate)) for one in self._flows_into(name)]
+        places = sorted(self._text.span(node) for node in shown if node is not None)
+        return Capture(name, source, span, fate, handed, places[0] if places else None)
 
     def _beside(self, name: str) -> Iterable[str]:
         """Names that another part of the same value is bound to: `out, err = ...`."""

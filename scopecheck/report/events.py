@@ -78,7 +78,8 @@ def _figure(contract: ContractReport) -> str:
     asserted = f"{contract.covered} of {len(contract.required)} required events are asserted"
     if contract.unknown:
         count = len(contract.unknown)
-        asserted += f"; what {count} test{'s' * (count != 1)} asserts besides is not known"
+        tests = "1 test asserts" if count == 1 else f"{count} tests assert"
+        asserted += f"; what {tests} besides is not known"
     return asserted
 
 
