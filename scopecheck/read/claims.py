@@ -76,14 +76,24 @@ class Claims:
             use: what is done with the names in it.
             seen: names whose values are being looked at.
         """
+        # The most frequent ones first, and without the cost of a pattern.
+        if isinstance(node, ast.Constant):
+            self.word(node, use)
+        elif isinstance(node, ast.Name):
+            self._name(node.id, use, seen)
+        elif isinstance(node, ast.Call):
+            self._call(node, use, seen)
+        elif isinstance(node, ast.Attribute):
+            self._attribute(node, use, seen)
+        elif isinstance(node, ast.Compare):
+            self._comparison(node, use, seen)
+        elif isinstance(node, ast.Subscript):
+            self._subscript(node, node.value, use, seen)
+        else:
+            self._other(node, use, seen)
+
+    def _other(self, node: ast.expr, use: WordUse, seen: frozenset[str]) -> None:
         match node:
-            case ast.Constant(value=str()):
-                self.word(node, use)
-            case ast.Name(id=name):
-                if name in self._values:
-                    self._named(name, use, seen)
-                elif name not in self._given:
-                    self._constant((name,), use)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 self.claim(operand, _opposite(use), seen)
             case ast.BoolOp(op=ast.Or(), values=values):
@@ -92,8 +102,6 @@ class Claims:
             case ast.BoolOp(values=values):
                 for value in values:
                     self.claim(value, use if use != "absent" else "any", seen)
-            case ast.Compare():
-                self._comparison(node, use, seen)
             case ast.BinOp(left=left, op=ast.Sub(), right=right):
                 # `not (REQUIRED - types)` asserts all that is required.
                 self.claim(left, _opposite(use) if use == "absent" else use, seen)
@@ -104,12 +112,6 @@ class Claims:
                 self.claim(right, inner, seen)
             case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
                 self._comprehension(node, use, seen)
-            case ast.Call():
-                self._call(node, use, seen)
-            case ast.Attribute():
-                self._attribute(node, use, seen)
-            case ast.Subscript(value=value):
-                self._subscript(node, value, use, seen)
             case ast.Await(value=value) | ast.NamedExpr(value=value) | ast.Starred(value=value):
                 self.claim(value, use, seen)
             case ast.Dict():
@@ -124,6 +126,12 @@ class Claims:
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):
                         self.claim(child, use, seen)
+
+    def _name(self, name: str, use: WordUse, seen: frozenset[str]) -> None:
+        if name in self._values:
+            self._named(name, use, seen)
+        elif name not in self._given:
+            self._constant((name,), use)
 
     def _named(self, name: str, use: WordUse, seen: frozenset[str]) -> None:
         """Reads what a name was bound to, once for each use: names may share much of it."""
@@ -367,7 +375,7 @@ class Claims:
         if len(parts) > 1 and parts[-1] in ("called", "call_count", "await_count", "call_args"):
             self.mock(node, use)
         if parts[0] in self._values:
-            self.claim(ast.Name(parts[0]), use, seen)
+            self._name(parts[0], use, seen)
         elif parts[0] not in self._given:
             self._constant(parts, use)
 

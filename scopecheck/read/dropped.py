@@ -95,16 +95,18 @@ def read_dropped(
     inside: Once,
 ) -> tuple[Dropped, ...]:
     """Calls of what may be a coroutine function, with nothing done with what they give."""
-    has_inner = text.has("async def", function.body[0].lineno, function.end_lineno or 0)
-    if not has_inner:
-        made = [*outline.calls, *filter(None, map(_asserted_call, outline.asserts))]
-        if not any(_may_be_coroutine(call.func, names) for call in made):
-            return ()
-    calls = _results(function.body)
-    inner = _inner_coroutines(inside()) if has_inner else frozenset[str]()
+    first, last = function.body[0].lineno, function.end_lineno or function.lineno
+    made = [*outline.calls, *filter(None, map(_asserted_call, outline.asserts))]
+    has_inner = any(
+        isinstance(call.func, ast.Name) and text.has(f"async def {call.func.id}", first, last)
+        for call in made
+    )
+    if not (has_inner or any(_may_be_coroutine(call.func, names) for call in made)):
+        return ()
+    inner = _inner_coroutines(inside(), text) if has_inner else frozenset[str]()
     bound: set[str] | None = None
     found: list[Dropped] = []
-    for call, asserted in calls:
+    for call, asserted in _results(function.body):
         parts = dotted(call.func)
         if parts is None:
             continue
@@ -130,14 +132,17 @@ def _may_be_coroutine(func: ast.expr, names: Names) -> bool:
     )
 
 
-def _inner_coroutines(inside: Inside) -> frozenset[str]:
+def _inner_coroutines(inside: Inside, text: Text) -> frozenset[str]:
     """The coroutine functions inside a function, generators and decorated ones left out."""
     return frozenset(
         node.name
         for node in inside.defined
         if isinstance(node, ast.AsyncFunctionDef)
         and not node.decorator_list
-        and not any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in walk(node))
+        and not (
+            text.has("yield", node.lineno, node.end_lineno or node.lineno)
+            and any(isinstance(one, (ast.Yield, ast.YieldFrom)) for one in walk(node))
+        )
     )
 
 

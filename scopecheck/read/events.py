@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scopecheck.evidence import SINGLE, Capture, EventForms, EventUse
 from scopecheck.read.captured import (
@@ -20,6 +20,7 @@ from scopecheck.read.early import read_early
 from scopecheck.read.emitted import EMITTERS
 from scopecheck.read.emptiness import is_empty
 from scopecheck.read.expressions import dotted
+from scopecheck.read.nodes import BELOW, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -388,21 +389,21 @@ class _Reader:
     def _prepared(self, name: str) -> Fate:
         """What becomes of a capturing fixture; used, too, if assertions are about a log."""
         for claim, _ in self._claims:
-            for node in ast.walk(claim):
+            for node in walk(claim):
                 word = getattr(node, "attr", "") or getattr(node, "id", "")
                 if word != name and _LOGLIKE.search(word):
                     return "used"
-        for node in ast.walk(self._function):
+        for node in walk(self._function):
             match node:
                 case ast.Attribute(value=ast.Name(id=found), attr=attr) if found == name:
                     if attr not in _PREPARING:
                         return "used"
         prepared = {
             id(node.value)
-            for node in ast.walk(self._function)
+            for node in walk(self._function)
             if isinstance(node, ast.Attribute) and node.attr in _PREPARING
         }
-        for node in ast.walk(self._function):
+        for node in walk(self._function):
             if isinstance(node, ast.Name) and node.id == name and id(node) not in prepared:
                 return "used"
         return "unused"
@@ -467,24 +468,26 @@ class _Reader:
 def _names(node: ast.AST) -> Iterable[str]:
     """The names that are read, those left out that are only filled (`events.append`)."""
     found: list[str] = []
-    stack = [node]
+    below, load = BELOW, ast.Load
+    stack: list[Any] = [node]
     while stack:
         inner = stack.pop()
-        kind = type(inner)
+        kind = inner.__class__
         if kind is ast.Name:
-            if type(inner.ctx) is ast.Load:  # type: ignore[attr-defined]
-                found.append(inner.id)  # type: ignore[attr-defined]
+            if inner.ctx.__class__ is load:
+                found.append(inner.id)
         elif kind is ast.Attribute:
-            value = inner.value  # type: ignore[attr-defined]
-            if type(value) is not ast.Name or inner.attr not in _FILLING:  # type: ignore[attr-defined]
+            value = inner.value
+            if value.__class__ is not ast.Name or inner.attr not in _FILLING:
                 stack.append(value)
         elif kind is not ast.Constant:
-            for name in inner._fields:
-                value = getattr(inner, name)
-                if type(value) is list:
-                    stack.extend(item for item in value if isinstance(item, ast.AST))
-                elif isinstance(value, ast.AST):
-                    stack.append(value)
+            get = below[kind]
+            if get is not None:
+                for value in get(inner):
+                    if value.__class__ is list:
+                        stack += value
+                    elif value is not None:
+                        stack.append(value)
     return found
 
 
