@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from scopecheck.checks.leaks import NOTE, advice, fate, is_text, judge, symbol_of, tests_of, writers
+from scopecheck.checks.leaks import (
+    NOTE,
+    advice,
+    body_of,
+    fate,
+    is_text,
+    judge,
+    symbol_of,
+    tests_of,
+    writers,
+)
 from scopecheck.checks.through_helpers import Helpers
 from scopecheck.checks.wording import at
 from scopecheck.finding import Fault, Place
@@ -127,6 +137,22 @@ def _undoes(change: Change) -> bool:
     return change.kind == "del" or change.name in ("pop", "update", "clear") or change.by_name
 
 
+_LOOPED = re.compile(
+    r"environ\.pop\(\w+[^)]*\)\s+for\b"
+    r"|\bfor \w+ in [^\n]*:\s*\n\s*(?:(?:os\.)?environ\.pop\(|del (?:os\.)?environ\[)"
+)
+_BY_MONKEYPATCH = re.compile(r"\.(?:setenv|delenv)\(\s*(\w+)")
+
+
+def _is_emptied(suite: Suite, actor: Actor, change: Change) -> bool:
+    """Whether the variables of an `update` are taken away in a loop, or known to `monkeypatch`."""
+    body = body_of(suite, actor)
+    if _LOOPED.search(body):
+        return True
+    given = suite.lines(actor.path, change.span.line, change.span.end_line)
+    return any(re.search(rf"\b{name}\b", given) for name in _BY_MONKEYPATCH.findall(body))
+
+
 def _judged(suite: Suite, actor: Actor, change: Change, key: str) -> Verdict:
     def touches(actor: Actor, other: Change) -> bool:
         if other.target[-1:] == ("monkeypatch",) or other.name in ("setenv", "delenv"):
@@ -134,6 +160,8 @@ def _judged(suite: Suite, actor: Actor, change: Change, key: str) -> Verdict:
         found = _key(suite, actor, other)
         return found is not None and (found in (key, "", "?") or not key or not is_text(found))
 
+    if not key and _is_emptied(suite, actor, change):
+        return "restored"
     if any(
         other.name in ("setenv", "delenv") and other.key == key
         for other in actor.changes

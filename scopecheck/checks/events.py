@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # What a test says that it is about, in its name.
 _SENDS = re.compile(r"event|emit|notif|broadcast|publish|sends_|_sent(?:_|$)")
-_LOGS = re.compile(r"(?:^|_)(?:logs?|logged|logging|warns?|warned)(?:_|$)")
+_LOGS = re.compile(r"(?:^|_)(?:logs|logged|logging|warns?|warned)(?:_|$)")
 _PRINTS = re.compile(r"(?:^|_)(?:prints?|printed|echo(?:es)?)(?:_|$)|_outputs?$")
 _RECORDED = re.compile(r"(?:^|_)(?:warns?|warnings?|deprecat\w*)(?:_|$)")
 _NAMED_FOR = {"caplog": _LOGS, "recwarn": _RECORDED, "catch_warnings": _RECORDED}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from scopecheck.facts import Call, Name
 from scopecheck.suite.changes import AFTER
 from scopecheck.suite.model import Scope
-from scopecheck.suite.values import FunctionValue
+from scopecheck.suite.values import ClassValue, FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -66,7 +66,23 @@ def _runs_in_process(suite: Suite, actor: Actor) -> bool:
         return False
     if actor.kind == "test" and any(item.opaque or _is_doubtful(item) for item in items):
         return False
+    if all(_is_of_processes(suite, item) for item in items):
+        return False
     return not all(any(_OWN_PROCESS.search(m.name) for m in item.marks) for item in items)
+
+
+def _is_of_processes(suite: Suite, item: Item) -> bool:
+    """Whether the class of a test runs it in processes of its own, as torch's test classes do."""
+    names = item.nodeid.split("::")[1:-1]
+    space = suite.evaluator.module(item.path) if names else None
+    found = None if space is None else suite.evaluator.lookup(space, names[0])
+    if not isinstance(found, ClassValue):
+        return False
+    return any(
+        "MultiProcess" in name
+        for holder in suite.linker.lineages.of(found).classes
+        for name in (holder.class_.name, *map(str, holder.class_.bases))
+    )
 
 
 def _is_wrapped(suite: Suite, actor: Actor) -> bool:
@@ -176,9 +192,28 @@ def _is_restored_around(suite: Suite, actor: Actor, item: Item, words: re.Patter
     if item.plan is None or any(_UNSEEN.search(name) for name in item.plan.unknown):
         return True
     for other in suite.changes.around(item):
-        if other is not actor and words.search(text_of(suite, other)):
+        if other is not actor and (
+            words.search(text_of(suite, other)) or _calls_own(suite, other, words)
+        ):
             return True
     return any(fixture.path is None and fixture.name in _RESTORING for fixture in item.plan.order)
+
+
+_OWN_CALL = re.compile(r"\bself\.(\w+)\(")
+
+
+def _calls_own(suite: Suite, actor: Actor, words: re.Pattern[str]) -> bool:
+    """Whether a set-up calls another method of its file that has these words."""
+    if not suite.has(actor.path, words):
+        return False
+    names = set(_OWN_CALL.findall(body_of(suite, actor)))
+    facts = suite.facts(actor.path) if names else None
+    return facts is not None and any(
+        function.owner >= 0
+        and function.name in names
+        and words.search(suite.lines(actor.path, function.line, function.end_line))
+        for function in facts.functions
+    )
 
 
 # Names of fixtures that nobody can see, and that may put something back.

@@ -142,6 +142,8 @@ def _default(suite: Suite, change: Change, subject: Subject) -> str:
     match bindings[0].value if len(bindings) == 1 else None:
         case Const(value=value):
             return repr(value)
+        case Name(parts=parts):
+            return ".".join(parts)
         case Items(items=(), rest=0):
             return "[]"
         case Mapping(items=()):
@@ -181,6 +183,8 @@ def _what(suite: Suite, change: Change, subject: Subject) -> str | None:
         case "module" if not is_test_code(subject.path):
             return f"`{written}` of a module is replaced"
         case "class" if not is_test_code(subject.path) and not subject.rest:
+            if _is_nobodys(suite, subject, change.name):
+                return None
             return f"`{written}` of a class is replaced"
         case "object" if not is_test_code(subject.path) and not subject.rest:
             maker = suite.changes.maker_of(subject)
@@ -193,6 +197,18 @@ def _what(suite: Suite, change: Change, subject: Subject) -> str | None:
 
 
 _EXPECTING = frozenset({"warns", "deprecated_call", "raises", "assertRaises", "assertWarns"})
+
+
+def _is_nobodys(suite: Suite, subject: Subject, name: str) -> bool:
+    """Whether neither a class nor its bases, all of them read, bind an attribute in their bodies.
+
+    Then no other instance has it from there, or each sets its own.
+    """
+    class_ = suite.changes.class_of(subject)
+    if class_ is None:
+        return False
+    lineage = suite.linker.lineages.of(class_)
+    return not lineage.opaque and name not in suite.linker.lineages.names(lineage)
 
 
 def _external(change: Change, subject: Subject, written: str) -> str | None:

@@ -9,6 +9,7 @@ from scopecheck.checks.blocks import is_in_loop
 from scopecheck.checks.leaks import (
     NOTE,
     advice,
+    body_of,
     by_monkeypatch_before,
     fate,
     is_text,
@@ -317,6 +318,9 @@ _OFF = {
 }
 
 
+_HANDLERS_GIVEN = re.compile(r"\.handlers(?:\[:\])?\s*=\s*\w")
+
+
 def _judged(suite: Suite, actor: Actor, change: Change, name: str, state: _State) -> Verdict:
     same = {key for key, other in _BY_CALL.items() if other.what == state.what} | {name}
     if name == "gc.disable":
@@ -344,5 +348,7 @@ def _judged(suite: Suite, actor: Actor, change: Change, name: str, state: _State
         return _puts_back(suite, actor, name, other) or (name in _OF_SYS and other.by_name)
 
     if by_monkeypatch_before(actor, change, touches):
+        return "restored"
+    if name == "logger.addHandler" and _HANDLERS_GIVEN.search(body_of(suite, actor)):
         return "restored"
     return judge(suite, actor, change, touches, undoes, re.compile(state.undo))
