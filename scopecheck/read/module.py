@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import (
@@ -27,7 +26,6 @@ from scopecheck.facts import (
     Items,
     Name,
     Opaque,
-    Parameter,
     Part,
     Redefinition,
 )
@@ -35,25 +33,24 @@ from scopecheck.read.assertions import read_flaws
 from scopecheck.read.bodies import read_body
 from scopecheck.read.comments import suppressions
 from scopecheck.read.conditions import truth
-from scopecheck.read.dropped import file_names
 from scopecheck.read.effects import read_effects
-from scopecheck.read.events import EVENT_WORDS, read_events
-from scopecheck.read.evidence import check_words, read_asserts, read_evidence
+from scopecheck.read.events import read_events
+from scopecheck.read.evidence import read_asserts, read_evidence
 from scopecheck.read.expressions import ExpressionReader, dotted
 from scopecheck.read.handouts import read_handout
-from scopecheck.read.hook_words import HELPER_WORDS
 from scopecheck.read.hooks import read_hook
-from scopecheck.read.loop_calls import LOOP_WORDS
-from scopecheck.read.lost import LOSING_WORDS
 from scopecheck.read.nodes import Once
 from scopecheck.read.outline import Outline
 from scopecheck.read.redefined import redefinitions
+from scopecheck.read.signatures import defaults as defaults_of
+from scopecheck.read.signatures import looks_like_fixture, parameters, takes_fixture_name
 from scopecheck.read.text import any_within
+from scopecheck.read.words import FileWords, changes_path, dynamic, global_names, inner_imports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scopecheck.facts import Expression, ParameterKind
+    from scopecheck.facts import Expression
     from scopecheck.read.text import Text
     from scopecheck.source import Span
 
@@ -65,22 +62,6 @@ _STOPPERS = frozenset(
     {"pytest.skip", "pytest.importorskip", "pytest.exit", "pytest.fail", "importorskip", "skip"}
     | {"sys.exit", "exit", "unittest.SkipTest", "SkipTest", "os._exit"}
 )
-# A body whose text has none of these is not walked: nothing in it can matter to a rule.
-# (A line with `getfixturevalue` has the word fixture.)
-_WORDS = (
-    "getfuncargvalue",
-    "fixture",
-    "parametrize",
-    "metafunc",
-)
-# Ways to give a module names that no statement binds.
-_DYNAMIC = ("locals()", "vars()", "__dict__", "exec(", "initpkg(")
-_DYNAMIC_GLOBALS = ("globals()", "f_globals")
-_PATH_CHANGES = ("sys.path", "from sys import", "syspath_prepend", "syspathinsert")
-_IMPORT_WORDS = re.compile(r"[ \t]+(?:from|import)[ \t]")
-# A helper that runs a loop is followed through so many calls in its own file.
-_HELPER_CALLS = 2
-_GLOBAL = re.compile(r"^[ \t]+global[ \t]+([\w \t,]*\w)", re.MULTILINE)
 _OPAQUE = Opaque()
 _NEVER = Guard(never=True)
 
@@ -113,33 +94,16 @@ class ModuleReader:
         self._always_stops = False
         self._redefined: list[Redefinition] = []
         self._expressions = ExpressionReader(text, self._add_lambda)
-        self._yield_lines = text.lines_with(("yield",))
-        self._word_lines = sorted(
-            [*text.lines_with(_WORDS), *text.indented_lines_with("def test"), *self._yield_lines]
-        )
-        self._call_lines: list[int] = []
-        self._callable_fixtures: frozenset[str] = frozenset()
-        self._loop_lines: list[int] = []
         self._loop_names = loop_names
-        self._hook_lines = text.lines_with_any(HELPER_WORDS)
-        self._fixture_name = "fixture_name" in text.text
-        self._check_words = check_words(text)
-        self._losing = text.lines_with(LOSING_WORDS)
-        self._of_tests = "test" in path.lower()
-        self._event_lines = text.lines_with_any(EVENT_WORDS) if self._of_tests else []
 
     def read(self, tree: ast.Module) -> FileFacts:
         """The module's facts."""
-        self._find_fixture_calls(tree)
-        self._find_loop_calls(tree)
-        self._names = file_names(tree)
+        self._words = FileWords(self._path, self._text, tree, self._loop_names)
         bindings = self._bind_all(tree.body, ALWAYS, owner=-1)
         self._redefined.extend(redefinitions(tree.body, self._text))
         text = self._text.text
         if ":=" in text:
             bindings += _named_expressions(tree, self._text, {one.name for one in bindings})
-        # Most files have none of these words: what many have in common is looked for first.
-        about_sys = "sys" in text
         return FileFacts(
             self._path,
             bindings,
@@ -151,75 +115,11 @@ class ModuleReader:
             stops_at=self._stops_at,
             always_stops=self._always_stops,
             redefined=tuple(self._redefined),
-            global_names=_global_names(text),
-            dynamic=_has_any(text, _DYNAMIC)
-            or ("globals" in text and _has_any(text, _DYNAMIC_GLOBALS))
-            or (about_sys and "sys.modules" in text),
-            changes_path="addsitedir" in text or (about_sys and _has_any(text, _PATH_CHANGES)),
-            inner_imports=_inner_imports(text),
+            global_names=global_names(text),
+            dynamic=dynamic(text),
+            changes_path=changes_path(text),
+            inner_imports=inner_imports(text),
         )
-
-    # What may be a fixture called as a function: names decorated here with something that is
-    # spelled like a fixture, and imported names that are also requested as a parameter or come
-    # from a module named for fixtures. Only bodies that call one of them are walked for it.
-    def _find_fixture_calls(self, tree: ast.Module) -> None:
-        names: set[str] = set()
-        imported: set[str] = set()
-        for statement in tree.body:
-            if isinstance(statement, _FUNCTIONS):
-                if _looks_like_fixture(statement.decorator_list):
-                    names.add(statement.name)
-            elif isinstance(statement, ast.ClassDef):
-                names.update(
-                    inner.name
-                    for inner in statement.body
-                    if isinstance(inner, _FUNCTIONS) and _looks_like_fixture(inner.decorator_list)
-                )
-            elif isinstance(statement, ast.ImportFrom):
-                bound = {alias.asname or alias.name for alias in statement.names}
-                if re.search(r"fixture|conftest|plugin", statement.module or ""):
-                    names |= bound
-                else:
-                    imported |= bound
-        if imported:
-            requested = {
-                argument.arg for node in _definitions(tree.body) for argument in node.args.args
-            }
-            names |= imported & requested
-        names.discard("*")
-        if names:
-            self._call_lines = self._text.lines_calling(names)
-            self._callable_fixtures = frozenset(names)
-
-    # What may run an event loop: asyncio's own functions, and the functions here that call them.
-    def _find_loop_calls(self, tree: ast.Module) -> None:
-        text = self._text
-        if not (self._loop_names or "asyncio" in text.text or "run_until_comp" in text.text):
-            return
-        names = self._loop_names | {
-            alias.asname or alias.name
-            for statement in tree.body
-            if isinstance(statement, ast.ImportFrom) and statement.module == "asyncio"
-            for alias in statement.names
-            if alias.name in ("run", "Runner")
-        }
-        lines = sorted([*text.lines_with(LOOP_WORDS), *text.lines_calling(names)])
-        if not lines:
-            return
-        definitions = list(_definitions(tree.body))
-        for _ in range(_HELPER_CALLS):
-            helpers = {
-                node.name
-                for node in definitions
-                if isinstance(node, ast.FunctionDef)
-                and any_within(lines, node.lineno, node.end_lineno or node.lineno)
-            }
-            if helpers <= names:
-                break
-            names |= helpers
-            lines = sorted({*lines, *text.lines_calling(helpers)})
-        self._loop_lines = lines
-        self._loop_names = frozenset(names)
 
     # -- statements ------------------------------------------------------------------------
 
@@ -439,43 +339,46 @@ class ModuleReader:
     ) -> tuple[FunctionRef, Span]:
         index = len(self._functions)
         self._functions.append(None)
+        words = self._words
         end = node.end_lineno or node.lineno
         decorators = node.decorator_list
-        fixture = bool(decorators) and _looks_like_fixture(decorators)
+        fixture = bool(decorators) and looks_like_fixture(decorators)
         body_line = node.body[0].lineno
-        worded = any_within(self._word_lines, body_line, end)
+        worded = any_within(words.worded, body_line, end)
         body = None
         generator = False
-        loops = bool(self._loop_lines) and any_within(self._loop_lines, body_line, end)
+        loops = bool(words.loops) and any_within(words.loops, body_line, end)
         if (
             worded
             or loops
             or self._whole
             or fixture
             or node.name.startswith("pytest_")
-            or (self._call_lines and any_within(self._call_lines, body_line, end))
+            or (words.calls and any_within(words.calls, body_line, end))
         ):
             hook = node.name.startswith("pytest_")
-            interesting = None if hook or self._whole else self._callable_fixtures
-            names = self._loop_names if loops else None
-            lines = self._yield_lines
+            interesting = None if hook or self._whole else words.fixtures
+            names = words.loop_names if loops else None
+            lines = words.yields
             body = read_body(node, self._text, self._expressions, interesting, lines, names)
             generator = body.yields is not None
         is_test = node.name.startswith("test") and not fixture
         inside = Once(node)
         hook_facts = None
-        if node.name.startswith("pytest_") or any_within(self._hook_lines, body_line, end):
+        if node.name.startswith("pytest_") or any_within(words.hooks, body_line, end):
             hook_facts = read_hook(node, self._text, self._expressions)
         flaws: tuple[Flaw, ...] = ()
         evidence = None
         if is_test:
             outline = Outline(node)
             flaws = read_flaws(node, self._text, outline)
-            evidence = read_evidence(node, self._text, self._names, self._losing, outline, inside)
-        asserts = read_asserts(self._text, self._check_words, body_line, end)
+            evidence = read_evidence(
+                node, self._text, words.coroutines, words.losing, outline, inside
+            )
+        asserts = read_asserts(self._text, words.checks, body_line, end)
         events = None
-        if self._of_tests and any_within(self._event_lines, node.lineno, end):
-            tasks = any_within(self._losing, node.lineno, end)
+        if words.events and any_within(words.events, node.lineno, end):
+            tasks = any_within(words.losing, node.lineno, end)
             events = read_events(node, self._text, inside(), tasks=tasks)
         bindings: tuple[Binding, ...] = ()
         returns: tuple[Expression, ...] = ()
@@ -486,7 +389,7 @@ class ModuleReader:
             worded
             or hook_facts is not None
             or any(map(_is_function, node.body))
-            or (self._fixture_name and _takes_fixture_name(node.args))
+            or (words.about_fixture_names and takes_fixture_name(node.args))
         )
         if kept or handed:
             calls = len(self._module_calls)
@@ -497,7 +400,7 @@ class ModuleReader:
             self._stops_at, self._always_stops = stops
             if kept:
                 returns = tuple(self._expressions.read(value) for value in _returned(node.body))
-                defaults = self._defaults(node.args) if returns else ()
+                defaults = defaults_of(node.args, self._expressions) if returns else ()
             if handed and body is not None:
                 handout = read_handout(node, self._text, self._expressions, body.yields)
         span = self._text.name_span(node)
@@ -507,7 +410,7 @@ class ModuleReader:
             node.lineno,
             decorators[0].lineno if decorators else node.lineno,
             end,
-            self._parameters(node.args),
+            parameters(node.args, self._text),
             self._decorators(decorators),
             isinstance(node, ast.AsyncFunctionDef),
             generator,
@@ -535,76 +438,15 @@ class ModuleReader:
                 node.lineno,
                 node.lineno,
                 node.end_lineno or node.lineno,
-                self._parameters(node.args),
+                parameters(node.args, self._text),
                 (),
             )
         )
         return FunctionRef(index)
 
-    def _parameters(self, args: ast.arguments) -> tuple[Parameter, ...]:
-        if not (args.args or args.kwonlyargs or args.posonlyargs or args.vararg or args.kwarg):
-            return ()
-        found: list[Parameter] = []
-        positional = [*args.posonlyargs, *args.args]
-        first_default = len(positional) - len(args.defaults)
-        for index, argument in enumerate(positional):
-            kind: ParameterKind = "positional" if index < len(args.posonlyargs) else "normal"
-            found.append(self._parameter(argument, kind, index >= first_default))
-        if args.vararg is not None:
-            found.append(self._parameter(args.vararg, "args", False))
-        for argument, default in zip(args.kwonlyargs, args.kw_defaults, strict=True):
-            found.append(self._parameter(argument, "keyword", default is not None))
-        if args.kwarg is not None:
-            found.append(self._parameter(args.kwarg, "kwargs", False))
-        return tuple(found)
-
-    def _defaults(self, args: ast.arguments) -> tuple[tuple[str, Expression], ...]:
-        read = self._expressions.read
-        positional = [*args.posonlyargs, *args.args]
-        last = positional[len(positional) - len(args.defaults) :]
-        found = [(arg.arg, read(value)) for arg, value in zip(last, args.defaults, strict=True)]
-        for arg, value in zip(args.kwonlyargs, args.kw_defaults, strict=True):
-            if value is not None:
-                found.append((arg.arg, read(value)))
-        return tuple(found)
-
-    def _parameter(self, node: ast.arg, kind: ParameterKind, default: bool) -> Parameter:
-        column = self._text.column(node.lineno, node.col_offset)
-        return Parameter(node.arg, kind, default, node.lineno, column)
-
 
 def _is_function(node: ast.stmt) -> bool:
     return isinstance(node, _FUNCTIONS)
-
-
-def _takes_fixture_name(arguments: ast.arguments) -> bool:
-    return any(one.arg == "fixture_name" for one in (*arguments.args, *arguments.kwonlyargs))
-
-
-def _has_any(text: str, words: Iterable[str]) -> bool:
-    return any(word in text for word in words)
-
-
-def _global_names(text: str) -> tuple[str, ...]:
-    """The names in `global` statements."""
-    if "global " not in text:
-        return ()
-    found = _GLOBAL.findall(text)
-    return tuple(dict.fromkeys(name for names in found for name in re.split(r"[ \t,]+", names)))
-
-
-def _inner_imports(text: str) -> tuple[str, ...]:
-    """The names in indented import statements, `import` and `as` left out."""
-    words: set[str] = set()
-    offset = text.find("import ")
-    while offset >= 0:
-        start = text.rfind("\n", 0, offset) + 1
-        end = text.find("\n", offset)
-        end = end if end >= 0 else len(text)
-        if text[start] in " \t" and _IMPORT_WORDS.match(text, start):
-            words.update(re.findall(r"\w+", text[start:end].partition("#")[0]))
-        offset = text.find("import ", end)
-    return tuple(sorted(words - {"from", "import", "as"}))
 
 
 def _named_expressions(tree: ast.Module, text: Text, known: set[str]) -> tuple[Binding, ...]:
@@ -624,25 +466,6 @@ def _named_expressions(tree: ast.Module, text: Text, known: set[str]) -> tuple[B
 def _unsubscripted(base: ast.expr) -> ast.expr:
     """`Base` of `Base[int]`, which is what counts for the method resolution order."""
     return base.value if isinstance(base, ast.Subscript) else base
-
-
-def _looks_like_fixture(decorators: list[ast.expr]) -> bool:
-    """Whether a decorator's spelling has the word fixture in it (aliases are seen when linked)."""
-    for node in decorators:
-        parts = dotted(node.func if isinstance(node, ast.Call) else node)
-        if parts is not None and "fixture" in parts[-1] and parts[-1] != "usefixtures":
-            return True
-    return False
-
-
-def _definitions(
-    body: Iterable[ast.stmt],
-) -> Iterable[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for statement in body:
-        if isinstance(statement, _FUNCTIONS):
-            yield statement
-        elif isinstance(statement, ast.ClassDef):
-            yield from _definitions(statement.body)
 
 
 def _surely_runs(loop: ast.For | ast.AsyncFor) -> bool:

@@ -1,0 +1,190 @@
+"""What a file's text says by its words alone: the lines that matter to one reader or another."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from scopecheck.read.dropped import file_names
+from scopecheck.read.events import EVENT_WORDS
+from scopecheck.read.evidence import check_words
+from scopecheck.read.hook_words import HELPER_WORDS
+from scopecheck.read.loop_calls import LOOP_WORDS
+from scopecheck.read.lost import LOSING_WORDS
+from scopecheck.read.signatures import looks_like_fixture
+from scopecheck.read.text import any_within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scopecheck.read.text import Text
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+# A body whose text has none of these is not walked: nothing in it can matter to a rule.
+# (A line with `getfixturevalue` has the word fixture.)
+_WORDS = (
+    "getfuncargvalue",
+    "fixture",
+    "parametrize",
+    "metafunc",
+)
+# Ways to give a module names that no statement binds.
+_DYNAMIC = ("locals()", "vars()", "__dict__", "exec(", "initpkg(")
+_DYNAMIC_GLOBALS = ("globals()", "f_globals")
+_PATH_CHANGES = ("sys.path", "from sys import", "syspath_prepend", "syspathinsert")
+_IMPORT_WORDS = re.compile(r"[ \t]+(?:from|import)[ \t]")
+# A helper that runs a loop is followed through so many calls in its own file.
+_HELPER_CALLS = 2
+_GLOBAL = re.compile(r"^[ \t]+global[ \t]+([\w \t,]*\w)", re.MULTILINE)
+
+
+class FileWords:
+    """The lines of a file with the words that matter, in order; an instance serves one file.
+
+    yields: with the word yield. worded: with a word for which the body around it is walked.
+    hooks, losing, events: for `read_hook`, `read_lost` and `read_events`.
+    checks: the words of the file without which nothing asserts. about_fixture_names: it has the
+    word `fixture_name`.
+    calls: that may call a fixture, of which `fixtures` has the names. loops: that may run an event
+    loop, by one of the functions of `loop_names` or by themselves.
+    coroutines: what may be a coroutine function.
+
+    Args:
+        path: of the file.
+        text: of the file.
+        tree: of the file.
+        loop_names: functions of other files that may run an event loop.
+    """
+
+    def __init__(self, path: str, text: Text, tree: ast.Module, loop_names: frozenset[str]) -> None:
+        self._text = text
+        self.yields = text.lines_with(("yield",))
+        self.worded = sorted(
+            [*text.lines_with(_WORDS), *text.indented_lines_with("def test"), *self.yields]
+        )
+        self.hooks = text.lines_with_any(HELPER_WORDS)
+        self.losing = text.lines_with(LOSING_WORDS)
+        self.events = text.lines_with_any(EVENT_WORDS) if "test" in path.lower() else []
+        self.checks = check_words(text)
+        self.about_fixture_names = "fixture_name" in text.text
+        self.coroutines = file_names(tree)
+        self.calls: list[int] = []
+        self.fixtures: frozenset[str] = frozenset()
+        self._find_fixture_calls(tree)
+        self.loops: list[int] = []
+        self.loop_names = loop_names
+        self._find_loop_calls(tree)
+
+    # What may be a fixture called as a function: names decorated here with something that is
+    # spelled like a fixture, and imported names that are also requested as a parameter or come
+    # from a module named for fixtures. Only bodies that call one of them are walked for it.
+    def _find_fixture_calls(self, tree: ast.Module) -> None:
+        names: set[str] = set()
+        imported: set[str] = set()
+        for statement in tree.body:
+            if isinstance(statement, _FUNCTIONS):
+                if looks_like_fixture(statement.decorator_list):
+                    names.add(statement.name)
+            elif isinstance(statement, ast.ClassDef):
+                names.update(
+                    inner.name
+                    for inner in statement.body
+                    if isinstance(inner, _FUNCTIONS) and looks_like_fixture(inner.decorator_list)
+                )
+            elif isinstance(statement, ast.ImportFrom):
+                bound = {alias.asname or alias.name for alias in statement.names}
+                if re.search(r"fixture|conftest|plugin", statement.module or ""):
+                    names |= bound
+                else:
+                    imported |= bound
+        if imported:
+            requested = {
+                argument.arg for node in _definitions(tree.body) for argument in node.args.args
+            }
+            names |= imported & requested
+        names.discard("*")
+        if names:
+            self.calls = self._text.lines_calling(names)
+            self.fixtures = frozenset(names)
+
+    # What may run an event loop: asyncio's own functions, and the functions here that call them.
+    def _find_loop_calls(self, tree: ast.Module) -> None:
+        text = self._text
+        if not (self.loop_names or "asyncio" in text.text or "run_until_comp" in text.text):
+            return
+        names = self.loop_names | {
+            alias.asname or alias.name
+            for statement in tree.body
+            if isinstance(statement, ast.ImportFrom) and statement.module == "asyncio"
+            for alias in statement.names
+            if alias.name in ("run", "Runner")
+        }
+        lines = sorted([*text.lines_with(LOOP_WORDS), *text.lines_calling(names)])
+        if not lines:
+            return
+        definitions = list(_definitions(tree.body))
+        for _ in range(_HELPER_CALLS):
+            helpers = {
+                node.name
+                for node in definitions
+                if isinstance(node, ast.FunctionDef)
+                and any_within(lines, node.lineno, node.end_lineno or node.lineno)
+            }
+            if helpers <= names:
+                break
+            names |= helpers
+            lines = sorted({*lines, *text.lines_calling(helpers)})
+        self.loops = lines
+        self.loop_names = frozenset(names)
+
+
+def dynamic(text: str) -> bool:
+    """Whether the module's names may be set in ways that no statement shows."""
+    return (
+        _has_any(text, _DYNAMIC)
+        or ("globals" in text and _has_any(text, _DYNAMIC_GLOBALS))
+        or ("sys" in text and "sys.modules" in text)
+    )
+
+
+def changes_path(text: str) -> bool:
+    """Whether the text speaks of `sys.path`, or of what changes it."""
+    # Most files have none of these words: what many have in common is looked for first.
+    return "addsitedir" in text or ("sys" in text and _has_any(text, _PATH_CHANGES))
+
+
+def _has_any(text: str, words: Iterable[str]) -> bool:
+    return any(word in text for word in words)
+
+
+def global_names(text: str) -> tuple[str, ...]:
+    """The names in `global` statements."""
+    if "global " not in text:
+        return ()
+    found = _GLOBAL.findall(text)
+    return tuple(dict.fromkeys(name for names in found for name in re.split(r"[ \t,]+", names)))
+
+
+def inner_imports(text: str) -> tuple[str, ...]:
+    """The names in indented import statements, `import` and `as` left out."""
+    words: set[str] = set()
+    offset = text.find("import ")
+    while offset >= 0:
+        start = text.rfind("\n", 0, offset) + 1
+        end = text.find("\n", offset)
+        end = end if end >= 0 else len(text)
+        if text[start] in " \t" and _IMPORT_WORDS.match(text, start):
+            words.update(re.findall(r"\w+", text[start:end].partition("#")[0]))
+        offset = text.find("import ", end)
+    return tuple(sorted(words - {"from", "import", "as"}))
+
+
+def _definitions(
+    body: Iterable[ast.stmt],
+) -> Iterable[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for statement in body:
+        if isinstance(statement, _FUNCTIONS):
+            yield statement
+        elif isinstance(statement, ast.ClassDef):
+            yield from _definitions(statement.body)
