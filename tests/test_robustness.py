@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import pytest
 
 from scopecheck.config import Settings
 from scopecheck.project import Project
-from scopecheck.read import read
+from scopecheck.read import read, read_function
 from scopecheck.run import analyse
 from scopecheck.source import decode
 
@@ -248,3 +250,56 @@ def test_lone_surrogates_can_be_sent_between_processes() -> None:
     facts = read(decode("test_bad.py", text.encode()))
     assert facts.error is None
     assert msgspec.msgpack.encode(facts)
+
+
+def test_reading_leaves_nothing_to_collect() -> None:
+    """No collection runs while many files are read: a cycle would keep each text until the end."""
+    text = Path(__file__).read_bytes()
+    body = b"def test_b():\n    first = lambda: 1\n    assert first()\n"
+    sources = [decode("test_a.py", each) for each in (text, GOOD, body)]
+
+    def once() -> None:
+        for source in sources:
+            for function in read(source).functions:
+                read_function(source, function)
+
+    once()
+    gc.collect()
+    gc.disable()
+    try:
+        once()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_every_way_to_start_workers_gives_the_same(tmp_path: Path, method: str) -> None:
+    text = f"{GOOD.decode()}\n# {'-' * 70}\n" + "# filling\n" * 60_000
+    for index in range(3):
+        (tmp_path / f"test_{index}.py").write_text(text)
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import multiprocessing, sys\n"
+        "from scopecheck import loader\n"
+        "from scopecheck.cli import main\n"
+        "take = loader.Loader._take_batch\n"
+        "def taken(self, sent):\n"
+        "    sys.stderr.write('from a worker\\n')\n"
+        "    take(self, sent)\n"
+        "if __name__ == '__main__':\n"
+        f"    multiprocessing.set_start_method({method!r})\n"
+        "    loader.Loader._take_batch = taken\n"
+        "    main()\n"
+    )
+    shown = []
+    for jobs in ("1", "2"):
+        command = [sys.executable, str(script), "--no-cache", "--output-format", "concise"]
+        result = subprocess.run(
+            [*command, "--jobs", jobs], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
+        assert result.returncode == 1, result.stderr
+        assert ("from a worker" in result.stderr) == (jobs == "2"), result.stderr
+        shown.append(result.stdout.partition("\nFound ")[0].splitlines()[:3])
+    assert shown[0] == shown[1]
+    assert ["SCP101" in line for line in shown[0]] == [True] * 3

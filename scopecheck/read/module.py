@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import weakref
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import (
@@ -93,7 +94,9 @@ class ModuleReader:
         self._stops_at = 0
         self._always_stops = False
         self._redefined: list[Redefinition] = []
-        self._expressions = ExpressionReader(text, self._add_lambda)
+        # No cycle: memory is given back file by file, while no collection runs.
+        here = weakref.proxy(self)
+        self._expressions = ExpressionReader(text, lambda node: here._add_lambda(node))
         self._loop_names = loop_names
 
     def read(self, tree: ast.Module) -> FileFacts:
