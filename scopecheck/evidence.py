@@ -154,6 +154,7 @@ class Capture(msgspec.Struct, frozen=True, array_like=True, gc=False):
         list that a callback or a loop fills.
     handed: functions that it is handed to.
     shown: where it is logged, or asserted to be there, if that is all.
+    opened: the call that made the object which handed it out.
     """
 
     name: str
@@ -162,6 +163,7 @@ class Capture(msgspec.Struct, frozen=True, array_like=True, gc=False):
     fate: Fate
     handed: tuple[tuple[str, ...], ...] = ()
     shown: Span | None = None
+    opened: str = ""
 
 
 def is_single(capture: Capture) -> bool:
@@ -176,6 +178,8 @@ class EventUse(msgspec.Struct, frozen=True, array_like=True):
     calls: the functions that it calls, or hands on.
     ordered: it asserts an order: by `index`, or by equality with a list.
     open: it asserts that something is contained of which its text does not show what it is.
+    unread: other objects that were made by the call which made one that hands out events, and of
+        which nothing is read or asserted.
     verdicts: functions whose result it asserts; told, told_constants: what the result of this one
         says, as the words and constants of an assertion.
     early: captures that are read before the task that fills them can have run, with the call that
@@ -193,6 +197,7 @@ class EventUse(msgspec.Struct, frozen=True, array_like=True):
     verdicts: tuple[Constant, ...] = ()
     told: tuple[Word, ...] = ()
     told_constants: tuple[Constant, ...] = ()
+    unread: tuple[tuple[str, Span], ...] = ()
 
 
 class EventForms(msgspec.Struct, frozen=True):

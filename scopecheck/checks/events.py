@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from scopecheck.evidence import Capture
+    from scopecheck.source import Span
     from scopecheck.suite import Suite
     from scopecheck.suite.contracts import Contract
     from scopecheck.suite.events import Story, Use
@@ -31,6 +32,11 @@ _PLAINLY = re.compile(
     r"(?:^|_)(?:no|not|never|without|doesnt|dont|ignores?|disabled|suppress\w*)_(?:[a-z]+_)?"
     r"(?:logs?|logg\w*|warn\w*|emit\w*|send|sent|events?|publish\w*|notif\w*|messages?|print\w*)"
     r"|silent|quiet"
+)
+# Several contexts, in a name.
+_SEVERAL = re.compile(
+    r"(?:^|_)(?:two|both|other|others|each|only|private|isolat\w*|cross|separate\w*|multi\w*"
+    r"|concurrent\w*|leak\w*|users|clients|sessions|connections|rooms?|tenants?)(?:_|$)"
 )
 # The whole contract, in a name or in words.
 _ALL = re.compile(
@@ -431,25 +437,37 @@ def events_read_too_early(suite: Suite) -> Iterator[Fault]:
 def cross_context_events(suite: Suite) -> Iterator[Fault]:
     """SCP508: events of several contexts, of which only one's are asserted."""
     for story in suite.events.stories:
-        gathered = [c for c in story.captures if c.source and c.source not in _SETS]
-        by_method: dict[str, list[Capture]] = {}
-        for capture in gathered:
-            by_method.setdefault(capture.source.rpartition(".")[2], []).append(capture)
-        for same in by_method.values():
-            if len({capture.source for capture in same}) < 2 or story.item.skipped:
+        if story.item.skipped or story.open or any(use.use == "absent" for use in story.uses):
+            continue
+        alike: dict[str, list[Capture]] = {}
+        for capture in story.captures:
+            if capture.opened and capture.source not in _SETS:
+                alike.setdefault(capture.opened, []).append(capture)
+        for same in alike.values():
+            read = {one.source.partition(".")[0] for one in same if one.fate == "used"}
+            silent = [one for one in same if one.source.partition(".")[0] not in read]
+            if not read or any(_is_followed(suite, story, one) for one in silent):
                 continue
-            if any(use.use == "absent" for use in story.uses) or story.open:
-                continue
-            silent = [capture for capture in same if capture.fate != "used"]
-            if silent and len(silent) < len(same) and not _is_followed(suite, story, silent[0]):
-                yield Fault(
-                    Place(story.item.place.path, silent[0].span),
-                    f"`{silent[0].name}` is another context's events, and that it has none of the"
-                    " first one's is not asserted",
-                    _symbol(story),
-                    help="assert what must not be in it",
-                    tests=frozenset((story.item.nodeid,)),
-                )
+            if silent:
+                name, span = silent[0].name, silent[0].span
+                message = f"`{name}` is another context's events, and that it has none of the"
+                yield _crossing(story, span, f"{message} first one's is not asserted")
+                break
+        else:
+            for name, span in story.facts.unread if _SEVERAL.search(story.name) else ():
+                message = f"`{name}` is another context, and that none of the first one's"
+                yield _crossing(story, span, f"{message} events come to it is not asserted")
+                break
+
+
+def _crossing(story: Story, span: Span, message: str) -> Fault:
+    return Fault(
+        Place(story.item.place.path, span),
+        message,
+        _symbol(story),
+        help="assert what must not be in it",
+        tests=frozenset((story.item.nodeid,)),
+    )
 
 
 def _asserted_places(story: Story, contract: Contract) -> list[Place]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import TYPE_CHECKING
 
 from scopecheck.evidence import SINGLE
 from scopecheck.read.expressions import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CAPTURE_WORDS = {
     **{word: (word,) for word in ("recv(", "readouterr", "catch_warnings")},
@@ -72,3 +76,15 @@ def may_capture(node: ast.Call) -> bool:
 def is_record(node: ast.Attribute) -> bool:
     """Whether this is where a mock keeps its calls."""
     return node.attr in _CALLS
+
+
+def opener(values: Iterable[ast.expr]) -> str:
+    """The call that gave a name its only value, one of several names that were given values."""
+    found: set[str] = set()
+    for value in values:
+        inner = value.elts[0] if isinstance(value, ast.Tuple) and value.elts else value
+        if isinstance(inner, ast.Await):
+            inner = inner.value
+        parts = dotted(inner.func) if isinstance(inner, ast.Call) else None
+        found.add(".".join(parts or ()))
+    return found.pop() if len(found) == 1 else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scopecheck.evidence import SINGLE, Capture, EventForms, EventUse
 from scopecheck.read.captured import (
@@ -14,16 +14,25 @@ from scopecheck.read.captured import (
     is_record,
     known_source,
     may_capture,
+    opener,
 )
 from scopecheck.read.claims import TYPE_KEYS, Claims
 from scopecheck.read.early import read_early
 from scopecheck.read.emitted import EMITTERS
 from scopecheck.read.emptiness import is_empty
+from scopecheck.read.event_nodes import (
+    FILLING,
+    fails,
+    is_argument,
+    method_of,
+    names_in,
+    source_of,
+)
 from scopecheck.read.expressions import dotted
-from scopecheck.read.nodes import BELOW, walk
+from scopecheck.read.nodes import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from scopecheck.evidence import Fate, WordUse
     from scopecheck.read.nodes import Inside
@@ -48,7 +57,6 @@ _FIXTURES = frozenset({"caplog", "capsys", "capfd", "capsysbinary", "capfdbinary
 _PREPARING = frozenset({"at_level", "set_level", "clear", "disabled", "filtering", "handler"})
 _LOGLIKE = re.compile(r"log|warn|record|output|stdout|stderr|printed")
 _REPORTS = frozenset({"print", "pprint", "debug", "info", "warning", "error", "log", "exception"})
-_FILLING = frozenset({"append", "extend", "add", "clear", "put", "put_nowait"})
 _MOCK_CHECK = re.compile(r"^assert_(?:called|any_call|has_calls|awaited|any_await)")
 _MAX_WORDS = 200
 # A string without one of these is a word of the language more often than a name.
@@ -93,7 +101,9 @@ class _Reader:
         self._text = text
         self._calls: dict[tuple[str, ...], None] = {}
         self._values: dict[str, list[ast.expr]] = {}
+        # Where a name that may hold captures is bound, and where any is.
         self._places: dict[str, ast.Name] = {}
+        self._bound_at: dict[str, ast.Name] = {}
         # Which names go into which, and what becomes of a name.
         self._into: dict[str, set[str]] = {}
         self._fates: dict[str, set[str]] = {}
@@ -127,7 +137,7 @@ class _Reader:
             or any(map(is_record, self._attributes))
             or any(
                 isinstance(node, ast.Call)
-                and (_MOCK_CHECK.match(_method(node)) or may_capture(node))
+                and (_MOCK_CHECK.match(method_of(node)) or may_capture(node))
                 for node in self._senders
             )
         )
@@ -141,11 +151,12 @@ class _Reader:
             self._told.claim(value, "equal")
         self._called()
         self._others()
+        captures = tuple(self._captures())
         doc = ast.get_docstring(self._function, clean=False) or ""
         return EventUse(
             tuple(self._found.words)[:_MAX_WORDS],
             tuple(self._found.constants),
-            tuple(self._captures()),
+            captures,
             tuple(self._calls),
             " ".join(doc.split())[:300].lower() if self._function.name.startswith("test") else "",
             self._found.ordered,
@@ -154,6 +165,7 @@ class _Reader:
             tuple(self._found.verdicts),
             tuple(self._told.words)[:_MAX_WORDS],
             tuple(self._told.constants),
+            tuple(self._unread(captures)),
         )
 
     # -- statements ------------------------------------------------------------------------
@@ -181,7 +193,7 @@ class _Reader:
                 self._places = places
                 self._below(subject, [*node.body, *node.orelse])
             case ast.If(test=test):
-                if _fails(node.body):
+                if fails(node.body):
                     self._claims.append((ast.UnaryOp(ast.Not(), test), "equal"))
                     self._mark(test, "used")
                 self._below(test, [*node.body, *node.orelse])
@@ -224,7 +236,7 @@ class _Reader:
     def _below(self, condition: ast.expr, body: Iterable[ast.stmt]) -> None:
         """A block that is run as often as a condition or an iterable says."""
         before = len(self._under)
-        self._under.extend(_names(condition))
+        self._under.extend(names_in(condition))
         self._block(body)
         del self._under[before:]
 
@@ -242,7 +254,7 @@ class _Reader:
             self._found.mock(call.func, "absent")
         if parts[-1] in _REPORTS:
             self._mark(call, "reported")
-        elif parts[-1] in _FILLING and len(parts) == 2:
+        elif parts[-1] in FILLING and len(parts) == 2:
             for argument in call.args:
                 self._flow(argument, parts[0])
                 self._values.setdefault(parts[0], []).append(argument)
@@ -251,7 +263,7 @@ class _Reader:
                 for argument in call.args:
                     self._claims.append((argument, "member"))
             for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
-                for name in _names(argument):
+                for name in names_in(argument):
                     self._handed.setdefault(name, set()).add(parts)
             if isinstance(call.func, ast.Attribute):
                 self._mark(call.func, "used")
@@ -261,6 +273,7 @@ class _Reader:
             case ast.Name(id=name):
                 self._values.setdefault(name, []).append(value)
                 self._places.setdefault(name, target)
+                self._bound_at.setdefault(name, target)
                 self._flow(value, name)
             case ast.Tuple(elts=items) | ast.List(elts=items):
                 for item in items:
@@ -280,16 +293,16 @@ class _Reader:
         if isinstance(call, ast.Call):
             parts = dotted(call.func) or ("", getattr(call.func, "attr", ""))
             for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
-                for given in _names(argument):
+                for given in names_in(argument):
                     if parts[-1] not in ("len", "list", "set", "sorted"):
                         self._handed.setdefault(given, set()).add(parts)
-        for given in (*_names(value), *self._under):
+        for given in (*names_in(value), *self._under):
             self._into.setdefault(given, set()).add(name)
 
     # -- what becomes of names -------------------------------------------------------------
 
     def _mark(self, node: ast.expr, fate: str) -> None:
-        for name in _names(node):
+        for name in names_in(node):
             self._fates.setdefault(name, set()).add(fate)
             if fate == "reported":
                 self._shown.setdefault((name, fate), node)
@@ -357,7 +370,26 @@ class _Reader:
     ) -> Capture:
         shown = [self._shown.get((one, fate)) for one in self._flows_into(name)]
         places = sorted(self._text.span(node) for node in shown if node is not None)
-        return Capture(name, source, span, fate, handed, places[0] if places else None)
+        shown_at = places[0] if places else None
+        return Capture(name, source, span, fate, handed, shown_at, self._opened(source))
+
+    def _opened(self, source: str) -> str:
+        """The call that made what a dotted name begins with; empty where it is not seen."""
+        root, _, rest = source.partition(".")
+        return opener(self._values.get(root, ())) if rest else ""
+
+    def _unread(self, captures: Iterable[Capture]) -> Iterable[tuple[str, Span]]:
+        """What was made as an object was whose events are read, and is not read itself."""
+        roots = [one.source.partition(".")[0] for one in captures if "." in one.source]
+        for node in self._senders:
+            if isinstance(node, ast.Call) and is_capturing(node):
+                roots += (dotted(node.func) or ())[:1]
+        read = set(roots)
+        makers = {made for root in read if (made := opener(self._values.get(root, ())))}
+        for name, place in self._bound_at.items() if makers else ():
+            made = opener(self._values[name])
+            if made in makers and name not in read and name not in self._claimed:
+                yield name, self._text.span(place)
 
     def _beside(self, name: str) -> Iterable[str]:
         """Names that another part of the same value is bound to: `out, err = ...`."""
@@ -369,10 +401,10 @@ class _Reader:
     @cached_property
     def _claimed(self) -> frozenset[str]:
         """Every name in an assertion."""
-        return frozenset(name for claim, _ in self._claims for name in _names(claim))
+        return frozenset(name for claim, _ in self._claims for name in names_in(claim))
 
     def _argument(self, name: str) -> Span:
-        argument = next(a for a in ast.walk(self._function.args) if _is_arg(a, name))
+        argument = next(a for a in ast.walk(self._function.args) if is_argument(a, name))
         assert isinstance(argument, ast.arg)
         return self._text.span(argument)
 
@@ -413,7 +445,7 @@ class _Reader:
 
         None where it is nothing captured, as far as anyone can tell.
         """
-        sources = [source for value in self._values[name] if (source := _source(value))]
+        sources = [source for value in self._values[name] if (source := source_of(value))]
         if self._forms.captures:
             places = [*sources, *(".".join(dotted(v) or ()) for v in self._values[name]), name]
             for source in places:
@@ -451,7 +483,7 @@ class _Reader:
             return
         parts = dotted(node.func)
         name = parts[-1] if parts else getattr(node.func, "attr", "")
-        if name.startswith("assert") or not (name in _FILLING or EMITTERS.search(name)):
+        if name.startswith("assert") or not (name in FILLING or EMITTERS.search(name)):
             return
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             if isinstance(argument, ast.Constant):
@@ -463,62 +495,3 @@ class _Reader:
         for node in self._strings:
             if node.value not in known and not _SEPARATORS.isdisjoint(str(node.value)):
                 self._found.word(node, "other")
-
-
-def _names(node: ast.AST) -> Iterable[str]:
-    """The names that are read, those left out that are only filled (`events.append`)."""
-    found: list[str] = []
-    below, load = BELOW, ast.Load
-    stack: list[Any] = [node]
-    while stack:
-        inner = stack.pop()
-        kind = inner.__class__
-        if kind is ast.Name:
-            if inner.ctx.__class__ is load:
-                found.append(inner.id)
-        elif kind is ast.Attribute:
-            value = inner.value
-            if value.__class__ is not ast.Name or inner.attr not in _FILLING:
-                stack.append(value)
-        elif kind is not ast.Constant:
-            get = below[kind]
-            if get is not None:
-                for value in get(inner):
-                    if value.__class__ is list:
-                        stack += value
-                    elif value is not None:
-                        stack.append(value)
-    return found
-
-
-def _method(node: ast.Call | ast.Dict) -> str:
-    return getattr(node.func, "attr", "") if isinstance(node, ast.Call) else ""
-
-
-def _is_arg(node: ast.AST, name: str) -> bool:
-    return isinstance(node, ast.arg) and node.arg == name
-
-
-def _fails(body: Sequence[ast.stmt]) -> bool:
-    match body[-1]:
-        case ast.Raise():
-            return True
-        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="fail") | ast.Name(id="fail"))):
-            return True
-    return False
-
-
-def _source(value: ast.expr) -> str:
-    """The dotted name of a call that may hand out what was captured; empty for anything else."""
-    if isinstance(value, ast.Await):
-        value = value.value
-    if isinstance(value, ast.ListComp):
-        return _source(value.generators[0].iter) or (
-            _source(value.elt) if isinstance(value.elt, ast.Await) else ""
-        )
-    if not isinstance(value, ast.Call):
-        return ""
-    parts = dotted(value.func)
-    if parts is None or parts[-1][:1].isupper() or parts[-1] in ("list", "set", "sorted", "len"):
-        return ""
-    return ".".join(parts)
