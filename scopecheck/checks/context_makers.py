@@ -29,9 +29,9 @@ class Makers:
         self._told = globs is not None
         self._globs = tuple(glob.rpartition(".")[2] for glob in globs or _DEFAULTS)
         self._fixtures: dict[Fixture, str | None] = {}
-        names = "|".join(re.escape(glob).replace(r"\*", r"\w*") for glob in self._globs)
+        names = "|".join(map(_end_of, self._globs))
         # What the text of a function has that makes a context.
-        self.words = re.compile(rf"\b(?:{names})[.(]")
+        self.words = re.compile(rf"(?:{names})[.(]")
 
     def of_fixture(self, fixture: Fixture) -> str | None:
         """The name of the context that a fixture makes, if it makes one that can be changed."""
@@ -106,6 +106,12 @@ class Makers:
             and _INSTALLED not in found.module
             and can_change(self._suite, found)
         )
+
+
+def _end_of(glob: str) -> str:
+    """A pattern for the end of the names that a glob means, which is found soonest."""
+    end = glob.rpartition("*")[2]
+    return re.escape(end) if end else re.escape(glob).replace(r"\*", r"\w*")
 
 
 def can_change(suite: Suite, value: ClassValue) -> bool:

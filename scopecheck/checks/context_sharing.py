@@ -87,8 +87,10 @@ def given_twice(suite: Suite, makers: Makers) -> Iterator[Fault]:
             makes = suite.has(path, makers.words)
             words[path] = (makes, bool(makes or fixtures) and suite.has(path, _TASKS))
         makes, starts = words[path]
+        if not (makes or fixtures):
+            continue
         apart = _APART.search(actor.function.name) is not None
-        if not (apart or starts) or not (makes or fixtures):
+        if not (apart or starts):
             continue
         found = dict(_requested(actor, makers, fixtures))
         if not (found or makes):

@@ -14,7 +14,7 @@ from scopecheck.suite.model import Scope
 from scopecheck.suite.values import ClassValue, External
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from scopecheck.facts import Expression
     from scopecheck.suite import Suite
@@ -34,10 +34,19 @@ def shared_fixture_mutation(suite: Suite) -> Iterator[Fault]:
         if actor.function.effects is None or not runs_in_process(suite, actor):
             continue
         told: set[str] = set()
-        for change, parameter in _changed(suite, actor):
+        shared: dict[str, Fixture | None] = {}
+
+        def source_of(
+            parameter: str, actor: Actor = actor, shared: dict[str, Fixture | None] = shared
+        ) -> Fixture | None:
+            if parameter not in shared:
+                shared[parameter] = _shared_source(suite, actor, parameter)
+            return shared[parameter]
+
+        for change, parameter in _changed(suite, actor, source_of):
             if parameter in told or change.final or change.nested:
                 continue
-            source = _shared_source(suite, actor, parameter)
+            source = source_of(parameter)
             if source is None or not _is_change_of(suite, source, change):
                 continue
             told.add(parameter)
@@ -46,7 +55,9 @@ def shared_fixture_mutation(suite: Suite) -> Iterator[Fault]:
                 yield fault
 
 
-def _changed(suite: Suite, actor: Actor) -> Iterator[tuple[Change, str]]:
+def _changed(
+    suite: Suite, actor: Actor, source_of: Callable[[str], Fixture | None]
+) -> Iterator[tuple[Change, str]]:
     """The changes an actor makes to its parameters' values, calls of its helpers included."""
     names = {parameter.name for parameter in actor.function.parameters}
     for change in actor.changes:
@@ -54,6 +65,9 @@ def _changed(suite: Suite, actor: Actor) -> Iterator[tuple[Change, str]]:
             yield change, change.target[0]
     effects = actor.function.effects
     for passed in () if effects is None else effects.passed:
+        roots = [path[0] for _, path in passed.arguments if len(path) == 1 and path[0] in names]
+        if not any(source_of(root) is not None for root in roots):
+            continue
         for _, path in suite.changes.given(actor.path, actor.function, passed):
             if path[0] in names and len(path) == 1:
                 yield Change("call", path, "update", passed.span, nested=passed.nested), path[0]

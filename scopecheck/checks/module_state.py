@@ -81,6 +81,8 @@ def _changed(suite: Suite, actor: Actor) -> Iterator[tuple[Change, Subject]]:
             if subject is not None:
                 yield change, subject
     for passed in () if effects is None else effects.passed:
+        if all(_container(suite, actor, path, None) is None for _, path in passed.arguments):
+            continue
         for _, path in suite.changes.given(actor.path, actor.function, passed):
             subject = _container(suite, actor, path, None)
             if subject is not None:

@@ -86,6 +86,7 @@ class Helpers:
     ) -> None:
         self._suite = suite
         self._found: dict[tuple[str, int, int], list[_Made]] = {}
+        self._acting = {(a.path, a.function.line) for a in suite.changes.actors}
         names = self._direct(leaves)
         for _ in range(_MAX_CALLS):
             more = self._indirect(names)
@@ -123,13 +124,12 @@ class Helpers:
 
     def _direct(self, leaves: Callable[[Actor], Iterator[Change]]) -> set[str]:
         self._names: set[str] = set()
-        acting = {(a.path, a.function.line) for a in self._suite.changes.actors}
         for path in sorted(self._suite.own_files):
             facts = self._suite.facts(path)
             for function in () if facts is None else facts.functions:
                 if function.effects is None or not _may_be_called(path, function):
                     continue
-                if (path, function.line) in acting:
+                if (path, function.line) in self._acting:
                     continue
                 helper = Actor("helper", path, function)
                 left = [c for c in leaves(helper) if _is_certain(self._suite, helper, c)]
@@ -142,14 +142,13 @@ class Helpers:
         """The functions of the tests that call one of these names, and leave what it leaves."""
         words = _calls_of(names)
         found: set[str] = set()
-        acting = {(a.path, a.function.line) for a in self._suite.changes.actors}
         for path in sorted(self._suite.own_files) if words is not None else ():
             facts = self._suite.facts(path) if is_test_code(path) else None
             if facts is None or words is None or not self._suite.has(path, words):
                 continue
             for function in facts.functions:
                 key = _key(path, function)
-                if key in self._found or (path, function.line) in acting:
+                if key in self._found or (path, function.line) in self._acting:
                     continue
                 helper = Actor("helper", path, function)
                 if not _may_be_called(path, function) or not words.search(

@@ -204,6 +204,7 @@ class Suite:
             self.fixtures,
             self.facts,
             self._load.function,
+            self.lines,
         )
 
     def loop_calls(

@@ -10,6 +10,7 @@ its module, a few calls deep. What can only be told by running code is None.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from posixpath import basename
@@ -65,6 +66,7 @@ _CONTAINERS = frozenset(
     ["list", "dict", "set", "defaultdict", "deque", "Counter", "OrderedDict", "bytearray"]
 )
 XUNIT = _BEFORE | AFTER
+_RETURN = re.compile(r"^[ \t]+return\b", re.MULTILINE)
 
 Kind: TypeAlias = Literal["parameter", "object", "class", "module", "function", "external"]
 
@@ -126,8 +128,10 @@ class Changes:
         fixtures: Iterable[Fixture],
         facts: Callable[[str], FileFacts | None],
         read_function: Callable[[str, Function], FileFacts | None],
+        lines: Callable[[str, int, int], str],
     ) -> None:
         self._evaluator = evaluator
+        self._lines = lines
         self._lineages = lineages
         self._items = tuple(items)
         self._fixtures = tuple(fixtures)
@@ -304,12 +308,12 @@ class Changes:
         return self._mutated[key]
 
     def _first_return(self, path: str, function: Function) -> int:
-        """The line at which a function may be left first."""
-        facts = self._read_function(path, function)
-        own = None if facts is None else facts.functions[0]
-        if own is None or own.handout is None or own.is_generator:
+        """The line at which a function, or one inside of it, may be left first."""
+        text = self._lines(path, function.line + 1, function.end_line)
+        found = _RETURN.search(text)
+        if found is None or function.is_generator:
             return function.end_line
-        return min((span.line for _, span in own.handout.values), default=function.end_line)
+        return function.line + 1 + text.count("\n", 0, found.start())
 
     def given(
         self, path: str, function: Function, passed: Passed, calls: int = 0
