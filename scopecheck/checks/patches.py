@@ -181,6 +181,8 @@ def _what(suite: Suite, change: Change, subject: Subject) -> str | None:
         return None
     match subject.kind:
         case "module" if not is_test_code(subject.path):
+            if _is_new(suite, subject, change.name):
+                return None
             return f"`{written}` of a module is replaced"
         case "class" if not is_test_code(subject.path) and not subject.rest:
             if _is_nobodys(suite, subject, change.name):
@@ -197,6 +199,16 @@ def _what(suite: Suite, change: Change, subject: Subject) -> str | None:
 
 
 _EXPECTING = frozenset({"warns", "deprecated_call", "raises", "assertRaises", "assertWarns"})
+
+
+def _is_new(suite: Suite, subject: Subject, name: str) -> bool:
+    """Whether a module, whose names are all known, has no such name: no code of it reads it."""
+    space = suite.evaluator.module(subject.path)
+    if space is None or "__getattr__" in space.bindings or "*" in space.bindings:
+        return False
+    return name not in space.bindings and not re.search(
+        rf"\b{re.escape(name)}\b", suite.text(subject.path)
+    )
 
 
 def _is_nobodys(suite: Suite, subject: Subject, name: str) -> bool:
@@ -217,7 +229,7 @@ def _external(change: Change, subject: Subject, written: str) -> str | None:
     if name.startswith("builtins.") or name.endswith("()"):
         return None
     last = name.rpartition(".")[2]
-    if name in ("sys", "os.environ"):
+    if name in ("sys", "os.environ", "pytest"):
         return None
     if "." not in name and change.target[-1] == name:
         return f"`{written}` of a module is replaced"
