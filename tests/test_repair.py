@@ -251,6 +251,30 @@ def test_an_import_goes_when_all_fixes_of_a_file_together_make_it_needless(
     ).replace("import helpers\n", "")
 
 
+@pytest.mark.parametrize(
+    ("block", "left"),
+    [
+        ("    import abc\n    import helpers\n", "    import abc\n"),
+        (
+            "    import abc\n    from helpers import A, B\n",
+            "    import abc\n    from helpers import B\n",
+        ),
+        ("    import helpers\n", "    import helpers\n"),
+    ],
+)
+def test_an_import_for_annotations_goes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: str, left: str
+) -> None:
+    name = "A" if "A" in block else "helpers"
+    head = "from typing import TYPE_CHECKING\n\nimport pytest\n\nif TYPE_CHECKING:\n"
+    test = MARKED.format(name="a").removeprefix("import pytest\n").replace("slow", f"slow({name})")
+    text = f"{head}{block}{test}"
+    fixer(monkeypatch, unmark)
+    repaired = mended(tmp_path, {"test_a.py": text, "helpers.py": "A = B = 1\n"})
+    gone = f"@pytest.mark.slow({name})\n"
+    assert after(repaired, "test_a.py") == text.replace(block, left).replace(gone, "")
+
+
 def test_an_import_that_one_fix_drops_and_another_one_uses_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

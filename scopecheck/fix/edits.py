@@ -166,7 +166,15 @@ class Editor:
             first = line
             while line <= count and self._goes(line) and (line == first or self._joins(line)):
                 line += 1
-            found.append(self._removal(first, line - 1))
+            last = line - 1
+            if line <= count and not self.is_blank(line):
+                # Code follows at once: what set the last removed lines apart sets it apart.
+                gap = next((n for n in range(last, first, -1) if n not in self._removed), 0)
+                if gap:
+                    end = next(n for n in range(gap, first - 1, -1) if n in self._removed)
+                    found.append(self._removal(first, end))
+                    first = gap + 1
+            found.append(self._removal(first, last))
         return found
 
     def _goes(self, line: int) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from scopecheck.fix.workspace import Workspace
+    from scopecheck.read.code import ImportStatement
     from scopecheck.suite import Suite
 
 # What two blank lines stand before.
@@ -54,7 +55,9 @@ def quote(workspace: Workspace, path: str, word: str) -> str:
 def remove_names(workspace: Workspace, path: str, names: set[str], line: int = 0) -> None:
     """Take names out of a file's import statements (the one on a line, where it is given)."""
     editor = workspace.editor(path)
-    for statement in workspace.code(path).imports():
+    code = workspace.code(path)
+    guarded = [] if line else _removable(code.typing_imports(), names)
+    for statement in (*code.imports(), *guarded):
         bound = {one.bound for one in statement.names} & names
         if not bound or (line and not statement.first <= line <= statement.last):
             continue
@@ -72,6 +75,12 @@ def remove_names(workspace: Workspace, path: str, names: set[str], line: int = 0
             continue
         assert text is not None
         editor.replace_lines(statement.first, statement.last, text)
+
+
+def _removable(statements: list[ImportStatement], names: set[str]) -> list[ImportStatement]:
+    """Those of a block from which these names may go: not where none of it would be left."""
+    kept = [one for one in statements if not {name.bound for name in one.names} <= names]
+    return statements if kept else []
 
 
 def settle_imports(workspace: Workspace, taken: Mapping[str, Collection[str]]) -> None:
@@ -103,7 +112,8 @@ def unused_names(before: Code, after: str, taken: Collection[str]) -> set[str]:
     """
     if "*" in taken:
         return set()
-    bound = {one.bound for statement in before.imports() for one in statement.names}
+    statements = (*before.imports(), *before.typing_imports())
+    bound = {one.bound for statement in statements for one in statement.names}
     return (before.uses(bound) - Code(after).uses(bound)).difference(taken)
 
 

@@ -167,8 +167,20 @@ class Code:
 
     def imports(self) -> list[ImportStatement]:
         """The import statements of the top level, in order."""
+        return self._imports_in(self._tree.body)
+
+    def typing_imports(self) -> list[ImportStatement]:
+        """The import statements in an `if TYPE_CHECKING:` that has others, too."""
         found: list[ImportStatement] = []
-        body = self._tree.body
+        for node in self._tree.body:
+            if isinstance(node, ast.If) and not node.orelse and len(node.body) > 1:
+                parts = dotted(node.test)
+                if parts is not None and parts[-1] == "TYPE_CHECKING":
+                    found += self._imports_in(node.body)
+        return found
+
+    def _imports_in(self, body: list[ast.stmt]) -> list[ImportStatement]:
+        found: list[ImportStatement] = []
         for index, node in enumerate(body):
             if not isinstance(node, (ast.Import, ast.ImportFrom)):
                 continue
