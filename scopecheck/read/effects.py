@@ -11,6 +11,7 @@ their expressions.
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from scopecheck.facts import Change, Effects, Passed
@@ -356,7 +357,7 @@ class _Walker:
             if name in _LATER and node.args:
                 self._finalizer(node, condition)
                 return
-            if name in _KEPT_METHODS or self._whole or name.startswith(_REGISTERING):
+            if self._whole or _is_kept(name):
                 self._method(node, func, condition, final)
                 return
             below = func.value.__class__
@@ -455,6 +456,12 @@ _HANDLERS: dict[type[ast.stmt], _Handler] = {
     ast.ClassDef: _Walker._definition,
 }
 """Statements of any other class change nothing."""
+
+
+@lru_cache(maxsize=4096)
+def _is_kept(name: str) -> bool:
+    """Whether calls of a method of this name are kept as changes."""
+    return name in _KEPT_METHODS or name.startswith(_REGISTERING)
 
 
 def _value(node: ast.expr | None) -> str:

@@ -99,10 +99,10 @@ class FileWords:
                 else:
                     imported |= bound
         if imported:
-            requested = {
-                argument.arg for node in _definitions(tree.body) for argument in node.args.args
-            }
-            names |= imported & requested
+            for node in _definitions(tree.body):
+                for argument in node.args.args:
+                    if argument.arg in imported:
+                        names.add(argument.arg)
         names.discard("*")
         if names:
             self.calls = self._text.lines_calling(names)
