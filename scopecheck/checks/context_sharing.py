@@ -118,7 +118,9 @@ def _test(suite: Suite, actor: Actor, makers: Makers, found: dict[str, str]) -> 
         maker = None if binding.target else makers.of_value(actor.path, binding.value)
         same = [other for other in function.bindings if other.name == binding.name]
         if maker is not None:
-            found[binding.name] = maker if len(same) == 1 and not binding.guard.branch else ""
+            line = binding.span.line
+            again = is_in_loop(suite, actor.path, actor.function.line, line)
+            found[binding.name] = maker if len(same) == 1 and not again else ""
     # Where there are two contexts, each may be for one user.
     if len(found) != 1:
         return None

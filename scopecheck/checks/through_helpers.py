@@ -108,6 +108,8 @@ class Helpers:
         for actor in writers(self._suite, self._calls):
             if not matches(self._suite, actor, self._calls):
                 continue
+            if self._is_called_around(actor):
+                continue
             whole = self._suite.changes.whole(actor)
             for call, by, made in () if _is_undone_by_a_call(whole) else self._called(whole):
                 verdict = judged(actor, by, call, made)
@@ -119,6 +121,18 @@ class Helpers:
             verdicts = {verdict for _, _, verdict in found[key]}
             calls = tuple((actor, call) for actor, call, _ in found[key])
             yield Left(makers[key], key[1], "left" if "left" in verdicts else "inline", calls)
+
+    def _is_called_around(self, actor: Actor) -> bool:
+        """Whether a fixture or xunit function of each test calls such a function, too.
+
+        It may put back what the actor leaves.
+        """
+        assert self._calls is not None
+        for item in actor.items:
+            others = [o for o in self._suite.changes.around(item) if o is not actor]
+            if not any(self._calls.search(text_of(self._suite, other)) for other in others):
+                return False
+        return True
 
     # -- functions that leave something ----------------------------------------------------------
 
