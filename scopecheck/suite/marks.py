@@ -95,11 +95,17 @@ def _is_empty(mark: MarkValue) -> bool:
 
 def parametrized(marks: Iterable[MarkValue]) -> Parametrized:
     """What the `parametrize` marks of a test do to its names."""
+    given = [mark for mark in marks if mark.name == "parametrize"]
+    if not given:
+        return _NOTHING
     found = Parametrized({}, {})
-    for mark in marks:
-        if mark.name == "parametrize":
-            _add(found, mark)
+    for mark in given:
+        _add(found, mark)
     return found
+
+
+# Of most tests; one object for all.
+_NOTHING = Parametrized({}, {})
 
 
 def argument_names(mark: MarkValue) -> tuple[str, ...] | None:
