@@ -147,6 +147,12 @@ class Editor:
         """Whether these lines are taken out, all of them."""
         return self._removed.issuperset(range(first, last + 1))
 
+    def touches(self, first: int, last: int) -> bool:
+        """Whether any of these lines is changed, or taken out."""
+        if not self._removed.isdisjoint(range(first, last + 1)):
+            return True
+        return any(e.span.line <= last and first < e.span.end_line for e in self.edits)
+
     def is_blank(self, line: int) -> bool:
         """Whether a line is there and holds nothing."""
         return 1 <= line <= self.text.line_count and not self.text.line(line).strip()

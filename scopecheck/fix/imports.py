@@ -181,8 +181,6 @@ class Placing:
         self._is_own = is_own
         self._imports = imports
         self._all = code.imports()
-        gone = [one for one in self._all if one not in imports]
-        self._gone = {line for one in gone for line in range(one.first, one.last + 1)}
 
     def place(self, module: str, *, plain: bool, beside: str = "") -> tuple[int, bool, bool]:
         """The line before which an import of a module goes, and whether a blank line sets it apart.
@@ -195,9 +193,6 @@ class Placing:
                 return one.last + 1, False, False
         section = self._section(module, 0)
         block = self._block()
-        if not block and self._all:
-            # It takes the place of those that go.
-            return self._all[0].last + 1, False, False
         if not block:
             line = self._code.first_line
             text = self._code.text
@@ -206,10 +201,14 @@ class Placing:
         same = [one for one in block if self._of(one) == section]
         if same:
             return self._among(same, module, plain=plain), False, False
-        earlier = [one for one in block if self._of(one) < section]
+        kept = [one for one in block if one in self._imports]
+        if not kept:
+            # It takes the place of those that go.
+            return block[0].last + 1, False, False
+        earlier = [one for one in kept if self._of(one) < section]
         if earlier:
             return earlier[-1].last + 1, True, False
-        return block[0].first, False, True
+        return kept[0].first, False, True
 
     def _among(self, same: Sequence[ImportStatement], module: str, *, plain: bool) -> int:
         alike = [one for one in same if one.is_plain == plain]
@@ -224,7 +223,7 @@ class Placing:
     def _block(self) -> list[ImportStatement]:
         """The imports at the top of the file, up to the first other statement between two."""
         found: list[ImportStatement] = []
-        for one in self._imports:
+        for one in self._all:
             if found and any(
                 not self._is_passed(line) for line in range(found[-1].last + 1, one.first)
             ):
@@ -234,7 +233,7 @@ class Placing:
 
     def _is_passed(self, line: int) -> bool:
         text = self._code.text.line(line).strip()
-        return line in self._gone or not text or text.startswith("#")
+        return not text or text.startswith("#")
 
     def _of(self, one: ImportStatement) -> int:
         return self._section(one.names[0].module, one.names[0].level)

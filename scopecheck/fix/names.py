@@ -195,6 +195,8 @@ def _join(workspace: Workspace, path: str, module: str, names: list[str]) -> boo
             continue
         if any(each.name != each.bound for each in statement.names):
             continue
+        if editor.touches(statement.first, statement.last):
+            continue
         text = editor.lines(statement.first, statement.last)
         try:
             new = with_names(text, names, line_length(workspace, path))
