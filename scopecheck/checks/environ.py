@@ -141,6 +141,18 @@ _LOOPED = re.compile(
     r"environ\.pop\(\w+[^)]*\)\s+for\b"
     r"|\bfor \w+ in [^\n]*:\s*\n\s*(?:(?:os\.)?environ\.pop\(|del (?:os\.)?environ\[)"
 )
+_COPIED = re.compile(r"(\w+)\s*=\s*(?:dict\((?:os\.)?environ\)|(?:os\.)?environ\.copy\(\))")
+
+
+def _is_given_back(suite: Suite, actor: Actor) -> bool:
+    """Whether a copy of the environment from before is given back in the same function."""
+    body = body_of(suite, actor)
+    return any(
+        re.search(rf"environ(?:\.update\({kept}\)|\s*=\s*{kept}\b)", body)
+        for kept in _COPIED.findall(body)
+    )
+
+
 _BY_MONKEYPATCH = re.compile(r"\.(?:setenv|delenv)\(\s*(\w+)")
 
 
@@ -170,7 +182,8 @@ def _judged(suite: Suite, actor: Actor, change: Change, key: str) -> Verdict:
         return "restored"
     bare = key.strip("'\"")
     words = _WHOLE_ENVIRON if not bare else f"{_WHOLE_ENVIRON}|\\b{re.escape(bare)}\\b"
-    return judge(suite, actor, change, touches, _undoes, re.compile(words))
+    verdict = judge(suite, actor, change, touches, _undoes, re.compile(words))
+    return "inline" if verdict == "left" and _is_given_back(suite, actor) else verdict
 
 
 def _told(actor: Actor, kept: dict[str, _Kept]) -> Fault:
