@@ -53,7 +53,8 @@ ALIASES = {"strict_xfail": ("xfail_strict",)}
 _LOOP_SCOPES = ("function", "class", "module", "package", "session")
 _LOOP_OPTIONS = {
     "asyncio_mode": ("auto", "strict", "legacy"),
-    "asyncio_default_fixture_loop_scope": _LOOP_SCOPES,
+    # "fixture-scope" came with 1.5.
+    "asyncio_default_fixture_loop_scope": (*_LOOP_SCOPES, "fixture-scope"),
     "asyncio_default_test_loop_scope": _LOOP_SCOPES,
 }
 IMPORT_MODES = ("prepend", "append", "importlib")
