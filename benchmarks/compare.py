@@ -173,11 +173,17 @@ def _commands(tree: Path, changed: Path) -> tuple[_Commands, dict[str, Callable[
     base = (*_SCOPECHECK, "--root", str(tree), str(tree))
     cache = ("--cache-dir", str(tree.parent / f"{tree.name}.cache"))
 
-    def edit() -> None:
+    def edit(added: str) -> None:
         text = changed.read_text(encoding="utf-8").partition("\n# edited ")[0]
-        changed.write_text(
-            f"{text}\n# edited {time.time_ns()}\n\n\ndef test_edited(): ...\n", "utf-8"
-        )
+        changed.write_text(f"{text}\n# edited {time.time_ns()}\n{added}", "utf-8")
+
+    def comment() -> None:
+        edit("")
+        settle()
+        edit("")
+
+    def test() -> None:
+        edit(f"\n\ndef test_{time.time_ns()}(): ...\n")
 
     def settle() -> None:
         run((*base, *cache), tree)
@@ -186,11 +192,13 @@ def _commands(tree: Path, changed: Path) -> tuple[_Commands, dict[str, Callable[
         "scopecheck, cold, 1 process": (*base, "--no-cache", "--jobs", "1"),
         "scopecheck, cold, 2 processes": (*base, "--no-cache", "--jobs", "2"),
         "scopecheck, nothing changed": (*base, *cache),
-        "scopecheck, one file changed": (*base, *cache),
+        "scopecheck, a comment changed": (*base, *cache),
+        "scopecheck, a test added": (*base, *cache),
     }
     return commands, {
         "scopecheck, nothing changed": settle,
-        "scopecheck, one file changed": edit,
+        "scopecheck, a comment changed": comment,
+        "scopecheck, a test added": test,
     }
 
 

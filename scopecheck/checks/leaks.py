@@ -192,10 +192,11 @@ def _is_restored_around(suite: Suite, actor: Actor, item: Item, words: re.Patter
     if item.plan is None or any(_UNSEEN.search(name) for name in item.plan.unknown):
         return True
     for other in suite.changes.around(item):
-        if other is not actor and (
-            words.search(text_of(suite, other)) or _calls_own(suite, other, words)
-        ):
+        if other is not actor and words.search(text_of(suite, other)):
             return True
+    others = (other for other in suite.changes.around(item) if other is not actor)
+    if any(_calls_own(suite, other, words) for other in others):
+        return True
     return any(fixture.path is None and fixture.name in _RESTORING for fixture in item.plan.order)
 
 
@@ -204,9 +205,8 @@ _OWN_CALL = re.compile(r"\bself\.(\w+)\(")
 
 def _calls_own(suite: Suite, actor: Actor, words: re.Pattern[str]) -> bool:
     """Whether a set-up calls another method of its file that has these words."""
-    if not suite.has(actor.path, words):
-        return False
-    names = set(_OWN_CALL.findall(body_of(suite, actor)))
+    body = body_of(suite, actor)
+    names = set(_OWN_CALL.findall(body)) if "self." in body else ()
     facts = suite.facts(actor.path) if names else None
     return facts is not None and any(
         function.owner >= 0
