@@ -80,9 +80,6 @@ def _patched(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Fa
 _BLANK = frozenset({"None", "False", "0", "''", "[]", "{}", "b''", "0.0"})
 
 
-_KEPT = re.compile(r"(?:^|_)(?:old|orig|original|saved|real|backup|previous|prev)(?:_|$)")
-
-
 def _is_reset(suite: Suite, actor: Actor, change: Change, subject: Subject) -> bool:
     """Whether an attribute is given the value that it has from the start, or may be.
 
@@ -99,8 +96,6 @@ def _is_reset(suite: Suite, actor: Actor, change: Change, subject: Subject) -> b
     owner = ".".join(change.target)
     if change.value.startswith(f"{owner}.{change.name}."):
         return True  # a member of the enumeration that it is already a member of
-    if change.value.startswith(f"{owner}.") and _KEPT.search(change.name):
-        return True  # where the original is kept, to be put back
     if change.value not in _BLANK:
         return bool(change.value) and change.value == _default(suite, change, subject)
     default = _default(suite, change, subject)
