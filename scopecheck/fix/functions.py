@@ -301,19 +301,23 @@ def delegate(statement: Statement, name: str, arguments: Sequence[str]) -> None:
     )
 
 
+def _with_reads_renamed(statement: Statement, name: str, new: str) -> cst.FunctionDef:
+    """The function once its body reads a parameter under another name."""
+    if cst.matchers.findall(_function(statement), cst.matchers.Name(new)):
+        raise Withheld(f"`{new}` is another name there")
+    if uses_of(statement, name).rebound:
+        raise Withheld(f"`{name}` gets another value there")
+    replace_reads(statement, name, new)
+    return _function(statement)
+
+
 def rename_parameter(statement: Statement, name: str, new: str) -> None:
     """Give a parameter another name, wherever the function uses it.
 
     Raises:
         Withheld: the new name is taken, or the old one gets another value.
     """
-    function = _function(statement)
-    if cst.matchers.findall(function, cst.matchers.Name(new)):
-        raise Withheld(f"`{new}` is another name there")
-    if uses_of(statement, name).rebound:
-        raise Withheld(f"`{name}` gets another value there")
-    replace_reads(statement, name, new)
-    function = _function(statement)
+    function = _with_reads_renamed(statement, name, new)
     params = function.params
     for kind in ("posonly_params", "params", "kwonly_params"):
         own: list[cst.Param] = list(getattr(params, kind))
@@ -331,13 +335,7 @@ def rename_first_parameter(statement: Statement, name: str, new: str) -> None:
     Raises:
         Withheld: the new name is taken.
     """
-    function = _function(statement)
-    if cst.matchers.findall(function, cst.matchers.Name(new)):
-        raise Withheld(f"`{new}` is another name there")
-    if uses_of(statement, name).rebound:
-        raise Withheld(f"`{name}` gets another value there")
-    replace_reads(statement, name, new)
-    function = _function(statement)
+    function = _with_reads_renamed(statement, name, new)
     params = function.params
     for kind in ("posonly_params", "params"):
         own: Sequence[cst.Param] = getattr(params, kind)

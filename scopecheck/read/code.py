@@ -127,32 +127,17 @@ class Code:
 
     def binds(self, name: str) -> bool:
         """Whether anything in the module gives the name a value."""
-        for node in ast.walk(self._tree):
-            match node:
-                case ast.Name(ctx=ast.Store()) if node.id == name:
-                    return True
-                case ast.alias() if (node.asname or node.name.partition(".")[0]) == name:
-                    return True
-                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                    if node.name == name:
-                        return True
-        return False
+        return any(_gives(node, name) for node in ast.walk(self._tree))
 
     def binds_at_top(self, name: str) -> bool:
         """Whether the module itself gives the name a value, outside of functions and classes."""
         waiting: list[ast.AST] = list(self._tree.body)
         while waiting:
             node = waiting.pop()
-            match node:
-                case ast.Name(ctx=ast.Store()) if node.id == name:
-                    return True
-                case ast.alias() if (node.asname or node.name.partition(".")[0]) == name:
-                    return True
-                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                    if node.name == name:
-                        return True
-                    continue
-            waiting += ast.iter_child_nodes(node)
+            if _gives(node, name):
+                return True
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                waiting += ast.iter_child_nodes(node)
         return False
 
     # -- statements ----------------------------------------------------------------------------
@@ -391,3 +376,15 @@ def _parts(value: ast.expr) -> Iterator[ast.expr]:
             yield from _parts(value.value)
         case _:
             yield value
+
+
+def _gives(node: ast.AST, name: str) -> bool:
+    """Whether a node gives the name a value: an assignment, an import or a definition."""
+    match node:
+        case ast.Name(ctx=ast.Store()):
+            return node.id == name
+        case ast.alias():
+            return (node.asname or node.name.partition(".")[0]) == name
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return node.name == name
+    return False
