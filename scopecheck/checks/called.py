@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from scopecheck.facts import FileFacts, Function
     from scopecheck.suite import Suite
-    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.namespace import Namespace
     from scopecheck.suite.values import Value
 
 

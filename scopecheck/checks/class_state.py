@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scopecheck.facts import Binding, Change
     from scopecheck.suite import Suite
     from scopecheck.suite.changes import Actor
-    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.namespace import Namespace
 
 # Bases, of libraries that were not read, whose subclasses keep what their body assigns as it is.
 _PLAIN_BASE = re.compile(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from scopecheck.suite import Suite
     from scopecheck.suite.imports import Unresolved
     from scopecheck.suite.model import Item
-    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.namespace import Namespace
 
 # -- SCP310 --------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scopecheck.source import Span
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Fixture
-    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.namespace import Namespace
     from scopecheck.suite.values import Value
 
 # Fixture decorators that end in `pytest.fixture`, and let the function's yields mean what they do

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from scopecheck.suite import Suite
     from scopecheck.suite.loops import Loop
     from scopecheck.suite.model import Fixture, Item
-    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.namespace import Namespace
 
 # So many of the project's own functions are followed from a test.
 _MAX_CALLS = 3

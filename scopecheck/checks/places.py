@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scopecheck.source import Span
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Fixture, Item
-    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.namespace import Namespace
 
 _MAX_HOPS = 8
 

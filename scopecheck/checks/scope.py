@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from scopecheck.source import Span
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Item, Problem
-    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.namespace import Namespace
 
     _Key: TypeAlias = tuple[str | None, str, Span]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from scopecheck.source import Span
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Item
-    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.namespace import Namespace
 
 Where: TypeAlias = Literal["site", "function", "class", "module", "nowhere"]
 

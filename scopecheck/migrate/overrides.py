@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from scopecheck.read.code import Step
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Fixture
-    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.namespace import Namespace
 
 Kind: TypeAlias = Literal["plain", "policy", "more", "foreign"]
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from scopecheck.facts import FileFacts, Function
     from scopecheck.suite.link import Linker
     from scopecheck.suite.model import Fixture, Item
-    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.namespace import Namespace
     from scopecheck.suite.values import Value
 
 # Names of functions that are likely to check something, where the function itself is not seen.

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from scopecheck.facts import Call, Name
 from scopecheck.suite.marks import marks_in
+from scopecheck.suite.namespace import Namespace
 from scopecheck.suite.values import (
     MISSING,
     UNKNOWN,
@@ -33,6 +35,7 @@ from scopecheck.suite.values import (
 )
 
 if TYPE_CHECKING:
+    from scopecheck.facts import Binding
     from scopecheck.suite.names import Evaluator
     from scopecheck.suite.values import Value
 
@@ -296,7 +299,7 @@ def _called(
         return _fixture_call(min(configured), args, keywords)
     if not func.function.returns:
         return opaque(code) if code is not None else UNKNOWN
-    results = evaluator.call_function(func, args, keywords)
+    results = returned(evaluator, func, args, keywords)
     wanted: tuple[type, ...] = (FixtureValue, FunctionValue, ClassValue)
     if code is None:
         wanted = (FixtureValue, FixtureMarker, FunctionValue, MarkValue, PartialValue)
@@ -311,6 +314,54 @@ def _called(
         return _doubtful(code)
     plain = [result for result in results if not isinstance(result, Unknown)]
     return plain[0] if len(results) == 1 and plain else UNKNOWN
+
+
+def returned(
+    evaluator: Evaluator,
+    func: FunctionValue,
+    args: tuple[Value, ...],
+    keywords: Keywords,
+) -> list[Value]:
+    """What calling a function that was read may return, one value for each `return`."""
+    function = func.function
+    values: dict[str, Value] = {}
+    rest: list[Value] = list(args)
+    extra: dict[str, Value] = {}
+    given = dict(keywords)
+    defaults = dict(function.defaults)
+    for parameter in function.parameters:
+        if parameter.kind in ("normal", "positional") and rest:
+            values[parameter.name] = rest.pop(0)
+        elif parameter.kind in ("normal", "keyword") and parameter.name in given:
+            values[parameter.name] = given.pop(parameter.name)
+        elif parameter.kind == "args":
+            values[parameter.name] = Sequence(tuple(rest))
+            rest = []
+        elif parameter.kind == "kwargs":
+            extra = given
+            given = {}
+            unknown = "**" in extra
+            values[parameter.name] = UNKNOWN if unknown else Dictionary(tuple(extra.items()))
+        elif parameter.name in defaults and "**" not in given:
+            values[parameter.name] = evaluator.evaluate(defaults[parameter.name], func.env)
+        else:
+            values[parameter.name] = UNKNOWN
+    space = Namespace(func.env.facts, function.bindings, func.env, values)
+    results = [evaluator.evaluate(expression, space) for expression in function.returns]
+    if any(_changes_signature(attributes) for attributes in space.attached.values()):
+        return [opaque(result) for result in results]
+    return results
+
+
+def _changes_signature(attributes: dict[str, Binding]) -> bool:
+    """Whether a function is given parameters other than those of one that it wraps."""
+    binding = attributes.get("__signature__")
+    if binding is None:
+        return False
+    match binding.value:
+        case Call(func=Name(parts=parts)):
+            return parts[-1] != "signature"
+    return True
 
 
 def _doubtful(code: Value) -> Value:

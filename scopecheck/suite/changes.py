@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from scopecheck.facts import Change, Expression, FileFacts, Function, Passed
     from scopecheck.suite.classes import Lineages
     from scopecheck.suite.model import Fixture, Item
-    from scopecheck.suite.names import Evaluator, Namespace
+    from scopecheck.suite.names import Evaluator
+    from scopecheck.suite.namespace import Namespace
 
 _MAX_HOPS = 8
 _MAX_CALLS = 4

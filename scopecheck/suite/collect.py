@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from scopecheck.suite.classes import Lineage
     from scopecheck.suite.link import Linker
-    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.namespace import Namespace
     from scopecheck.suite.values import MarkValue, Value
 
 _DOUBTFUL = ("a decorator may put something else in its place",)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.contracts import Contract
     from scopecheck.suite.link import Linker
     from scopecheck.suite.model import Item
-    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.namespace import Namespace
     from scopecheck.suite.values import Value
 
 CAPTURING_FIXTURES = frozenset(

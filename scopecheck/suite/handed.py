@@ -52,7 +52,7 @@ from scopecheck.suite.loop_values import (
     unseen,
     worst,
 )
-from scopecheck.suite.names import Namespace
+from scopecheck.suite.namespace import Namespace
 from scopecheck.suite.values import UNKNOWN, ClassValue, External, FunctionValue, Result
 
 if TYPE_CHECKING:

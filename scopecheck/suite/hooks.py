@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scopecheck.facts import Call as FactsCall
 from scopecheck.facts import Name, Star
 from scopecheck.suite.marks import argument_names
-from scopecheck.suite.names import Namespace
+from scopecheck.suite.namespace import Namespace
 from scopecheck.suite.values import (
     MISSING,
     UNKNOWN,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from scopecheck.facts import ClassRef, FunctionRef, Import
 from scopecheck.finding import Place
 from scopecheck.suite import marks as pytest_marks
+from scopecheck.suite.calls import returned
 from scopecheck.suite.classes import Lineages
 from scopecheck.suite.hooks import (
     HOOK,
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
     from scopecheck.facts import Binding, BoundValue
     from scopecheck.suite.classes import Lineage
     from scopecheck.suite.model import FixtureKind
-    from scopecheck.suite.names import Evaluator, Namespace
+    from scopecheck.suite.names import Evaluator
+    from scopecheck.suite.namespace import Namespace
     from scopecheck.suite.sources import KnownFixture, Plugins, Rules
     from scopecheck.suite.values import Value
 
@@ -373,7 +375,7 @@ class Linker:
             case External(name=name) if name.startswith("_pytest.scope.Scope."):
                 return SCOPES.get(name.rpartition(".")[2].lower()), None
             case FunctionValue():
-                results = self.evaluator.call_function(value, (), ())
+                results = returned(self.evaluator, value, (), ())
                 if results and all(result == results[0] for result in results):
                     answer = text_of(results[0])
                     return SCOPES.get(answer or ""), None if answer in SCOPES else answer

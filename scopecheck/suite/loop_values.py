@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from scopecheck.facts import Binding
     from scopecheck.finding import Place
-    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.namespace import Namespace
 
 Kind: TypeAlias = Literal["nothing", "plain", "lazy", "bound", "unknown"]
 When: TypeAlias = Literal["", "made", "used", "contended"]

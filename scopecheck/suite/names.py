@@ -27,6 +27,8 @@ from scopecheck.facts import (
     Star,
 )
 from scopecheck.suite import calls
+from scopecheck.suite.named_modules import PLAIN_LIBRARIES, PYTEST_NAMES, module_named
+from scopecheck.suite.namespace import Namespace
 from scopecheck.suite.values import (
     MISSING,
     UNKNOWN,
@@ -47,7 +49,7 @@ from scopecheck.suite.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from scopecheck.facts import BoundValue, Class, Expression, FileFacts
+    from scopecheck.facts import BoundValue, Expression, FileFacts
     from scopecheck.source import Span
     from scopecheck.suite.modules import Modules
     from scopecheck.suite.values import Value
@@ -55,71 +57,6 @@ if TYPE_CHECKING:
 _MAX_DEPTH = 40
 # Of one look-up: functions that call themselves twice double them with each level.
 _MAX_STEPS = 20_000
-# What `from pytest import *` brings, as far as it matters here (pytest's own `__all__`).
-_PYTEST_NAMES = ("fixture", "mark", "param", "importorskip", "skip", "yield_fixture", "raises")
-
-
-class Namespace:
-    """The names of a module, a class body or a called function, each with its bindings in order.
-
-    complete: False where names may exist that cannot be seen (`globals()[...]`, a star import of
-        what was not read).
-    attached: `name.attribute = value` statements, by name and attribute.
-    position: how far the code has run while a statement of it is evaluated (line, column).
-    """
-
-    __slots__ = (
-        "_busy",
-        "_memo",
-        "attached",
-        "bindings",
-        "class_",
-        "complete",
-        "facts",
-        "parent",
-        "position",
-        "values",
-    )
-
-    def __init__(
-        self,
-        facts: FileFacts,
-        bindings: Iterable[Binding],
-        parent: Namespace | None = None,
-        values: dict[str, Value] | None = None,
-        class_: Class | None = None,
-    ) -> None:
-        self.facts = facts
-        self.parent = parent
-        self.class_ = class_
-        self.values = values or {}
-        self.bindings: dict[str, list[Binding]] = {}
-        self.attached: dict[str, dict[str, Binding]] = {}
-        self.complete = True
-        self.position: tuple[int, int] | None = None
-        self._memo: dict[tuple[str, int], Value] = {}
-        self._busy: set[tuple[str, int]] = set()
-        for binding in bindings:
-            self.add(binding)
-
-    def add(self, binding: Binding) -> None:
-        """Take in the next binding in source order."""
-        if binding.guard.never:
-            return
-        if binding.name == "?":
-            if not binding.target:
-                self.complete = False
-            return
-        if binding.target:
-            if len(binding.target) == 1:
-                self.attached.setdefault(binding.target[0], {})[binding.name] = binding
-            return
-        self.bindings.setdefault(binding.name, []).append(binding)
-
-    @property
-    def path(self) -> str:
-        """The file that the names stand in."""
-        return self.facts.path
 
 
 class Evaluator:
@@ -180,7 +117,7 @@ class Evaluator:
         return space
 
     def _expand_star(self, space: Namespace, binding: Binding, star: Import) -> None:
-        source = self._imported_module(star.module, space.path, star.level)
+        source = module_named(self.modules, star.module, space.path, star.level)
         names: tuple[str, ...] | None = None
         if isinstance(source, ModuleValue):
             other = self.module(source.path)
@@ -188,12 +125,12 @@ class Evaluator:
             if other is not None and not other.complete:
                 space.complete = False
         elif isinstance(source, External) and source.name == "pytest":
-            names = _PYTEST_NAMES
+            names = PYTEST_NAMES
         if names is None:
             space.complete = (
                 space.complete
                 and isinstance(source, External)
-                and (source.name.partition(".")[0] in _PLAIN_LIBRARIES)
+                and (source.name.partition(".")[0] in PLAIN_LIBRARIES)
             )
             return
         for name in names:
@@ -360,45 +297,15 @@ class Evaluator:
         """What an import statement binds."""
         if value.name is None:
             if "." in value.module and bound_name == value.module.partition(".")[0]:
-                return self._imported_module(bound_name, importer, 0)
-            return self._imported_module(value.module, importer, 0)
-        source = self._imported_module(value.module, importer, value.level)
+                return module_named(self.modules, bound_name, importer, 0)
+            return module_named(self.modules, value.module, importer, 0)
+        source = module_named(self.modules, value.module, importer, value.level)
         return self.attribute(source, value.name)
 
     def source(self, value: Import, importer: str) -> Namespace | None:
         """The module that an import statement takes a name from, if it was read."""
-        found = self._imported_module(value.module, importer, value.level)
+        found = module_named(self.modules, value.module, importer, value.level)
         return self.module(found.path) if isinstance(found, ModuleValue) else None
-
-    def _imported_module(self, module: str, importer: str, level: int) -> Value:
-        modules = self.modules
-        if level:
-            found = modules.relative(module, importer, level)
-            name = modules.absolute(module, importer, level) or module
-            if found is None:
-                return UNKNOWN
-        else:
-            if module.partition(".")[0] in _ALWAYS_EXTERNAL:
-                return External(module)
-            found, name = modules.find(module, importer), module
-            if found is None or not found.endswith(".py"):
-                installed = self._installed(module)
-                if installed is not None:
-                    return ModuleValue(installed, module)
-            if found is None:
-                return External(module)
-        if found.endswith(".py"):
-            return ModuleValue(found, name)
-        return PackageValue(found, name)
-
-    def _installed(self, module: str) -> str | None:
-        """The file of an installed module worth reading: one that may hold fixtures or bases."""
-        top = module.partition(".")[0]
-        if top in _PLAIN_LIBRARIES:
-            return None
-        if not any(word in module for word in ("test", "fixture", "conftest", "plugin")):
-            return None
-        return self.modules.installed(module)
 
     def attribute(self, owner: Value, name: str) -> Value:
         """`owner.name`, for modules, classes and what is external."""
@@ -548,104 +455,3 @@ class Evaluator:
             applied = self.evaluate(decorator.expression, space)
             value = calls.apply(self, applied, (value,), ())
         return value
-
-    def call_function(
-        self,
-        func: FunctionValue,
-        args: tuple[Value, ...],
-        keywords: tuple[tuple[str, Value], ...],
-    ) -> list[Value]:
-        """What calling a function that was read may return, one value for each `return`."""
-        function = func.function
-        values: dict[str, Value] = {}
-        rest: list[Value] = list(args)
-        extra: dict[str, Value] = {}
-        given = dict(keywords)
-        defaults = dict(function.defaults)
-        for parameter in function.parameters:
-            if parameter.kind in ("normal", "positional") and rest:
-                values[parameter.name] = rest.pop(0)
-            elif parameter.kind in ("normal", "keyword") and parameter.name in given:
-                values[parameter.name] = given.pop(parameter.name)
-            elif parameter.kind == "args":
-                values[parameter.name] = Sequence(tuple(rest))
-                rest = []
-            elif parameter.kind == "kwargs":
-                extra = given
-                given = {}
-                unknown = "**" in extra
-                values[parameter.name] = UNKNOWN if unknown else Dictionary(tuple(extra.items()))
-            elif parameter.name in defaults and "**" not in given:
-                values[parameter.name] = self.evaluate(defaults[parameter.name], func.env)
-            else:
-                values[parameter.name] = UNKNOWN
-        space = Namespace(func.env.facts, function.bindings, func.env, values)
-        results = [self.evaluate(expression, space) for expression in function.returns]
-        if any(_changes_signature(attributes) for attributes in space.attached.values()):
-            return [calls.opaque(result) for result in results]
-        return results
-
-
-def _changes_signature(attributes: dict[str, Binding]) -> bool:
-    """Whether a function is given parameters other than those of one that it wraps."""
-    binding = attributes.get("__signature__")
-    if binding is None:
-        return False
-    match binding.value:
-        case Call(func=Name(parts=parts)):
-            return parts[-1] != "signature"
-    return True
-
-
-_PLAIN_LIBRARIES = frozenset(
-    [
-        "asyncio",
-        "collections",
-        "contextlib",
-        "dataclasses",
-        "datetime",
-        "enum",
-        "functools",
-        "itertools",
-        "json",
-        "logging",
-        "math",
-        "os",
-        "pathlib",
-        "random",
-        "re",
-        "socket",
-        "string",
-        "subprocess",
-        "sys",
-        "threading",
-        "time",
-        "types",
-        "typing",
-        "unittest",
-        "uuid",
-        "numpy",
-        "pandas",
-        "sqlalchemy",
-        "django",
-        "flask",
-        "requests",
-        "httpx",
-        "typing_extensions",
-        "ctypes",
-        "tkinter",
-        "decimal",
-        "abc",
-        "io",
-        "shutil",
-        "tempfile",
-        "textwrap",
-        "copy",
-        "operator",
-        "warnings",
-        "hypothesis",
-    ]
-)
-# What these names do is known here, and their own code is no place to learn it from (their own
-# suites import them from the tree).
-_ALWAYS_EXTERNAL = frozenset({"pytest", "_pytest", "pytest_asyncio", "pluggy", "hypothesis"})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from scopecheck.facts import Class, Function
-    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.namespace import Namespace
 
 
 @dataclass(frozen=True, slots=True)

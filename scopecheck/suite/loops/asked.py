@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from scopecheck.facts import ITEM, Call, Const, Items, Name
-from scopecheck.suite.names import Namespace
+from scopecheck.suite.namespace import Namespace
 from scopecheck.suite.values import UNKNOWN, ClassValue, External, FunctionValue, Literal
 
 if TYPE_CHECKING:

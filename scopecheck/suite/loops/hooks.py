@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from scopecheck.facts import Function, MarkAddition
     from scopecheck.suite.link import Linker
-    from scopecheck.suite.names import Namespace
+    from scopecheck.suite.namespace import Namespace
     from scopecheck.suite.values import Value
 
 _ASYNC_MARKS = frozenset({"asyncio", "anyio", "trio"})
