@@ -432,6 +432,18 @@ def test_every_place_that_states_a_version(
     assert said(tmp_path, "pytest") == [expected]
 
 
+def test_a_generated_file_with_thousands_of_requirements(tmp_path: Path) -> None:
+    deps = "".join(f"    py{n}: package-{n}=={n}\n    py{n}: pytest\n" for n in range(10_000))
+    write(tmp_path, {"tox.ini": f"[testenv]\n# pytest\ndeps =\n{deps}    pytest-mock[pytest]\n"})
+    start = time.process_time()
+    found = said(tmp_path, "pytest")
+    # One pattern searched for each of them takes minutes.
+    assert time.process_time() - start < 20
+    assert set(found) == {("pin", "", "tox.ini:5")}
+    assert said(tmp_path, "package-9999") == [("pin", "==9999", "tox.ini:20002")]
+    assert said(tmp_path, "pytest-mock") == [("pin", "", "tox.ini:20004")]
+
+
 def test_requirement_files_include_others(tmp_path: Path) -> None:
     write(
         tmp_path,

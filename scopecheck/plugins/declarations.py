@@ -300,6 +300,7 @@ class _Reader:
                     yield statement
 
     def tox_ini(self, path: Path, text: str) -> Iterator[Statement]:
+        lines: dict[str, int] = {}
         for name, section in ini_sections(text).items():
             if not name.startswith("testenv"):
                 continue
@@ -311,7 +312,8 @@ class _Reader:
                     included = option[2].replace("{toxinidir}/", "").replace("{toxinidir}", ".")
                     yield from self.requirements_file(path.parent / included, option[1] == "c")
                     continue
-                line = _line_of_requirement(text, requirement.strip())
+                line = lines.get(requirement) or _line_of_requirement(text, requirement.strip())
+                lines[requirement] = line
                 statement = self.requirement(requirement, self.origin(path, line))
                 if statement:
                     yield statement
@@ -504,12 +506,25 @@ def _line_of(text: str, part: str) -> int:
 
 
 def _line_of_requirement(text: str, requirement: str) -> int:
-    """The line on which this requirement stands whole, and not as a part of another word."""
-    word = rf"(?<![\w.:/-]){re.escape(requirement)}(?![\w.-])"
-    # Neither a comment nor the header of a section.
-    line = rf"^(?!\s*#)(?!\s*\[[^\"'\n]*\]\s*$).*?{word}"
-    match = re.search(line, text, re.MULTILINE)
-    return text.count("\n", 0, match.end()) + 1 if match else _line_of(text, requirement)
+    """The line on which this requirement stands whole, and not as a part of another word.
+
+    Not searched by one pattern: a generated `tox.ini` has thousands of lines and of requirements.
+    """
+    start = text.find(requirement) if requirement else -1
+    while start >= 0:
+        end = start + len(requirement)
+        first = text.rfind("\n", 0, start) + 1
+        last = text.find("\n", end)
+        line = text[first : last if last >= 0 else len(text)]
+        whole = not (
+            re.match(r"[\w.:/-]", text[start - 1 : start])
+            or re.match(r"[\w.-]", text[end : end + 1])
+        )
+        # Neither a comment nor the header of a section.
+        if whole and not re.match(r"\s*(?:#|\[[^\"']*\]\s*$)", line):
+            return text.count("\n", 0, first) + 1
+        start = text.find(requirement, end)
+    return _line_of(text, requirement)
 
 
 def _line_of_key(text: str, key: str) -> int:
