@@ -19,7 +19,7 @@ import msgspec
 from scopecheck.evidence import Asserts, EventUse, Evidence  # noqa: TC001 - msgspec evaluates it
 from scopecheck.source import Span
 
-FACTS_VERSION = 20
+FACTS_VERSION = 21
 
 
 class Name(msgspec.Struct, frozen=True, array_like=True, tag="n", gc=False):

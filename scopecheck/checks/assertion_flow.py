@@ -37,7 +37,9 @@ def vacuous_loop(suite: Suite) -> Iterator[Fault]:
 
 def _vacuous(item: Item, vacuity: Vacuity) -> Fault:
     path = item.place.path
-    what = f"`{vacuity.words}`" if vacuity.words else "something captured"
+    what = f"`{vacuity.words}`"
+    if not vacuity.words:
+        what = f"what `{vacuity.source}()` gives" if vacuity.source else "something captured"
     match vacuity.kind:
         case "loop":
             message = f"every assertion is in a loop over {what}, which may be empty"

@@ -66,12 +66,13 @@ _BUILTINS = _PASSING | {
     "zip",
 }
 # What the test compares with, which it had before.
-_WANTED = re.compile(r"_?(?:expect|want|original|before|previous|reference)")
-# Deep inside an object lies its state, and no result.
-_MOST_PARTS = 3
+_WANTED = re.compile(
+    r"^_?(?:expect|want|original|before|previous|reference)|(?:^|_)(?:answers?|solutions?)$"
+)
 _LOOKING = frozenset({"min", "max", "next"})
 _RECORDS = re.compile(
-    r"records|messages|record_tuples|call_args_list|mock_calls|await_args_list|method_calls|events$"
+    r"records$|(?<!_)messages$|record_tuples|call_args_list|mock_calls|await_args_list|method_calls"
+    r"|events$"
 )
 
 Where: TypeAlias = Literal["plain", "inner", "loop", "branch"]
@@ -93,6 +94,8 @@ class Emptiness:
         self._given = {
             one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
         }
+        # What differs from case to case may well be empty in one of them.
+        self._cases = {name for one in function.decorator_list for name in _parametrized(one)}
         self._bound: dict[str, list[ast.expr | None]] = {}
         self._fills: dict[str, list[_Fill]] = {}
         # Expressions that are not empty, or the test fails in another way, and the first line that
@@ -104,6 +107,13 @@ class Emptiness:
         self._called_here: set[str] = set()
         # What the test gives to the code under test: it had it before.
         self._handed: set[str] = set()
+        # What the test gives to attributes, by their dotted name: `client.list = listed`.
+        self._given_parts: set[tuple[str, ...]] = set()
+        # Functions that the test defines; True for what a decorator of the tested code makes one
+        # that yields.
+        self._own: dict[str, bool] = {}
+        self.origin: ast.Call | None = None
+        """The call that the last answer named."""
         self._function = ""
         for statement in function.body:
             self._read(statement, "plain", None)
@@ -152,7 +162,7 @@ class Emptiness:
         return None
 
     def _named(self, name: str) -> str | None:
-        if _WANTED.match(name):
+        if _WANTED.search(name):
             return None
         if name in self._given or self._is_proved(name) or name in self._busy:
             return None
@@ -200,9 +210,20 @@ class Emptiness:
             return self.captured(node.args[0])
         if parts is not None and len(parts) > 1 and parts[0] in self._handed & self._bound.keys():
             return None
-        if parts is None:
-            return f"{name}" if streamed else None
-        return ".".join(parts)
+        if parts is not None and self._is_own(parts):
+            return None
+        if parts is None and not streamed:
+            return None
+        self.origin = node
+        return ".".join(parts) if parts is not None else name
+
+    def _is_own(self, parts: tuple[str, ...]) -> bool:
+        """Whether a function hands out what the test has put there, or what differs by case."""
+        if parts[0] in self._cases:
+            return True
+        if len(parts) == 1:
+            return parts[0] in self._own and not self._own[parts[0]]
+        return any(given[: len(parts)] == parts for given in self._given_parts)
 
     def _part(self, node: ast.Attribute | ast.Subscript) -> str | None:
         if self._is_proved(ast.unparse(node)):
@@ -244,6 +265,8 @@ class Emptiness:
                 for item in items:
                     if item.optional_vars is not None:
                         self._bind(item.optional_vars, None)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self._own[node.name] = bool(node.decorator_list) and _yields(node)
             case ast.Call():
                 if isinstance(node.func, ast.Name):
                     self._called_here.add(node.func.id)
@@ -319,6 +342,23 @@ class Emptiness:
                 self._bind(inner, None)
             case ast.Subscript(value=ast.Name(id=name)):
                 self._fills.setdefault(name, []).append(_Fill("branch"))
+            case ast.Attribute() if value is not None and not is_empty(value):
+                parts = dotted(target)
+                if parts is not None:
+                    self._given_parts.add(parts)
+
+
+def _parametrized(decorator: ast.expr) -> list[str]:
+    """The parameters that `pytest.mark.parametrize("a, b", ...)` names."""
+    match decorator:
+        case ast.Call(func=ast.Attribute(attr="parametrize"), args=[names, *_]):
+            strings = [one.value for one in walk(names) if isinstance(one, ast.Constant)]
+            return re.findall(r"\w+", ",".join(map(str, strings)))
+    return []
+
+
+def _yields(function: ast.AST) -> bool:
+    return any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in walk(function))
 
 
 def truth_of(test: ast.expr, *, holds: bool) -> ast.expr | None:

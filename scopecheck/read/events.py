@@ -355,7 +355,7 @@ class _Reader:
             if source is None:
                 continue
             fate, handed = self._fate(name)
-            for other in self._beside(name):
+            for other in (*self._beside(name), *self._items(name)):
                 its_fate, its_ways = self._fate(other)
                 fate = "used" if its_fate == "used" else fate
                 handed = (*handed, *its_ways)
@@ -386,9 +386,17 @@ class _Reader:
                 roots += (dotted(node.func) or ())[:1]
         read = set(roots)
         makers = {made for root in read if (made := opener(self._values.get(root, ())))}
+        # Several names for the parts of one value are no several contexts.
+        shared = {
+            id(value)
+            for root in read
+            for value in self._values.get(root, ())
+            if not isinstance(value, ast.Tuple)
+        }
         for name, place in self._bound_at.items() if makers else ():
             made = opener(self._values[name])
-            if made in makers and name not in read and name not in self._claimed:
+            alike = made in makers and name not in read and name not in self._claimed
+            if alike and not any(id(value) in shared for value in self._values[name]):
                 yield name, self._text.span(place)
 
     def _beside(self, name: str) -> Iterable[str]:
@@ -397,6 +405,10 @@ class _Reader:
         for other in self._places:
             if other != name and any(id(value) in values for value in self._values[other]):
                 yield other
+
+    def _items(self, name: str) -> Iterable[str]:
+        """Names of what is put into a list one by one: a check of each is one of the list."""
+        return (one.id for one in self._values[name] if isinstance(one, ast.Name))
 
     @cached_property
     def _claimed(self) -> frozenset[str]:

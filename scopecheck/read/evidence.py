@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from scopecheck.evidence import Callee, Evidence, Vacuity
 from scopecheck.read.dropped import read_dropped, read_returned
-from scopecheck.read.emptiness import Emptiness, truth_of
+from scopecheck.read.emptiness import Emptiness, is_empty, truth_of
 from scopecheck.read.expressions import dotted
 from scopecheck.read.lost import read_lost
 from scopecheck.read.nodes import BELOW, walk
+from scopecheck.read.siblings import is_pinned
 from scopecheck.read.text import any_within
 
 if TYPE_CHECKING:
@@ -388,6 +389,29 @@ class _Reader:
 
     def _vacuity(self) -> tuple[Vacuity | None, _Round | None]:
         """The outermost thing that all checks stand in and that may never be entered."""
+        found = self._entrance()
+        vacuity, entered = found
+        if vacuity is not None and vacuity.kind in ("loop", "all") and self._is_pinned(entered):
+            return None, None
+        return found
+
+    def _is_pinned(self, entered: _Round | None) -> bool:
+        """Whether another test of the file does the same and fails where nothing comes."""
+        body = self._function.body
+        if body and _is_docstring(body[0]):
+            body = body[1:]
+        if entered is None:
+            node: ast.AST = self._checks[0].node
+            every = self._checks[0].every
+            assert isinstance(every, (ast.GeneratorExp, ast.ListComp))
+            subject: ast.expr | None = every.generators[0].iter
+        else:
+            node, subject = entered.node, entered.subject
+        if subject is None or node not in body:
+            return False
+        return is_pinned(body[: body.index(node)], subject, self._function, self._text)
+
+    def _entrance(self) -> tuple[Vacuity | None, _Round | None]:
         if not self._checks:
             return None, None
         if any(one.kind == "inner" for check in self._checks for one in check.rounds):
@@ -432,6 +456,9 @@ class _Reader:
         if one.kind == "loop":
             assert isinstance(one.node, (ast.For, ast.AsyncFor))
             if not self._about(one.node) or all(map(_is_absence, self._checks)):
+                return None
+            if isinstance(subject, ast.Call) and isinstance(one.node.body[-1], ast.Break):
+                # What is wanted is the one thing that a generator lends.
                 return None
             source = self._emptiness.captured(subject, streamed=isinstance(one.node, ast.AsyncFor))
             return None if source is None else ("loop", self._text.words(subject), source)
@@ -480,6 +507,10 @@ class _Reader:
         return type(span)(span.line, span.column, end.end_line, end.end_column)
 
 
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
 def _is_listed(subject: ast.expr | None) -> bool:
     """Whether a loop goes over values that are written there, or over a constant."""
     match subject:
@@ -514,6 +545,11 @@ def _is_absence(check: _Check) -> bool:
             return True
         case ast.Compare(ops=[ast.Is()], comparators=[ast.Constant(value=None | False)]):
             return True
+        case ast.Compare(left=ast.Name(), ops=[ast.In()], comparators=[ast.Name(id=name)]):
+            # There is nothing else than what is allowed.
+            return name.isupper()
+        case ast.Compare(ops=[ast.Eq()], comparators=[right]):
+            return (isinstance(right, ast.Constant) and right.value == 0) or is_empty(right)
         case ast.Constant(value=value):
             return not value
     return False

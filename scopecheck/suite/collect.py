@@ -232,10 +232,23 @@ class Collector:
                 testcase=testcase,
                 runs_async=runs_async,
                 own_marks=len(function.marks),
-                skipped=pytest_marks.is_skipped(marks),
+                skipped=pytest_marks.is_skipped(marks) or self._is_put_aside(function, lineage),
                 opaque=function.opaque or _under_decorator(lineage),
                 unknown=(*self._linker.changes_items, *(_DOUBTFUL if function.doubtful else ())),
             )
+        )
+
+    def _is_put_aside(self, function: FunctionValue, lineage: Lineage | None) -> bool:
+        """Whether a decorator of unittest skips the test, or wants it to fail."""
+        read = [(one, function.env) for one in function.function.decorators]
+        for value in lineage.classes if lineage is not None else ():
+            outer = self._evaluator.class_space(value).parent
+            if outer is not None:
+                read += [(one, outer) for one in value.class_.decorators]
+        return any(
+            pytest_marks.is_unittest_skip(self._evaluator.evaluate(one.expression, space))
+            for one, space in read
+            if pytest_marks.may_skip(one.expression)
         )
 
     def _runs_asyncio(self, function: FunctionValue, marks: Sequence[MarkValue]) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scopecheck.facts import Call, Name
 from scopecheck.suite.model import SCOPES, Parametrized, Scope
 from scopecheck.suite.values import (
+    External,
     Literal,
     MarkValue,
     Missing,
     ParamValue,
+    Result,
     Sequence,
     strings_of,
     text_of,
@@ -18,6 +21,7 @@ from scopecheck.suite.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from scopecheck.facts import Expression
     from scopecheck.suite.values import Value
 
 
@@ -57,6 +61,18 @@ def is_skipped(marks: Iterable[MarkValue]) -> bool:
         if mark.name == "skipif" and mark.args and mark.args[0] == Literal(True):
             return True
     return False
+
+
+def may_skip(decorator: Expression) -> bool:
+    """Whether a decorator has the name of one of unittest's that put a test aside."""
+    func = decorator.func if isinstance(decorator, Call) else decorator
+    return isinstance(func, Name) and func.parts[-1] in ("skip", "expectedFailure")
+
+
+def is_unittest_skip(value: Value) -> bool:
+    """Whether this is `unittest.skip(reason)`, or `unittest.expectedFailure`."""
+    name = value.name if isinstance(value, (External, Result)) else ""
+    return name.startswith("unittest.")
 
 
 def is_never_set_up(marks: Iterable[MarkValue]) -> bool:
