@@ -83,7 +83,7 @@ class Returned(msgspec.Struct, frozen=True, array_like=True, gc=False):
     words: str = ""
 
 
-class Evidence(msgspec.Struct, frozen=True, array_like=True):
+class Evidence(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What was seen in a test that has no assertion which always runs, or that drops a result.
 
     checked: an assertion always runs; then only `dropped`, `lost` and `returned` are filled.
@@ -171,7 +171,7 @@ def is_single(capture: Capture) -> bool:
     return capture.source.rpartition(".")[2] in SINGLE and "." in capture.source
 
 
-class EventUse(msgspec.Struct, frozen=True, array_like=True):
+class EventUse(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a function has to do with events.
 
     doc: its docstring's beginning, in lower case.
@@ -216,7 +216,7 @@ class EventForms(msgspec.Struct, frozen=True):
         return any(fnmatchcase(dotted, one) or fnmatchcase(last, one) for one in self.captures)
 
 
-class Emitted(msgspec.Struct, frozen=True, array_like=True):
+class Emitted(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a module of the application gives to functions that send events.
 
     strings: as they stand there. names: constants, and members of classes (`EventType.STARTED`).

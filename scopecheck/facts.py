@@ -8,15 +8,19 @@ decides a meaning (`functools.partial(pytest.fixture, scope=SCOPE)`) and the sui
     expression    the part of a value's form that matters for fixtures and tests
     function      a `def`, its parameters and decorators, and what its body does
     body          what was seen in a function's statements, where something there matters
+
+What a function has beside its name and place stays encoded, and is decoded when it is asked for:
+of most functions nothing ever is, and a million lines of tests have some fifty thousand.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from scopecheck.evidence import Asserts, EventUse, Evidence  # noqa: TC001 - msgspec evaluates it
+from scopecheck.evidence import Asserts, EventUse, Evidence
 from scopecheck.source import Span
 
 FACTS_VERSION = 21
@@ -34,7 +38,7 @@ class Const(msgspec.Struct, frozen=True, array_like=True, tag="c", gc=False):
     value: str | int | float | bool | None
 
 
-class Call(msgspec.Struct, frozen=True, array_like=True, tag="l"):
+class Call(msgspec.Struct, frozen=True, array_like=True, tag="l", gc=False):
     """A call; a keyword named `**` is an unpacked mapping, a `Star` argument an unpacked list."""
 
     func: Expression
@@ -50,40 +54,40 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag="l"):
         return None
 
 
-class Attribute(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+class Attribute(msgspec.Struct, frozen=True, array_like=True, tag="a", gc=False):
     """An attribute of what is not itself a plain name, as `make().mark`."""
 
     value: Expression
     attr: str
 
 
-class Items(msgspec.Struct, frozen=True, array_like=True, tag="s"):
+class Items(msgspec.Struct, frozen=True, array_like=True, tag="s", gc=False):
     """A list, tuple or set. `rest` counts the items beyond those kept."""
 
     items: tuple[Expression, ...]
     rest: int = 0
 
 
-class Mapping(msgspec.Struct, frozen=True, array_like=True, tag="d"):
+class Mapping(msgspec.Struct, frozen=True, array_like=True, tag="d", gc=False):
     """A dict display with constant string keys."""
 
     items: tuple[tuple[str, Expression], ...]
 
 
-class Star(msgspec.Struct, frozen=True, array_like=True, tag="*"):
+class Star(msgspec.Struct, frozen=True, array_like=True, tag="*", gc=False):
     """`*value` among arguments or items."""
 
     value: Expression
 
 
-class Joined(msgspec.Struct, frozen=True, array_like=True, tag="+"):
+class Joined(msgspec.Struct, frozen=True, array_like=True, tag="+", gc=False):
     """`left + right`, as in `__all__ = a.__all__ + ["x"]`."""
 
     left: Expression
     right: Expression
 
 
-class Choice(msgspec.Struct, frozen=True, array_like=True, tag="?"):
+class Choice(msgspec.Struct, frozen=True, array_like=True, tag="?", gc=False):
     """`then if test else other`; the test is unknown here."""
 
     then: Expression
@@ -111,20 +115,20 @@ class Opaque(msgspec.Struct, frozen=True, array_like=True, tag="o", gc=False):
     data: bool = False
 
 
-class Awaited(msgspec.Struct, frozen=True, array_like=True, tag="w"):
+class Awaited(msgspec.Struct, frozen=True, array_like=True, tag="w", gc=False):
     """`await value`."""
 
     value: Expression
 
 
-class Entered(msgspec.Struct, frozen=True, array_like=True, tag="y"):
+class Entered(msgspec.Struct, frozen=True, array_like=True, tag="y", gc=False):
     """What `with value as name` binds; is_async: of `async with`."""
 
     value: Expression
     is_async: bool = False
 
 
-class Part(msgspec.Struct, frozen=True, array_like=True, tag="p"):
+class Part(msgspec.Struct, frozen=True, array_like=True, tag="p", gc=False):
     """One of the values that a call's result is unpacked into, as in `reader, writer = ...`."""
 
     value: Expression
@@ -164,7 +168,7 @@ class Deleted(msgspec.Struct, frozen=True, array_like=True, tag="x", gc=False):
     """`del name`."""
 
 
-class Extended(msgspec.Struct, frozen=True, array_like=True, tag="e"):
+class Extended(msgspec.Struct, frozen=True, array_like=True, tag="e", gc=False):
     """`name += value`, `name.extend(value)`, `name.append(item)` (as a one-item list)."""
 
     value: Expression
@@ -191,7 +195,7 @@ class Guard(msgspec.Struct, frozen=True, array_like=True, gc=False):
 ALWAYS = Guard()
 
 
-class Binding(msgspec.Struct, frozen=True, array_like=True):
+class Binding(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A name given a value in a module, class or function body; in source order.
 
     `target` is the class or object in `Class.name = value` and `setattr(Class, "name", value)`,
@@ -224,14 +228,14 @@ class Parameter(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return Span(self.line, self.column, self.line, self.column + len(self.name))
 
 
-class Decorator(msgspec.Struct, frozen=True, array_like=True):
+class Decorator(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A decorator's expression, and its place without the `@`."""
 
     expression: Expression
     span: Span
 
 
-class CallFact(msgspec.Struct, frozen=True, array_like=True):
+class CallFact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A call seen in a function's body (nested functions included when `nested`).
 
     under: `condition` where the body may be run without it (also after a conditional `return`),
@@ -243,7 +247,7 @@ class CallFact(msgspec.Struct, frozen=True, array_like=True):
     under: Literal["", "condition", "caught"] = ""
 
 
-class LoopCall(msgspec.Struct, frozen=True, array_like=True):
+class LoopCall(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A call that may run an event loop until something is done, on the thread of the caller.
 
     call: `asyncio.run(...)`, `loop.run_until_complete(...)`, `runner.run(...)`, or a call of a
@@ -255,7 +259,7 @@ class LoopCall(msgspec.Struct, frozen=True, array_like=True):
     receiver: Expression | None = None
 
 
-class YieldFacts(msgspec.Struct, frozen=True, array_like=True):
+class YieldFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The yields of a function and what was proved of its paths.
 
     twice: a `yield` that a path reaches after another one, with that earlier one.
@@ -267,7 +271,7 @@ class YieldFacts(msgspec.Struct, frozen=True, array_like=True):
     missed: Span | None = None
 
 
-class Body(msgspec.Struct, frozen=True, array_like=True):
+class Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What was seen in a function's statements.
 
     calls: calls whose function is a plain or dotted name.
@@ -291,7 +295,7 @@ class Body(msgspec.Struct, frozen=True, array_like=True):
 EMPTY_BODY = Body()
 
 
-class Handout(msgspec.Struct, frozen=True, array_like=True):
+class Handout(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a function gives to its caller: the values it yields, or else returns.
 
     values: each with the place of its statement; a bare `yield` or `return` gives None.
@@ -306,7 +310,7 @@ ITEM = "<item>"
 """Names, in what is said of a hook, the test that its statements are run for."""
 
 
-class Condition(msgspec.Struct, frozen=True, array_like=True):
+class Condition(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What must hold of a test for a statement of a hook to be run for it.
 
     relation: between left and right; empty where `left` must be true, `or` where all conditions of
@@ -323,7 +327,7 @@ class Condition(msgspec.Struct, frozen=True, array_like=True):
     since: int = 0
 
 
-class MarkAddition(msgspec.Struct, frozen=True, array_like=True):
+class MarkAddition(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A mark that a function puts on tests: `item.add_marker(mark, append=False)`.
 
     early: it is put on the function before pytest makes a test of it.
@@ -341,7 +345,7 @@ class MarkAddition(msgspec.Struct, frozen=True, array_like=True):
     since: int = 0
 
 
-class HookFacts(msgspec.Struct, frozen=True, array_like=True):
+class HookFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a hook, or a function that hooks may call, does to tests and asks about them.
 
     additions: marks that it puts on tests, apart from those that are visibly not about async, of
@@ -438,7 +442,7 @@ class Passed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     imported: Import | None = None
 
 
-class Effects(msgspec.Struct, frozen=True, array_like=True):
+class Effects(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a function changes, in source order.
 
     passed: calls by which it may change more.
@@ -452,10 +456,9 @@ class Effects(msgspec.Struct, frozen=True, array_like=True):
     mutable_parameters: tuple[str, ...] = ()
 
 
-class Function(msgspec.Struct, frozen=True, array_like=True):
-    """A `def`, `async def` or `lambda` (named `<lambda>`).
+class Workings(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What the statements of a function do and hand back, where something there matters.
 
-    line: of the `def`; first_line: of the first decorator, which pytest reports.
     bindings, returns, defaults: what a fixture factory or decorator binds and hands back, and what
         its parameters stand for where nothing is given; kept for functions that are not tests
         themselves.
@@ -463,22 +466,9 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     handout: kept for what looks like a fixture.
     hook: kept for hooks that matter to async tests, and for what may help them.
     flaws: of a function named like a test.
-    effects: None where it is seen to change nothing.
-    evidence: of how it can fail; of a function named like a test.
-    asserts: what its text has that may fail the test that calls it.
     events: what it has to do with events.
     """
 
-    name: str
-    span: Span
-    line: int
-    first_line: int
-    end_line: int
-    parameters: tuple[Parameter, ...]
-    decorators: tuple[Decorator, ...]
-    is_async: bool = False
-    is_generator: bool = False
-    owner: int = -1
     bindings: tuple[Binding, ...] = ()
     returns: tuple[Expression, ...] = ()
     defaults: tuple[tuple[str, Expression], ...] = ()
@@ -486,13 +476,166 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     handout: Handout | None = None
     hook: HookFacts | None = None
     flaws: tuple[Flaw, ...] = ()
-    effects: Effects | None = None
-    evidence: Evidence | None = None
-    asserts: Asserts = ""
     events: EventUse | None = None
 
 
-class Class(msgspec.Struct, frozen=True, array_like=True):
+NO_WORKINGS = Workings()
+
+_encode = msgspec.msgpack.encode
+# Checks go through the functions in order, and mostly look at one of them several times.
+_KEPT_DECODED = 256
+_decoded_parameters = lru_cache(_KEPT_DECODED)(
+    msgspec.msgpack.Decoder(tuple[Parameter, ...]).decode
+)
+_decoded_decorators = lru_cache(_KEPT_DECODED)(
+    msgspec.msgpack.Decoder(tuple[Decorator, ...]).decode
+)
+_decoded_workings = lru_cache(_KEPT_DECODED)(msgspec.msgpack.Decoder(Workings).decode)
+_decoded_effects = lru_cache(_KEPT_DECODED)(msgspec.msgpack.Decoder(Effects).decode)
+_decoded_evidence = lru_cache(_KEPT_DECODED)(msgspec.msgpack.Decoder(Evidence).decode)
+
+
+class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A `def`, `async def` or `lambda` (named `<lambda>`).
+
+    above: how many lines its decorators take. height: how many lines there are from the `def` to
+        the last one, which is not counted.
+    asserts: what its text has that may fail the test that calls it.
+
+    The other fields are encoded, or empty: each has a property that decodes it. What one of these
+    gives is equal with each look at it, and not the same object.
+    """
+
+    name: str
+    span: Span
+    above: int
+    height: int
+    is_async: bool = False
+    is_generator: bool = False
+    owner: int = -1
+    asserts: Asserts = ""
+    kept_parameters: bytes = b""
+    kept_decorators: bytes = b""
+    kept_workings: bytes = b""
+    kept_effects: bytes = b""
+    kept_evidence: bytes = b""
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        span: Span,
+        lines: tuple[int, int],
+        parameters: tuple[Parameter, ...],
+        decorators: tuple[Decorator, ...] = (),
+        *,
+        is_async: bool = False,
+        is_generator: bool = False,
+        owner: int = -1,
+        asserts: Asserts = "",
+        workings: Workings = NO_WORKINGS,
+        effects: Effects | None = None,
+        evidence: Evidence | None = None,
+    ) -> Function:
+        """A function with all that is known of it; lines: its first one and its last one."""
+        return cls(
+            name,
+            span,
+            span.line - lines[0],
+            lines[1] - span.line,
+            is_async,
+            is_generator,
+            owner,
+            asserts,
+            _encode(parameters) if parameters else b"",
+            _encode(decorators) if decorators else b"",
+            b"" if workings is NO_WORKINGS else _encode(workings),
+            b"" if effects is None else _encode(effects),
+            b"" if evidence is None else _encode(evidence),
+        )
+
+    @property
+    def line(self) -> int:
+        """The line of the `def`."""
+        return self.span.line
+
+    @property
+    def first_line(self) -> int:
+        """The line of the first decorator, which pytest reports."""
+        return self.span.line - self.above
+
+    @property
+    def end_line(self) -> int:
+        """The last line."""
+        return self.span.line + self.height
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters, in order."""
+        return _decoded_parameters(self.kept_parameters) if self.kept_parameters else ()
+
+    @property
+    def decorators(self) -> tuple[Decorator, ...]:
+        """The decorators, the outermost first."""
+        return _decoded_decorators(self.kept_decorators) if self.kept_decorators else ()
+
+    @property
+    def workings(self) -> Workings:
+        """What its statements do and hand back."""
+        return _decoded_workings(self.kept_workings) if self.kept_workings else NO_WORKINGS
+
+    @property
+    def bindings(self) -> tuple[Binding, ...]:
+        """See `Workings`."""
+        return self.workings.bindings
+
+    @property
+    def returns(self) -> tuple[Expression, ...]:
+        """See `Workings`."""
+        return self.workings.returns
+
+    @property
+    def defaults(self) -> tuple[tuple[str, Expression], ...]:
+        """See `Workings`."""
+        return self.workings.defaults
+
+    @property
+    def body(self) -> Body | None:
+        """See `Workings`."""
+        return self.workings.body
+
+    @property
+    def handout(self) -> Handout | None:
+        """See `Workings`."""
+        return self.workings.handout
+
+    @property
+    def hook(self) -> HookFacts | None:
+        """See `Workings`."""
+        return self.workings.hook
+
+    @property
+    def flaws(self) -> tuple[Flaw, ...]:
+        """See `Workings`."""
+        return self.workings.flaws
+
+    @property
+    def events(self) -> EventUse | None:
+        """See `Workings`."""
+        return self.workings.events
+
+    @property
+    def effects(self) -> Effects | None:
+        """What it changes; None where it is seen to change nothing."""
+        return _decoded_effects(self.kept_effects) if self.kept_effects else None
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """How it can fail; of a function named like a test."""
+        return _decoded_evidence(self.kept_evidence) if self.kept_evidence else None
+
+
+class Class(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A class statement. `owner` is the index of the enclosing class, or -1."""
 
     name: str
@@ -544,7 +687,7 @@ class ReadError(msgspec.Struct, frozen=True, array_like=True, gc=False):
     span: Span
 
 
-class FileFacts(msgspec.Struct, frozen=True, array_like=True):
+class FileFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Everything the suite needs to know of one file.
 
     bindings: the module's names, in source order. lines: number of lines in the file.

@@ -6,6 +6,7 @@ import gc
 import os
 import re
 import signal
+from collections import deque
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scopecheck.cache.packed import pack, unpack
 from scopecheck.disk import Seen, Stamp, digest_of, note_file, note_text, read_stamped
 from scopecheck.facts import TOO_DEEP, FileFacts, ReadError
 from scopecheck.source import WHOLE_FILE, Source, SourceError, Span, decode, read_bytes
@@ -46,6 +48,18 @@ class Reading(msgspec.Struct, array_like=True):
         """Whether the same content will have the same facts on another day."""
         error = self.facts.error
         return self.stamp is not None and (error is None or error.message != TOO_DEEP)
+
+
+class Packed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A reading as a worker sends it, its facts as the cache keeps them."""
+
+    facts: bytes
+    stamp: Stamp | None
+    digest: bytes
+    lasts: bool
+
+
+_BATCH = msgspec.msgpack.Decoder(list[Packed])
 
 
 def read_file(root: Path, path: str) -> Reading:
@@ -108,10 +122,20 @@ class Loader:
         if facts is None:
             facts = self._kept(path)
         if facts is None:
-            reading = read_file(self.root, path)
-            facts = reading.facts
-            self._take(reading, None)
+            facts = self._read(path)
         return facts
+
+    def _read(self, path: str) -> FileFacts:
+        """One file's facts, read here."""
+        reading = read_file(self.root, path)
+        try:
+            packed = pack(reading.facts)
+        except UnicodeEncodeError:
+            # A path that is no text is kept in no cache.
+            self._facts[path] = reading.facts
+            note_file(Seen(f"{self.root}{os.sep}{path}", reading.stamp, reading.digest))
+            return reading.facts
+        return self._take(Packed(packed, reading.stamp, reading.digest, lasts=reading.lasts))
 
     def _kept(self, path: str) -> FileFacts | None:
         """The facts that an earlier run kept, if the file is what it was."""
@@ -122,17 +146,13 @@ class Loader:
             self._facts[path] = facts
         return facts
 
-    def _take(self, reading: Reading, encoded: bytes | None) -> None:
-        facts = reading.facts
+    def _take(self, packed: Packed) -> FileFacts:
+        facts = unpack(packed.facts)
         self._facts[facts.path] = facts
-        note_file(Seen(f"{self.root}{os.sep}{facts.path}", reading.stamp, reading.digest))
-        if self.cache is not None and reading.stamp is not None and reading.lasts:
-            try:
-                data = msgspec.msgpack.encode(facts) if encoded is None else encoded
-            except UnicodeEncodeError:
-                # A path that is no text is kept in no cache.
-                return
-            self.cache.facts.add(facts.path, reading.stamp, reading.digest, data)
+        note_file(Seen(f"{self.root}{os.sep}{facts.path}", packed.stamp, packed.digest))
+        if self.cache is not None and packed.stamp is not None and packed.lasts:
+            self.cache.facts.add(facts.path, packed.stamp, packed.digest, packed.facts)
+        return facts
 
     @property
     def paths(self) -> Iterable[str]:
@@ -260,9 +280,8 @@ class Loader:
             return 0
 
     def _take_batch(self, sent: bytes) -> None:
-        for one in _SENT.decode(sent):
-            facts = _FACTS.decode(one.facts)
-            self._take(Reading(facts, one.stamp, one.digest), one.facts)
+        for one in _BATCH.decode(sent):
+            self._take(one)
 
     def _read_parallel(self, paths: list[str], sizes: dict[str, int]) -> None:
         from concurrent.futures import ProcessPoolExecutor
@@ -276,11 +295,11 @@ class Loader:
             jobs = min(self.jobs, len(batches) or 1)
             with ProcessPoolExecutor(jobs, initializer=_leave_interrupts) as pool:
                 try:
-                    futures = [pool.submit(_read_batch, root, batch) for batch in batches]
+                    futures = deque(pool.submit(_read_batch, root, batch) for batch in batches)
                     for path in large:
                         self(path)
-                    for future in futures:
-                        self._take_batch(future.result())
+                    while futures:
+                        self._take_batch(futures.popleft().result())
                 except BaseException:
                     _end(pool)
                     raise
@@ -310,18 +329,6 @@ def _words_of(pattern: str) -> tuple[str, ...]:
     parts = choice[1].replace(r"\w*", " ").split("|") if choice else ()
     words = tuple(max(part.split(), key=len, default="") for part in parts)
     return words if all(re.fullmatch(r"\w+", word) for word in words) else ()
-
-
-class _Sent(msgspec.Struct, array_like=True):
-    """A reading as a worker sends it, its facts encoded as they are kept."""
-
-    facts: bytes
-    stamp: Stamp | None
-    digest: bytes
-
-
-_SENT = msgspec.msgpack.Decoder(list[_Sent])
-_FACTS = msgspec.msgpack.Decoder(FileFacts)
 
 
 def _cores() -> int:
@@ -362,7 +369,9 @@ def _read_batch(root: str, paths: list[str]) -> bytes:
     encode = msgspec.msgpack.encode
     with _no_collection():
         readings = (read_file(folder, path) for path in paths)
-        return encode([_Sent(encode(one.facts), one.stamp, one.digest) for one in readings])
+        return encode(
+            [Packed(pack(one.facts), one.stamp, one.digest, one.lasts) for one in readings]
+        )
 
 
 @contextmanager

@@ -15,8 +15,10 @@ import pytest
 
 from scopecheck import disk, loader
 from scopecheck.cache import Cache, CacheFolder, folder
+from scopecheck.cache.packed import pack, unpack
 from scopecheck.checked import checked
 from scopecheck.config import Settings
+from scopecheck.disk import digest_of
 from scopecheck.project import Project
 from scopecheck.rulebook import default_rules
 from scopecheck.run import analyse
@@ -24,6 +26,7 @@ from scopecheck.run import analyse
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from scopecheck.facts import FileFacts
     from scopecheck.finding import Finding
     from scopecheck.kept import Checked
 
@@ -122,6 +125,35 @@ def test_unchanged_files_are_not_read_again(suite: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(loader, "read_file", spied)
     found(project(suite))
     assert read == ["tests/test_a.py"]
+
+
+def test_facts_are_the_same_packed_and_unpacked() -> None:
+    for file in sorted(EXAMPLES.rglob("*.py")):
+        facts = loader.read_file(EXAMPLES, str(file.relative_to(EXAMPLES))).facts
+        assert unpack(pack(facts)) == facts
+
+
+def test_facts_kept_are_decoded_one_by_one(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found(project(suite))
+    (suite / "tests/test_a.py").write_text("def test_changed(wide): ...\n")
+    decoded: list[str] = []
+
+    def spied(data: bytes | memoryview) -> FileFacts:
+        facts = unpack(data)
+        decoded.append(facts.path)
+        return facts
+
+    monkeypatch.setattr("scopecheck.cache.facts.unpack", spied)
+    cache = project(suite).cache
+    assert cache is not None
+    assert {name for name in FILES if name.endswith(".py")} == set(cache.facts.paths)
+    before = cache.facts.kept("tests/test_a.py")
+    assert before is not None
+    assert before.functions[0].name == "test_a"
+    assert decoded == ["tests/test_a.py"]
+    assert cache.facts.digest("tests/test_a.py") == digest_of(FILES["tests/test_a.py"].encode())
+    assert cache.facts.kept("tests/test_none.py") is None
+    assert cache.facts.digest("tests/test_none.py") is None
 
 
 def _write(path: str, text: str) -> Callable[[Path], object]:

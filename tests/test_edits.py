@@ -19,7 +19,7 @@ import pytest
 
 from scopecheck import evidence, facts, source
 from scopecheck.cache import Cache
-from scopecheck.cache.moved import LINES, moved_lines
+from scopecheck.cache.moved import LINES, SAID, moved_lines
 from scopecheck.config import Settings
 from scopecheck.project import Project
 from scopecheck.read import read
@@ -203,12 +203,18 @@ def _structs() -> Iterator[type[msgspec.Struct]]:
                 yield kind
 
 
+def _properties(kind: type) -> Iterator[tuple[str, object]]:
+    for name, value in vars(kind).items():
+        if isinstance(value, property):
+            yield name, get_type_hints(value.fget)["return"]
+
+
 def test_every_number_of_a_line_is_known_as_one() -> None:
     """One that is not is compared as it is: nothing wrong, but no edit above it is a small one."""
     numbers = {
         f"{kind.__name__}.{name}"
         for kind in _structs()
-        for name, hint in get_type_hints(kind).items()
+        for name, hint in (*get_type_hints(kind).items(), *_properties(kind))
         if hint is int or (isinstance(hint, types.GenericAlias) and int in get_args(hint))
     }
     lines = {f"{kind.__name__}.{name}" for kind, names in LINES.items() for name in names}
@@ -217,9 +223,20 @@ def test_every_number_of_a_line_is_known_as_one() -> None:
         *("Span.column", "Span.end_column", "Parameter.column", "Word.column"),
         *("Items.rest", "FunctionRef.index", "ClassRef.index", "Import.level"),
         *("Function.owner", "Class.owner", "Redefinition.owner", "Evidence.checks"),
-        *("Condition.since", "MarkAddition.since"),
+        *("Condition.since", "MarkAddition.since", "Function.above", "Function.height"),
         *("FileFacts.lines", "Suppression.lines"),
     }
+
+
+def test_all_that_a_function_says_is_compared() -> None:
+    """Its properties that decode something, and the fields that are no bytes."""
+    told = set(SAID[facts.Function])
+    workings = {*facts.Workings.__struct_fields__}
+    properties = {name for name, _ in _properties(facts.Function)}
+    assert properties - workings <= told
+    kept = {name for name in facts.Function.__struct_fields__ if name.startswith("kept_")}
+    assert {name.removeprefix("kept_") for name in kept} <= told
+    assert {*facts.Function.__struct_fields__} - kept - {"above", "height"} <= told
 
 
 # -- at random -----------------------------------------------------------------------------------

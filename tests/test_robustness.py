@@ -47,6 +47,7 @@ FILES: list[tuple[str, bytes, str | None]] = [
     ("test_calls.py", b"x = a" + b"()" * 1000 + b"\n" + GOOD, "SCP101"),
     ("test_decorated.py", GOOD + b"@x" + b"()" * 500 + b"\ndef test_b(): ...\n", "SCP101"),
     ("test_sum.py", b"def test_a():\n    yield " + b"+".join([b"1"] * 900) + b"\n", None),
+    ("test_half.py", GOOD + b"def test_b(wide):\n    setattr(wide, '\\ud800', wide)\n", "SCP101"),
     ("test_names.py", "def test_ünï(日本): ...\n".encode(), "SCP301"),
 ]
 

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scopecheck.cache.folder import identity
+from scopecheck.cache.packed import unpack
 from scopecheck.disk import Seen, Stamp, digest_of, note_file, read_stamped, stamp_of
-from scopecheck.facts import FileFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from scopecheck.cache.folder import CacheFolder
+    from scopecheck.facts import FileFacts
 
 _NAME = "facts"
 _MOST_BYTES = 128_000_000
@@ -58,7 +60,6 @@ class FactsStore:
         self._fresh: dict[str, tuple[Stamp, bytes, bytes]] = {}
         self._used: set[str] = set()
         self._restamped: dict[str, Stamp] = {}
-        self._decoder = msgspec.msgpack.Decoder(FileFacts)
 
     def find(self, path: str) -> FileFacts | None:
         """The facts of a file as it is now, where they are known."""
@@ -82,15 +83,32 @@ class FactsStore:
         note_file(Seen(file, stamp, entry.digest))
         return facts
 
+    @property
+    def paths(self) -> Iterable[str]:
+        """The files that an earlier run kept facts of."""
+        return self._known.keys()
+
+    def digest(self, path: str) -> bytes | None:
+        """Of the content that the facts kept of a file are the facts of."""
+        entry = self._known.get(path)
+        return None if entry is None else entry.digest
+
+    def kept(self, path: str) -> FileFacts | None:
+        """The facts that an earlier run kept of a file, whatever became of it; no disk is asked.
+
+        Only the facts of this file are decoded.
+        """
+        entry = self._known.get(path)
+        return None if entry is None else self._decoded(entry)
+
     def before(self, path: str, digest: bytes) -> FileFacts | None:
         """The facts of a file's content of before, where they are still known."""
-        entry = self._known.get(path)
-        return None if entry is None or entry.digest != digest else self._decoded(entry)
+        return self.kept(path) if self.digest(path) == digest else None
 
     def _decoded(self, entry: _Entry) -> FileFacts | None:
         try:
-            facts = self._decoder.decode(self._slab[entry.start : entry.start + entry.size])
-        except (msgspec.MsgspecError, RecursionError, UnicodeError):
+            facts = unpack(self._slab[entry.start : entry.start + entry.size])
+        except (ValueError, LookupError, RecursionError):
             return None
         return facts if facts.path == entry.path else None
 

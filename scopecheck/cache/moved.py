@@ -24,6 +24,13 @@ LINES: dict[type, tuple[str, ...]] = {
     facts.FileFacts: ("stops_at",),
     evidence.Word: ("line",),
 }
+# What is compared of a function: what it says, and not how it is kept.
+SAID: dict[type, tuple[str, ...]] = {
+    facts.Function: (
+        *("name", "span", "line", "first_line", "end_line", "is_async", "is_generator", "owner"),
+        *("asserts", "parameters", "decorators", "workings", "effects", "evidence"),
+    )
+}
 # What silences findings is no part of what they rest on, nor is the length of the file.
 _BESIDE: dict[type, tuple[str, ...]] = {facts.FileFacts: ("suppressions", "lines")}
 
@@ -55,7 +62,7 @@ def _agree(before: Any, after: Any, lines: dict[int, int]) -> bool:
     if not isinstance(before, msgspec.Struct):
         return bool(before == after)
     numbers, beside = LINES.get(kind, ()), _BESIDE.get(kind, ())
-    for name in before.__struct_fields__:
+    for name in SAID.get(kind) or before.__struct_fields__:
         one, other = getattr(before, name), getattr(after, name)
         if name in numbers:
             if lines.setdefault(one, other) != other or (one == 0) != (other == 0):

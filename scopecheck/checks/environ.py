@@ -106,7 +106,7 @@ def _left(suite: Suite, helper: Actor) -> Iterator[Change]:
         key = _key(suite, helper, change)
         if key is None or not _sets(change):
             continue
-        others = [other for other in helper.changes if other is not change]
+        others = [other for other in helper.changes if other != change]
         if not any(_key(suite, helper, o) == key and (o.final or _undoes(o)) for o in others):
             yield change
 

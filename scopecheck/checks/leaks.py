@@ -132,7 +132,7 @@ def judge(
     """
     if change.final or change.nested or any(may_restore(name) for name in change.under):
         return "restored"
-    others = [other for other in actor.changes if other is not change and touches(actor, other)]
+    others = [other for other in actor.changes if other != change and touches(actor, other)]
     if any(other.final or other.nested for other in others):
         return "restored"
     if words.search(decorators(suite, actor)) or _calls_later(suite, actor, words):

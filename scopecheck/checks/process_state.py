@@ -182,7 +182,7 @@ def _left(suite: Suite, helper: Actor) -> Iterator[Change]:
         others = [
             other
             for other in helper.changes
-            if other is not change and _process_name(suite, helper, other) == name
+            if other != change and _process_name(suite, helper, other) == name
         ]
         if not any(other.final or _puts_back(suite, helper, name, other) for other in others):
             yield change

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from scopecheck.facts import Change, Effects, Passed
 from scopecheck.read.containers import mutable_defaults, mutable_parameters
-from scopecheck.read.expressions import dotted
+from scopecheck.read.expressions import dotted, is_text
 from scopecheck.read.paths import Paths
 
 if TYPE_CHECKING:
@@ -368,10 +368,11 @@ class _Walker:
             name = func.id
             if name in _OF_ATTRIBUTES and len(node.args) >= 2:
                 attr = node.args[1]
-                if isinstance(attr, ast.Constant) and isinstance(attr.value, str):
+                value = attr.value if isinstance(attr, ast.Constant) else None
+                if isinstance(value, str) and is_text(value):
                     given = node.args[2] if len(node.args) > 2 else None
                     kind: ChangeKind = "attribute" if name == "setattr" else "del"
-                    self._change(kind, node.args[0], attr.value, node, given, condition, final)
+                    self._change(kind, node.args[0], value, node, given, condition, final)
                 return
             if name in _PROCESS or self._whole:
                 path, imported = self._paths.root(name)

@@ -108,7 +108,7 @@ class ExpressionReader:
             return Const(value)
         if isinstance(value, int) and abs(value) < 2**53:
             return Const(value)
-        if isinstance(value, str) and len(value) <= _MAX_STRING and _is_text(value):
+        if isinstance(value, str) and len(value) <= _MAX_STRING and is_text(value):
             return Const(value)
         return _DATA
 
@@ -121,7 +121,7 @@ class ExpressionReader:
         for key, value in zip(node.keys, node.values, strict=True):
             if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
                 return _OPAQUE
-            if not _is_text(key.value):
+            if not is_text(key.value):
                 return _OPAQUE
             items.append((key.value, self.read(value, depth + 1)))
         return Mapping(tuple(items))
@@ -156,7 +156,7 @@ class ExpressionReader:
         return Name(parts) if (parts := dotted(node)) else _OPAQUE
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
     """Whether a string can be written: not one with a lone surrogate, such as `"\\ud800"`."""
     if value.isascii():
         return True

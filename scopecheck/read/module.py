@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.facts import (
     ALWAYS,
+    NO_WORKINGS,
     Awaited,
     Binding,
     Call,
@@ -29,6 +30,7 @@ from scopecheck.facts import (
     Opaque,
     Part,
     Redefinition,
+    Workings,
 )
 from scopecheck.read.assertions import read_flaws
 from scopecheck.read.bodies import read_body
@@ -407,42 +409,35 @@ class ModuleReader:
             if handed and body is not None:
                 handout = read_handout(node, self._text, self._expressions, body.yields)
         span = self._text.name_span(node)
-        self._functions[index] = Function(
+        workings = NO_WORKINGS
+        if body or bindings or returns or handout or hook_facts or flaws or events:
+            workings = Workings(
+                bindings, returns, defaults, body, handout, hook_facts, flaws, events
+            )
+        self._functions[index] = Function.of(
             node.name,
             span,
-            node.lineno,
-            decorators[0].lineno if decorators else node.lineno,
-            end,
+            (decorators[0].lineno if decorators else node.lineno, end),
             parameters(node.args, self._text),
             self._decorators(decorators),
-            isinstance(node, ast.AsyncFunctionDef),
-            generator,
-            owner,
-            bindings,
-            returns,
-            defaults,
-            body,
-            handout,
-            hook_facts,
-            flaws,
-            read_effects(node, self._text, whole=self._whole),
-            evidence,
-            asserts,
-            events,
+            is_async=isinstance(node, ast.AsyncFunctionDef),
+            is_generator=generator,
+            owner=owner,
+            asserts=asserts,
+            workings=workings,
+            effects=read_effects(node, self._text, whole=self._whole),
+            evidence=evidence,
         )
         return FunctionRef(index), span
 
     def _add_lambda(self, node: ast.Lambda) -> FunctionRef:
         index = len(self._functions)
         self._functions.append(
-            Function(
+            Function.of(
                 "<lambda>",
                 self._text.span(node),
-                node.lineno,
-                node.lineno,
-                node.end_lineno or node.lineno,
+                (node.lineno, node.end_lineno or node.lineno),
                 parameters(node.args, self._text),
-                (),
             )
         )
         return FunctionRef(index)
