@@ -419,6 +419,16 @@ version = "9.0.3"
             ("pin", "==8.3.*", "environment.yml:3"),
         ),
         (
+            "pixi.toml",
+            '[dependencies]\npython = "*"\n[feature.test.dependencies]\npytest = "8.3.*"\n',
+            ("pin", "==8.3.*", "pixi.toml:4"),
+        ),
+        (
+            "pyproject.toml",
+            '[tool.pixi.feature.test.target.linux-64.pypi-dependencies]\npytest = "==8.3.5"\n',
+            ("pin", "==8.3.5", "pyproject.toml:2"),
+        ),
+        (
             "conda/environment-test-3.12.yml",
             "dependencies:\n  - pytest ==8.3.5\n",
             ("pin", "==8.3.5", "conda/environment-test-3.12.yml:2"),
@@ -480,7 +490,10 @@ def test_the_nearest_word_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["uv.lock", "Pipfile.lock", "pyproject.toml", "Pipfile", "setup.cfg", "tox.ini", "setup.py"],
+    [
+        *("uv.lock", "Pipfile.lock", "pyproject.toml", "Pipfile", "pixi.toml", "setup.cfg"),
+        *("tox.ini", "setup.py"),
+    ],
 )
 def test_what_cannot_be_parsed_states_nothing(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"\x00[[package]]\n[x\nname = \xff (")

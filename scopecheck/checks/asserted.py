@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ASSERTS = re.compile(r"^[ \t]*(?:assert\b|(?:await[ \t]+)?(?:self|cls)\.assert\w+\()")
+# An attribute that holds what each object has for itself, of one that is no test class.
+_OWN_KEY = r"\[(?!self\.|cls\.)[a-z_]\w*\.(?:\w+\.)*(?:id|uid|uuid|pk|key|\w+_id)\]"
 ANY = ""
 """Stands for the whole of a container, where keys are asked for."""
 
@@ -31,11 +33,16 @@ def assertions(text: str) -> Iterator[str]:
 def asserted_keys(text: str, written: str) -> frozenset[str]:
     """The constant keys of a container that a function asserts something of, ANY for the whole.
 
+    What stands under a key of an object of its own, `state[user.id]`, other tests do not reach.
     written: how the function names the container: `state`, `self.state`, `Recorder.calls`.
     """
-    name = re.compile(rf"(?<![\w.]){re.escape(written)}(?![\w(])(?:\[(\"[^\"]*\"|'[^']*'|\d+)\])?")
+    name = re.compile(
+        rf"(?<![\w.]){re.escape(written)}(?![\w(])"
+        rf"(?:\[(\"[^\"]*\"|'[^']*'|\d+)\]|(?P<own>{_OWN_KEY}))?"
+    )
     return frozenset(
         (match[1] or ANY).strip("\"'")
         for assertion in assertions(text)
         for match in name.finditer(assertion)
+        if match["own"] is None
     )

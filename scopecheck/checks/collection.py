@@ -13,8 +13,10 @@ from scopecheck.checks.wording import tests as how_many_tests
 from scopecheck.facts import ClassRef, Deleted, FunctionRef
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
+from scopecheck.suite.asserting import is_test_path
 from scopecheck.suite.collect import as_function, matches
 from scopecheck.suite.imports import Memo, unresolved
+from scopecheck.suite.mentions import code_of
 from scopecheck.suite.values import ClassValue, FunctionValue
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from scopecheck.facts import FileFacts, Function
     from scopecheck.pytest_files import Difference, Shadowed
     from scopecheck.suite import Suite
+    from scopecheck.suite.classes import Lineage
     from scopecheck.suite.imports import Unresolved
     from scopecheck.suite.model import Item
     from scopecheck.suite.namespace import Namespace
@@ -194,8 +197,9 @@ def _refused_classes(suite: Suite) -> Iterator[Fault]:
             for name, holder in lineages.names(lineage).items()
             if matches(suite.linker.rules.python_functions, name)
             and _is_test(suite, suite.evaluator.class_space(holder), name)
+            and not _is_of_code(suite, lineage, name)
         ]
-        if not tests or lineages.is_test(lineage) is False:
+        if not tests or lineages.is_test(lineage) is False or _is_made(suite, value):
             continue
         owner = lineages.owner(lineage, constructor)
         related: tuple[Place, ...] = ()
@@ -215,6 +219,25 @@ def _refused_classes(suite: Suite) -> Iterator[Fault]:
             help="do the set-up in a fixture or in `setup_method`; if it is no class of tests, "
             "set `__test__ = False`",
         )
+
+
+def _is_of_code(suite: Suite, lineage: Lineage, name: str) -> bool:
+    """Whether a class of the tested code has the method, which one of the tests' derives from.
+
+    (`test_step` of a model is a part of that class's interface, and no test.)
+    """
+    return any(
+        name in suite.evaluator.class_space(value).bindings
+        for value in lineage.classes
+        if value.module not in suite.files.test_files and not is_test_path(value.module)
+    )
+
+
+def _is_made(suite: Suite, value: ClassValue) -> bool:
+    """Whether code of its file makes instances of the class, as it does of no class of tests."""
+    name = value.class_.name
+    made = re.compile(rf"(?<!class )(?<!\w){re.escape(name)}\(")
+    return made.search(code_of(suite.text(value.module))) is not None
 
 
 # Names that say: a test. (`tests`, `testing` and `testdata` would be collected as well.)

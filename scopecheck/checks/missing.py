@@ -11,6 +11,7 @@ from scopecheck.checks.places import find_mark
 from scopecheck.checks.reach import (
     LOOP_FIXTURES,
     Silenced,
+    has_own_requirements,
     has_own_run,
     has_unread,
     is_sure,
@@ -61,6 +62,8 @@ def unknown_fixture(suite: Suite) -> Iterator[Fault]:
                         _add_missing(suite, found, problem, item)
     for missing in found.values():
         if has_own_run(suite, missing.place.path):
+            continue
+        if has_own_requirements(suite, missing.place.path):
             continue
         if missing.fixture is not None or not _is_used_as_helper(suite, missing.items[0]):
             yield _told_missing(suite, missing)
@@ -243,7 +246,7 @@ def _missing_in_unreached(suite: Suite) -> Iterator[Fault]:
     for fixture in unreached:
         if fixture.home not in homes or fixture.key in told or not plainly_bound(suite, fixture):
             continue
-        if has_own_run(suite, fixture.home):
+        if has_own_run(suite, fixture.home) or has_own_requirements(suite, fixture.home):
             continue
         levels = levels_of(suite, fixture)
         if levels is None or any(not x.complete or x.generates_any for x in levels):

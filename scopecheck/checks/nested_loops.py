@@ -40,6 +40,7 @@ _RUNS = {
 }
 _RUNNER_RUNS = "Runner.run() cannot be called from a running event loop"
 _LOOP_RUNS = "Cannot run the event loop while another loop is running"
+_ASKS = re.compile(r"\b_?get_running_loop\(|\bis_running\(|\bcurrent_async_library\(")
 # What puts something else in the place of the function that runs a loop.
 _REPLACED = re.compile(
     r"""["'](?:[\w.]*\basyncio\.(?:run|Runner)|[\w.]*run_until_complete)["']"""
@@ -203,7 +204,15 @@ class _Reader:
         """The first call that runs a loop when a function of the project is called."""
         if helper.function.is_async or helper.function.is_generator or helper.opaque:
             return None
+        if self._asks_first(helper):
+            return None
         return next(self._calls(helper.module, helper.function, depth), None)
+
+    def _asks_first(self, helper: FunctionValue) -> bool:
+        """Whether a function looks whether a loop is running, and so may do otherwise on one."""
+        function = helper.function
+        lines = self._suite.lines(helper.module, function.line, function.end_line)
+        return _ASKS.search(lines) is not None
 
     # -- names of other files ------------------------------------------------------------------
 

@@ -260,7 +260,9 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
         if other.kind == "call" and other.target == ("monkeypatch",):
             return last in re.split(r"\W", other.key)
         if change.kind == "call":
-            return other.kind == "call" and other.name in _inverses(change.name)
+            if other.kind == "call" and other.name in _inverses(change.name):
+                return True
+            return other.target[-1:] == change.target[-1:] and _takes_away(other)
         if other.name != change.name or other.kind not in ("attribute", "del"):
             return False
         found = suite.changes.subject(actor.path, actor.function, other)
@@ -269,6 +271,8 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
     def undoes(other: Change) -> bool:
         if last == _OVERRIDES:
             return other.kind == "del" or other.name in ("pop", "clear", _OVERRIDES)
+        if change.kind == "call":
+            return True
         given = other.value in _BLANK or other.value == _default(suite, other, subject)
         return other.kind == "del" or other.by_name or given or other.name == "reload"
 
@@ -277,6 +281,9 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
     if _gives_back(suite, actor, change):
         return "restored"
     owner = change.target[-1]
+    below = suite.lines(actor.path, change.span.end_line + 1, actor.function.end_line)
+    if re.search(rf"\b{re.escape(owner)}\.\w*{_RESETS}\w*\(", below):
+        return "inline"
     words = re.compile(
         rf"\.{re.escape(last)}\b\s*(?:=|\.clear|\.pop|\[)|\breload\(|\bstopall\("
         rf"|(?:setattr|patch|object)\([^)]*\b(?:{re.escape(last)}\b|{re.escape(owner)}[\"'])"
@@ -286,6 +293,11 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
 
 
 _RESETS = r"(?:reset|clear|restore|shutdown|cleanup|tear_?down)"
+
+
+def _takes_away(change: Change) -> bool:
+    """Whether something is taken out of a registry by hand."""
+    return change.name in ("pop", "clear") or (change.kind == "del" and change.name == "[]")
 
 
 def _gives_back(suite: Suite, actor: Actor, change: Change) -> bool:

@@ -300,7 +300,7 @@ def _puts_back(suite: Suite, actor: Actor, name: str, change: Change) -> bool:
     text = text_of(suite, actor)
     return (
         re.search(
-            rf"\b{kept}\b\s*(?::[^=\n]*)?=\s*[^=\n]*(?:cwd\(|get\w*\(|signal\(|sys\.|umask\(|setlocale\(|\.level\b|seterr\()",
+            rf"\b{kept}\b\s*(?::[^=\n]*)?=\s*[^=\n]*(?:cwd\(|get\w*\(|signal\(|sys\.|umask\(|setlocale\(|\.(?:level|propagate|disabled)\b|seterr\()",
             text,
         )
         is not None
@@ -315,6 +315,7 @@ _OFF = {
     "logging.captureWarnings": ("False",),
     "logger.propagate": ("True",),
     "logger.disabled": ("False",),
+    "torch.set_default_dtype": ("torch.float", "torch.float32"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from posixpath import dirname
+from posixpath import basename, dirname
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import Const, Name
@@ -78,6 +78,23 @@ def has_own_run(suite: Suite, path: str) -> bool:
         entry.reason == "folder" and path.startswith(f"{dirname(suite.relative(entry.path))}/")
         for entry in suite.files.config.ignored
     )
+
+
+def has_own_requirements(suite: Suite, path: str) -> bool:
+    """Whether a file lies in an example or the like that lists what it needs installed itself.
+
+    (A list in a folder of tests is read as one of the whole suite's.)
+    """
+    rootdir = suite.linker.rules.rootdir
+    folder = dirname(path)
+    while folder and folder != rootdir:
+        if not basename(folder).startswith("test") and any(
+            entry.startswith("requirements") and entry.endswith(".txt")
+            for entry in suite.evaluator.modules.entries(folder)
+        ):
+            return True
+        folder = dirname(folder)
+    return False
 
 
 def is_in_template(suite: Suite, path: str) -> bool:

@@ -38,6 +38,7 @@ _REQUIREMENT_FOLDERS: tuple[str, ...] = ("requirements", "requirements.d", "requ
 _REQUIREMENT_FOLDERS += ("tests", "test", "deps", "ci")
 _CONDA_FILES = ("*environment*.yml", "*environment*.yaml")
 _CONDA_FOLDERS = ("conda", "ci")
+_PIXI_TABLES = ("dependencies", "pypi-dependencies", "host-dependencies", "build-dependencies")
 _MOST_FILES = 60
 
 
@@ -88,6 +89,7 @@ class _Reader:
         pins: dict[str, Callable[[Path, str], Iterator[Statement]]] = {
             "pyproject.toml": self.pyproject,
             "Pipfile": self.pipfile,
+            "pixi.toml": self.pixi_toml,
             "setup.cfg": self.setup_cfg,
             "tox.ini": self.tox_ini,
             "setup.py": self.setup_py,
@@ -216,6 +218,7 @@ class _Reader:
         for group in as_table(poetry.get("group")).values():
             tables.append(as_table(group).get("dependencies"))
         yield from self.named(path, text, tables)
+        yield from self.pixi(path, text, as_table(tool.get("pixi")))
 
     def pipfile(self, path: Path, text: str) -> Iterator[Statement]:
         import tomli
@@ -225,6 +228,28 @@ class _Reader:
         except tomli.TOMLDecodeError:
             return
         yield from self.named(path, text, [data.get("packages"), data.get("dev-packages")])
+
+    def pixi_toml(self, path: Path, text: str) -> Iterator[Statement]:
+        import tomli
+
+        try:
+            data = tomli.loads(text)
+        except tomli.TOMLDecodeError:
+            return
+        yield from self.pixi(path, text, data)
+
+    def pixi(self, path: Path, text: str, workspace: dict[str, Any]) -> Iterator[Statement]:
+        """The dependencies of a pixi workspace, of its features and of their platforms.
+
+        (As the reference of pixi's manifest has them: `[dependencies]` are taken from conda.)
+        """
+        owners = [workspace, *map(as_table, as_table(workspace.get("feature")).values())]
+        for owner in tuple(owners):
+            owners += map(as_table, as_table(owner.get("target")).values())
+        tables = [as_table(owner.get(name)) for owner in owners for name in _PIXI_TABLES]
+        for statement in self.named(path, text, tables):
+            specifier = _of_conda(statement.specifier)
+            yield msgspec.structs.replace(statement, specifier=specifier)
 
     def named(self, path: Path, text: str, tables: Iterable[object]) -> Iterator[Statement]:
         """Tables of `name = "specifier"` or `name = {version = "specifier", ...}`."""
@@ -349,10 +374,7 @@ class _Reader:
         for number, line in enumerate(text.splitlines(), 1):
             match = _CONDA.fullmatch(line)
             if match:
-                specifier = (match[2] or "").strip()
-                # Conda's single `=` allows what begins so; what follows is the build.
-                single = re.fullmatch(r"=\s*([\w.!+]+?)(?:\.\*)?(?:=.*)?", specifier)
-                specifier = f"=={single[1]}.*" if single else specifier
+                specifier = _of_conda((match[2] or "").strip())
                 origin = self.origin(path, number)
                 yield Statement(normalise(match[1]), "pin", specifier, origin)
 
@@ -497,6 +519,19 @@ def as_items(value: object) -> Iterable[tuple[str, Any]]:
 def _strings(value: object) -> Iterator[str]:
     if isinstance(value, list):
         yield from (item for item in value if isinstance(item, str))
+
+
+def _of_conda(specifier: str) -> str:
+    """A specifier of conda's as one of pip's.
+
+    A single `=` allows what begins so (what follows is the build); a version alone is that one.
+    """
+    single = re.fullmatch(r"=\s*([\w.!+]+?)(?:\.\*)?(?:=.*)?", specifier)
+    if single:
+        return f"=={single[1]}.*"
+    if specifier == "*":
+        return ""
+    return f"=={specifier}" if re.fullmatch(r"\d[\w.]*(?:\.\*)?", specifier) else specifier
 
 
 def _line_of(text: str, part: str) -> int:

@@ -29,6 +29,8 @@ HOOK = "pytest_generate_tests"
 _ADDS = frozenset({"append", "insert", "extend", "remove"})
 _METAFUNC = Name(("metafunc",))
 _LOOKS_ONLY = frozenset({"hasattr", "getattr", "isinstance", "print", "repr", "str", "id", "len"})
+# What they have with such names registers what it is given, and nothing in the caller's module.
+_NEVER_PUT = frozenset({"pytest", "pytest_asyncio"})
 # Plugins whose hook only varies fixtures of their own.
 _OWN_FIXTURES_ONLY = (
     "/_pytest/",
@@ -147,3 +149,32 @@ def _registers(evaluator: Evaluator, call: Call, space: Namespace) -> bool:
         return True
     inner = evaluator.class_space(value)
     return any(isinstance(evaluator.lookup(inner, name), FixtureValue) for name in inner.bindings)
+
+
+def registers_by_calls(evaluator: Evaluator, space: Namespace) -> bool:
+    """Whether statements or decorators of a module may put fixtures into it under other names.
+
+    So do `register` of pytest-factoryboy, which makes several fixtures of one factory, and
+    `register_fixture` of polyfactory: by the frame of the caller, which no reading shows.
+    """
+    calls = [found.call.func for found in space.facts.module_calls]
+    for class_ in space.facts.classes:
+        for decorator in class_.decorators:
+            written = decorator.expression
+            calls.append(written.func if isinstance(written, FactsCall) else written)
+    return any(_puts_fixtures(evaluator, func, space) for func in calls)
+
+
+def _puts_fixtures(evaluator: Evaluator, func: Expression, space: Namespace) -> bool:
+    if not isinstance(func, Name):
+        return False
+    last = func.parts[-1]
+    if "fixture" not in last and not last.startswith("register"):
+        return False
+    match evaluator.evaluate(func, space):
+        case External(name=name):
+            package, _, rest = name.partition(".")
+            return package not in _NEVER_PUT and ("fixture" in last or "pytest" in package + rest)
+        case FunctionValue(module=path, env=env) | ClassValue(module=path, env=env):
+            return env.facts.dynamic or "site-packages/pytest_" in path
+    return False

@@ -20,6 +20,7 @@ from scopecheck.suite.hooks import (
     HOOK,
     changes_items,
     generated_names,
+    registers_by_calls,
     registers_unseen,
 )
 from scopecheck.suite.model import SCOPES, Fixture, Level, Request, Scope
@@ -218,6 +219,9 @@ class Linker:
             if _may_be_fixture(value, last):
                 level.unseen.add(name)
         self._note_incomplete(space, level)
+        if registers_by_calls(self.evaluator, space):
+            level.complete = False
+            level.reason = f"{space.path} registers fixtures under names of their own"
         self._note_generated(self.evaluator.lookup(space, HOOK), level)
         if level.kind in ("session", "folder") and registers_unseen(self.evaluator, space):
             self._open(f"{space.path} registers fixtures by itself")
