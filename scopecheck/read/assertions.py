@@ -291,8 +291,11 @@ def _vacuous(test: ast.expr) -> FlawKind | None:
             return "constant" if value and value is not ... else None
         case ast.Tuple(elts=[_, *_]):
             return "tuple"
-        case ast.List(elts=[_, *_]) | ast.Set() | ast.Lambda():
+        case ast.List(elts=[_, *_]) | ast.Lambda():
             return "constant"
+        case ast.Set(elts=items):
+            # Of other things it is tried whether they can be in a set.
+            return "constant" if all(isinstance(one, ast.Constant) for one in items) else None
         case ast.GeneratorExp():
             return "generator"
         case ast.JoinedStr(values=values):

@@ -62,6 +62,7 @@ _MAX_WORDS = 200
 # A string without one of these is a word of the language more often than a name.
 _EVENT_NAME = re.compile(r"[A-Za-z]+(?:[_.:][A-Za-z]+)+")
 _KNOWN = EventForms()
+_KEPT = ("captured_", "recorded_", "received_", "emitted_")
 _SEPARATORS = frozenset("_.:/-")
 
 
@@ -359,7 +360,7 @@ class _Reader:
                 its_fate, its_ways = self._fate(other)
                 fate = "used" if its_fate == "used" else fate
                 handed = (*handed, *its_ways)
-            if source.partition(".")[0] in _FIXTURES & self._claimed:
+            if source.partition(".")[0] in _FIXTURES & self._claimed or self._asserts_capture:
                 fate = "used"
             yield self._capture(name, source, self._text.span(place), fate, handed)
         for name, call in self._dropped.items():
@@ -409,6 +410,15 @@ class _Reader:
     def _items(self, name: str) -> Iterable[str]:
         """Names of what is put into a list one by one: a check of each is one of the list."""
         return (one.id for one in self._values[name] if isinstance(one, ast.Name))
+
+    @cached_property
+    def _asserts_capture(self) -> bool:
+        """Whether an assertion is about what an object of the test has captured."""
+        return any(
+            isinstance(node, ast.Attribute) and node.attr.startswith(_KEPT)
+            for claim, _ in self._claims
+            for node in walk(claim)
+        )
 
     @cached_property
     def _claimed(self) -> frozenset[str]:

@@ -412,7 +412,7 @@ class _Reader:
         return is_pinned(body[: body.index(node)], subject, self._function, self._text)
 
     def _entrance(self) -> tuple[Vacuity | None, _Round | None]:
-        if not self._checks:
+        if not self._checks or _has_examples(self._function):
             return None, None
         if any(one.kind == "inner" for check in self._checks for one in check.rounds):
             return None, None
@@ -505,6 +505,14 @@ class _Reader:
             return span
         end = self._text.span(subject)
         return type(span)(span.line, span.column, end.end_line, end.end_column)
+
+
+def _has_examples(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether Hypothesis runs a test on many values, of which some may be empty."""
+    return any(
+        isinstance(one, ast.Call) and _last_name(one.func) == "given"
+        for one in function.decorator_list
+    )
 
 
 def _is_docstring(node: ast.stmt) -> bool:
