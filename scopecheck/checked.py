@@ -144,6 +144,7 @@ def _key(
         replace(settings, jobs=None, cache_dir="-"),
         chosen,
         prefer,
+        project.contract_places(),
         [replace(one, named=(), skipped=_lasting(one)) for one in files],
         plugins,
         sorted(project.load.paths),

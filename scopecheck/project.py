@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,13 +50,21 @@ class Project:
         settings: the configuration in force.
         jobs: processes to read with, 0 for one a core.
         cache: keeps what was found for the next run.
+        settings_file: where the configuration in force stands, if it was read from a file.
     """
 
     def __init__(
-        self, root: Path, settings: Settings, jobs: int = 0, cache: Cache | None = None
+        self,
+        root: Path,
+        settings: Settings,
+        jobs: int = 0,
+        cache: Cache | None = None,
+        *,
+        settings_file: Path | None = None,
     ) -> None:
         self.root = root
         self.settings = settings
+        self.settings_file = settings_file
         self.cache = cache
         self.load = Loader(root, jobs, cache)
         self.config_texts: dict[Path, str] = {}
@@ -209,6 +218,7 @@ class Project:
             return ()
         from scopecheck.suite.contracts import EMIT_PREFIXES, Contract
 
+        places = self.contract_places()
         return tuple(
             Contract(
                 name,
@@ -220,23 +230,33 @@ class Project:
                 one.full_flow,
                 one.capture,
                 one.name_at,
-                self._place_of(name),
+                places.get(name),
             )
             for name, one in self.settings.events.items()
         )
 
-    def _place_of(self, contract: str) -> Place | None:
-        """The line of the root's configuration at which a contract begins."""
+    def contract_places(self) -> dict[str, Place]:
+        """The line of the configuration at which each event contract begins, where it is seen."""
+        if not self.settings.events:
+            return {}
         from scopecheck.toml import key_lines
 
-        for file, prefix in (("scopecheck.toml", ()), ("pyproject.toml", ("tool", "scopecheck"))):
-            path = self.root / file
-            if path.is_file():
-                lines = key_lines(path.read_text(encoding="utf-8-sig"))
-                line = lines.get((*prefix, "events", contract))
-                if line is not None:
-                    return Place(file, Span(line, 1, line, 1))
-        return None
+        found: dict[str, Place] = {}
+        for file in self._settings_files():
+            if file.is_file():
+                lines = key_lines(file.read_text(encoding="utf-8-sig"))
+                prefix = ("tool", "scopecheck") if file.name == "pyproject.toml" else ()
+                path = os.path.relpath(file, self.root).replace(os.sep, "/")
+                for name in self.settings.events:
+                    line = lines.get((*prefix, "events", name))
+                    if line is not None:
+                        found.setdefault(name, Place(path, Span(line, 1, line, 1)))
+        return found
+
+    def _settings_files(self) -> tuple[Path, ...]:
+        if self.settings_file is not None:
+            return (self.settings_file,)
+        return (self.root / "scopecheck.toml", self.root / "pyproject.toml")
 
     def _run_async(self, files: SuiteFiles, found: PluginSet) -> AsyncPlugins:
         """What the plugins in force say about running async fixtures and tests."""

@@ -9,6 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from scopecheck import rulebook
 from scopecheck.analysis import Analysis, Summary
 from scopecheck.checked import checked, finding_of
@@ -208,7 +210,7 @@ class _Look:
     ) -> tuple[list[Finding], int]:
         """What no comment silences, in the order of reports, and how much one does."""
         made, project, settings = self.made, self._project, self._settings
-        found = dict.fromkeys(finding for finding in made.findings if finding.name in rules)
+        found = _told_once(finding for finding in made.findings if finding.name in rules)
         found.update(dict.fromkeys(_unreadable(project, made.errors, rules, settings)))
         kept = [f for f in found if f.name not in self._ignores.of(f.fault.place.path)]
         outcome = suppress(
@@ -265,6 +267,20 @@ def _silenced_settings(
 
             found[path] = plain_suppressions(source.text)
     return found
+
+
+def _told_once(findings: Iterable[Finding]) -> dict[Finding, None]:
+    """The findings without those that a test file gives again in another suite that has it."""
+    found: dict[object, Finding] = {}
+    replace = msgspec.structs.replace
+    for finding in findings:
+        fault = finding.fault
+        key = (finding.name, fault.place, fault.message, fault.symbol)
+        before = found.setdefault(key, finding)
+        if before is not finding and fault.tests - before.fault.tests:
+            tests = before.fault.tests | fault.tests
+            found[key] = replace(before, fault=replace(before.fault, tests=tests))
+    return dict.fromkeys(found.values())
 
 
 class _PerFileIgnores:

@@ -383,3 +383,15 @@ def test_what_starting_up_does_not_load(project: Path, arguments: list[str]) -> 
         "concurrent",
         "asyncio",
     }
+
+
+def test_finding_of_a_file_in_two_suites_is_told_once(tmp_path: Path) -> None:
+    tests = tmp_path / "package/tests"
+    tests.mkdir(parents=True)
+    (tests / "test_a.py").write_text('def test_a():\n    assert "a"\n', encoding="utf-8")
+    for folder, name in ((tmp_path, "package/tests"), (tmp_path / "package", "tests")):
+        settings = f'[tool.pytest.ini_options]\ntestpaths = ["{name}"]\n'
+        (folder / "pyproject.toml").write_text(settings, encoding="utf-8")
+    result = scopecheck("--isolated", "--root", ".", ".", "--output-format", "json", cwd=tmp_path)
+    (found,) = json.loads(result.stdout)["findings"]
+    assert found["code"] == "SCP602"

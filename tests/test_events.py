@@ -42,6 +42,20 @@ def test_one_of(received):
 """
 
 
+def test_uncovered_event_stands_in_a_configuration_outside_of_the_root(tmp_path: Path) -> None:
+    root, config = tmp_path / "project", tmp_path / "lint.toml"
+    root.mkdir()
+    (root / "test_orders.py").write_text(ORDERS, encoding="utf-8")
+    arguments = ["--root", str(root), "--config", str(config), "--output-format", "json", str(root)]
+    for lines in (0, 2):
+        # The second time by what was kept of the first one.
+        config.write_text("\n" * lines + CONTRACT, encoding="utf-8")
+        result = CliRunner().invoke(cli, ["check", "--select", "SCP506", *arguments])
+        found = json.loads(result.stdout)["findings"]
+        places = {(one["path"], one["line"]) for one in found}
+        assert places == {("../lint.toml", lines + 2)}
+
+
 @pytest.fixture
 def events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     monkeypatch.chdir(tmp_path)

@@ -82,7 +82,12 @@ def run(arguments: Sequence[str], options: CheckOptions) -> int:
             if project.cache is None:
                 raise
             # Facts that were kept, and are whole, may be wrong all the same.
-            project = Project(project.root, project.settings, project.load.jobs)
+            project = Project(
+                project.root,
+                project.settings,
+                project.load.jobs,
+                settings_file=project.settings_file,
+            )
             if stdin is not None:
                 _provide(project, setup.paths[0], stdin)
             return work(project)

@@ -71,7 +71,8 @@ def set_up(arguments: Sequence[str], options: Common) -> Setup:
         from scopecheck.cache import Cache
 
         cache = Cache(cache_folder(loaded, options), loaded.root)
-    return Setup(loaded, Project(loaded.root, settings, jobs, cache), paths)
+    project = Project(loaded.root, settings, jobs, cache, settings_file=loaded.file)
+    return Setup(loaded, project, paths)
 
 
 def with_rules(settings: Settings, options: RuleOptions) -> Settings:
