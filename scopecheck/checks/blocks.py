@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from scopecheck.suite import Suite
 
@@ -25,12 +25,45 @@ def is_after_exit(suite: Suite, path: str, first: int, line: int) -> bool:
     return any(_EXIT.match(each) for each in above)
 
 
+_FIRST = re.compile(r"\s*(?:if|elif)\b")
+_OTHER = re.compile(r"\s*(?:elif|else)\b")
+
+
+def are_alternatives(suite: Suite, path: str, first: int, one: int, two: int) -> bool:
+    """Whether a run of a function reaches only one of two statements: branches of one `if`."""
+    lines = suite.lines(path, first, two).splitlines()
+    branches = dict(_above(lines, one - first))
+    for number, depth in _above(lines, two - first):
+        if not _OTHER.match(lines[number]):
+            continue
+        for begin, same in branches.items():
+            between = (line for line in lines[begin + 1 : number] if line.strip())
+            if (
+                same == depth
+                and begin < number
+                and _FIRST.match(lines[begin])
+                and all(_depth(line) > depth or _OTHER.match(line) for line in between)
+            ):
+                return True
+    return False
+
+
+def _above(lines: Sequence[str], number: int) -> Iterator[tuple[int, int]]:
+    """The lines above one that are indented less, innermost first, by number and depth."""
+    indent = _depth(lines[number])
+    for index in range(number - 1, -1, -1):
+        depth = _depth(lines[index])
+        if lines[index].strip() and depth < indent:
+            indent = depth
+            yield index, depth
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
 def _headers(suite: Suite, path: str, first: int, line: int) -> Iterator[str]:
     """The lines above a statement that are indented less, innermost first."""
-    here = suite.lines(path, line, line)
-    indent = len(here) - len(here.lstrip())
-    for above in reversed(suite.lines(path, first, line - 1).splitlines()):
-        depth = len(above) - len(above.lstrip())
-        if above.strip() and depth < indent:
-            indent = depth
-            yield above
+    lines = suite.lines(path, first, line).splitlines()
+    for number, _ in _above(lines, line - first):
+        yield lines[number]

@@ -56,7 +56,7 @@ def unrestored_environ(suite: Suite) -> Iterator[Fault]:
             if verdict != "restored":
                 kept[key] = _Kept(change, verdict)
         if kept:
-            yield _told(actor, kept)
+            yield _told(suite, actor, kept)
     yield from _by_helpers(suite)
 
 
@@ -73,7 +73,11 @@ def _by_helpers(suite: Suite) -> Iterator[Fault]:
         found.setdefault((left.by.path, left.by.function.line), []).append(left)
     for first, *more in found.values():
         what, verb = _words(
-            [_named(_key(suite, x.by, x.made) or "", x.made) for x in (first, *more)]
+            [
+                name
+                for x in (first, *more)
+                for name in _names(suite, x.by, x.made, _key(suite, x.by, x.made) or "")
+            ]
         )
         related = [*first.related("set")]
         related += [at(x.made_at, "another one is set here") for x in more]
@@ -186,13 +190,14 @@ def _judged(suite: Suite, actor: Actor, change: Change, key: str) -> Verdict:
     return "inline" if verdict == "left" and _is_given_back(suite, actor) else verdict
 
 
-def _told(actor: Actor, kept: dict[str, _Kept]) -> Fault:
+def _told(suite: Suite, actor: Actor, kept: dict[str, _Kept]) -> Fault:
     (_, first), *more = kept.items()
-    what, verb = _words([_named(key, each.change) for key, each in kept.items()])
+    names = [n for key, each in kept.items() for n in _names(suite, actor, each.change, key)]
+    what, verb = _words(names)
     inline = all(each.verdict == "inline" for each in kept.values())
     done = "cleared" if first.change.name == "clear" else "set"
     related = [
-        at(Place(actor.path, each.change.span), f"{_named(key, each.change)} is set here")
+        at(Place(actor.path, each.change.span), f"{_set(suite, actor, each.change, key)} set here")
         for key, each in more
     ]
     return Fault(
@@ -206,7 +211,20 @@ def _told(actor: Actor, kept: dict[str, _Kept]) -> Fault:
     )
 
 
-def _named(key: str, change: Change) -> str:
-    if not key or change.name in ("update", "clear"):
-        return _WHOLE
-    return f"`{key.strip(chr(39))}`" if is_text(key) else f"the variable `{key}`"
+_GIVEN = re.compile(r"[{,]\s*([\"'])(\w+)\1\s*:")
+
+
+def _names(suite: Suite, actor: Actor, change: Change, key: str) -> list[str]:
+    """The variables that a change is about, as shown; those of a dict display for an `update`."""
+    if change.name == "update":
+        given = suite.lines(actor.path, change.span.line, change.span.end_line)
+        shown = list(dict.fromkeys(f"`{name}`" for _, name in _GIVEN.findall(given)))
+        return [_WHOLE] if "**" in given or not shown else shown
+    if not key or change.name == "clear":
+        return [_WHOLE]
+    return [f"`{key.strip(chr(39))}`" if is_text(key) else f"the variable `{key}`"]
+
+
+def _set(suite: Suite, actor: Actor, change: Change, key: str) -> str:
+    """What a change sets, and the verb for it."""
+    return " ".join(_words(_names(suite, actor, change, key)))

@@ -16,7 +16,7 @@ from scopecheck.suite.values import ClassValue, External
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scopecheck.facts import Expression
+    from scopecheck.facts import Expression, Passed
     from scopecheck.suite import Suite
     from scopecheck.suite.changes import Actor
     from scopecheck.suite.model import Fixture, Item
@@ -262,8 +262,43 @@ def _reads(suite: Suite, other: Actor, item: Item, change: Change, source: Fixtu
         path = ".".join((name, *change.target[1:]))
         attribute = change.kind == "attribute"
         tail = _reading(suite, source, change.name) if attribute else r"(?!\w)"
-        if re.search(rf"(?<![\w.\"']){re.escape(path)}{tail}", _statements(text)):
+        reading = re.compile(rf"(?<![\w.\"']){re.escape(path)}{tail}")
+        if not reading.search(_statements(text)):
+            continue
+        if attribute or reading.search(_statements(_without_adding(suite, other, name, text))):
             return True
+    return False
+
+
+_ADDS = r"^[ \t]*{name}\.(?:append|extend|add|insert|appendleft)\("
+
+
+def _without_adding(suite: Suite, other: Actor, name: str, text: str) -> str:
+    """A test's text without the calls that hand an object to functions that only add to it."""
+    effects = other.function.effects
+    lines = text.splitlines(keepends=True)
+    for passed in () if effects is None else effects.passed:
+        given = suite.changes.given(other.path, other.function, passed)
+        if any(path == (name,) and _only_adds(suite, other, passed, p) for p, path in given):
+            first = passed.span.line - other.function.line
+            lines[first : passed.span.end_line - other.function.line + 1] = [
+                "\n" for _ in range(passed.span.end_line - passed.span.line + 1)
+            ]
+    return "".join(lines)
+
+
+def _only_adds(suite: Suite, other: Actor, passed: Passed, parameter: str) -> bool:
+    """Whether a function that is handed an object does nothing with it but add to it."""
+    called = suite.changes.resolve(other.path, other.function, passed.function, passed.imported)
+    if called is None:
+        return False
+    facts = suite.facts(called.path)
+    for function in () if facts is None else facts.functions:
+        if (function.line, function.name) == (called.line, called.name):
+            text = _statements(suite.lines(called.path, function.line, function.end_line))
+            named = re.escape(parameter)
+            rest = re.sub(_ADDS.format(name=named), "", text, flags=re.MULTILINE)
+            return re.search(rf"\b{named}\b", rest) is None
     return False
 
 

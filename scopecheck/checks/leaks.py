@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from scopecheck.checks.blocks import are_alternatives
 from scopecheck.facts import Call, Name
 from scopecheck.suite.changes import AFTER
 from scopecheck.suite.model import Scope
@@ -144,11 +145,41 @@ def judge(
         return "restored"
     place = (change.span.line, change.span.column)
     later = [other for other in others if (other.span.line, other.span.column) > place]
-    undoing = [other for other in later if undoes(other)]
-    # In the very next statement: nothing stands between that could fail.
-    if any(other.span.line == change.span.end_line + 1 for other in undoing):
+    undoing = [
+        other
+        for other in later
+        if (undoes(other) or _is_last(actor, other))
+        and not _are_alternatives(suite, actor, change, other)
+    ]
+    if any(_cannot_fail(suite, actor, change, other) for other in undoing):
         return "restored"
     return "inline" if undoing else "left"
+
+
+def _is_last(actor: Actor, change: Change) -> bool:
+    """Whether a test ends with this assignment: of no use to itself, it is for those after it."""
+    given = change.kind in ("attribute", "item") and not change.condition
+    return given and actor.kind == "test" and change.span.end_line == actor.function.end_line
+
+
+def _are_alternatives(suite: Suite, actor: Actor, change: Change, other: Change) -> bool:
+    if not (change.condition and other.condition):
+        return False
+    first = actor.function.line
+    return are_alternatives(suite, actor.path, first, change.span.line, other.span.line)
+
+
+# What is written on one line, and is not seen to fail.
+_SAFE = re.compile(
+    r"\s*(?:(?:warnings|logging|\w*log(?:ger)?)\.(?:warn|warning|debug|info|error|critical)\(.*\)"
+    r"|print\(.*\)|pass)?\s*(?:#.*)?"
+)
+
+
+def _cannot_fail(suite: Suite, actor: Actor, change: Change, undoing: Change) -> bool:
+    """Whether nothing stands between a change and what puts it back that could fail."""
+    between = suite.lines(actor.path, change.span.end_line + 1, undoing.span.line - 1)
+    return all(_SAFE.fullmatch(line) for line in between.splitlines())
 
 
 _ENTERED = re.compile(r"\.enter(?:_context|_async_context|Context|ClassContext|AsyncContext)\((.*)")

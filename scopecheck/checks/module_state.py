@@ -78,7 +78,7 @@ def _changed(suite: Suite, actor: Actor) -> Iterator[tuple[Change, Subject]]:
     for change in () if effects is None else effects.changes:
         if change.target and is_in_place(change) and change.kind != "attribute":
             subject = _container(suite, actor, change.target, change)
-            if subject is not None:
+            if subject is not None and not _may_be_tuple(suite, change, subject):
                 yield change, subject
     for passed in () if effects is None else effects.passed:
         if all(_container(suite, actor, path, None) is None for _, path in passed.arguments):
@@ -87,6 +87,15 @@ def _changed(suite: Suite, actor: Actor) -> Iterator[tuple[Change, Subject]]:
             subject = _container(suite, actor, path, None)
             if subject is not None:
                 yield _as_change(passed.span, path), subject
+
+
+def _may_be_tuple(suite: Suite, change: Change, subject: Subject) -> bool:
+    """Whether `name += ...` may make another tuple, and leave that of the module as it is."""
+    if change.kind != "augmented":
+        return False
+    name = re.escape(subject.name)
+    made = rf"\s*{name}\s*(?::[^=]*)?=\s*(?:\[|\{{|[\w.]+\()"
+    return re.match(made, suite.lines(subject.path, subject.line, subject.line + 2)) is None
 
 
 def _as_change(span: Span, path: tuple[str, ...]) -> Change:

@@ -260,10 +260,18 @@ def _state(suite: Suite, actor: Actor, name: str, change: Change) -> _State | No
             return None
         if name != "sys.modules" and change.kind == "del":
             return None
+        if name == "sys.path" and _is_asked_for(suite, actor, change):
+            return None
         return _OF_SYS[name] if change.name not in ("remove", "pop", "clear") else None
     if name.startswith("sys.") and name.count(".") == 1 and change.kind == "attribute":
         return _State(f"`{name}`", _of_sys(name), f'setattr("{name}", value)')
     return None
+
+
+def _is_asked_for(suite: Suite, actor: Actor, change: Change) -> bool:
+    """Whether a folder is put on the path where it is not there yet: once, for an import."""
+    above = suite.lines(actor.path, change.span.line - 1, change.span.line - 1)
+    return change.condition and re.match(r"\s*if\b.*\bnot in sys\.path\b", above) is not None
 
 
 def _call(suite: Suite, actor: Actor, change: Change) -> str:
@@ -319,6 +327,8 @@ _OFF = {
 }
 
 
+# Up again, out of the folder that the change went into.
+_UP = re.compile(r"\.\.(?:[/\\]\.\.)*[/\\]?")
 _HANDLERS_GIVEN = re.compile(r"\.handlers(?:\[:\])?\s*=\s*\w")
 
 
@@ -345,6 +355,8 @@ def _judged(suite: Suite, actor: Actor, change: Change, name: str, state: _State
         if back:
             return other.name == back
         if other.kind == "del" or other.name in _UNDOING:
+            return True
+        if name == "os.chdir" and _UP.fullmatch(other.key.strip("'\"")):
             return True
         return _puts_back(suite, actor, name, other) or (name in _OF_SYS and other.by_name)
 

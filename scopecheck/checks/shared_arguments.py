@@ -57,9 +57,20 @@ def _change_of(actor: Actor, name: str) -> Change | None:
         # Given again each time, an item or an update is what it was the time before.
         if change.kind == "item" or change.name in ("update", "setdefault", "sort"):
             continue
+        if change.name == "pop" and _is_decided(actor, change):
+            continue
         if is_in_place(change) and all(part == "[]" for part in change.target[1:]):
             return change
     return None
+
+
+def _is_decided(actor: Actor, change: Change) -> bool:
+    """Whether each run decides on a key: it is given in one branch, and taken away in another."""
+    return change.condition and any(
+        (other.kind, other.target, other.key) == ("item", change.target, change.key)
+        for other in actor.changes
+        if other.condition
+    )
 
 
 def mutable_default(suite: Suite) -> Iterator[Fault]:
