@@ -17,6 +17,7 @@ import msgspec
 from scopecheck.cache.packed import pack, unpack
 from scopecheck.disk import Seen, Stamp, digest_of, note_file, note_text, read_stamped
 from scopecheck.facts import TOO_DEEP, FileFacts, ReadError
+from scopecheck.literals import occurs
 from scopecheck.source import WHOLE_FILE, Source, SourceError, Span, decode, read_bytes
 
 if TYPE_CHECKING:
@@ -188,8 +189,7 @@ class Loader:
         key = (path, pattern.pattern)
         if pattern.pattern in lacking or key in self._matching:
             return key in self._matching
-        text, words = self._text(path), _words_of(pattern.pattern)
-        if (words and not any(word in text for word in words)) or not pattern.search(text):
+        if not occurs(pattern, self._text(path)):
             lacking[pattern.pattern] = None
             return False
         self._matching.add(key)
@@ -313,22 +313,6 @@ class Loader:
 @lru_cache(1024)
 def _escaped(word: str) -> str:
     return re.escape(word)
-
-
-_CHOICE = re.compile(r"\\b\(\?:([\w|\\*]+)\)(?:\\\(|\[\.\(\]|\\b)")
-
-
-@lru_cache(64)
-def _words_of(pattern: str) -> tuple[str, ...]:
-    r"""Words of which one stands in whatever a pattern `\b(?:one|\w*other)\(` matches.
-
-    A search for a word takes a tenth of the time of one for a pattern that begins so. None for
-    another kind of pattern.
-    """
-    choice = _CHOICE.fullmatch(pattern)
-    parts = choice[1].replace(r"\w*", " ").split("|") if choice else ()
-    words = tuple(max(part.split(), key=len, default="") for part in parts)
-    return words if all(re.fullmatch(r"\w+", word) for word in words) else ()
 
 
 def _cores() -> int:

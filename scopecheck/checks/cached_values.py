@@ -9,6 +9,7 @@ from scopecheck.checks.leaks import body_of, judge, runs_in_process, symbol_of, 
 from scopecheck.checks.wording import at, tests
 from scopecheck.facts import Call, Name
 from scopecheck.finding import Fault, Place
+from scopecheck.literals import occurs
 from scopecheck.suite.changes import is_container, is_in_place, is_test_code
 from scopecheck.suite.values import ClassValue, External
 
@@ -47,15 +48,15 @@ def cached_helper(suite: Suite) -> Iterator[Fault]:
     """SCP411: a test changes what a cached function returns."""
     cached = list(_cached(suite))
     names = "|".join(re.escape(each.name) for each in cached)
-    calls = re.compile(rf"(?<!\w)(?:{names})\(")
+    calls = re.compile(rf"\b(?:{names})\(")
     given = dict(_given(suite, cached)) if cached else {}
     for actor in suite.changes.actors if cached else ():
-        if not runs_in_process(suite, actor):
-            continue
         requests = dict(_requests(actor, given))
         if not requests and not (
-            suite.has(actor.path, calls) and calls.search(body_of(suite, actor))
+            suite.has(actor.path, calls) and occurs(calls, body_of(suite, actor))
         ):
+            continue
+        if not runs_in_process(suite, actor):
             continue
         told: set[tuple[str, int]] = set()
         for use in _uses(suite, actor, cached, requests):

@@ -42,12 +42,12 @@ def class_state_mutation(suite: Suite) -> Iterator[Fault]:
     """SCP403: a container of a class of the tests that tests change."""
     told: set[object] = set()
     for actor in (*suite.changes.actors, *suite.changes.helpers):
-        if actor.function.effects is None or not runs_in_process(suite, actor):
-            continue
         for change in actor.changes:
             found = _attribute(suite, actor, change)
             if found is None:
                 continue
+            if not runs_in_process(suite, actor):
+                break
             key = (found.holder.key, found.binding.name, actor.path, actor.function.line)
             if key in told:
                 continue

@@ -10,6 +10,7 @@ from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of
 from scopecheck.checks.wording import at
 from scopecheck.facts import Awaited, Call, Const, Entered, FunctionRef, Items, Name, Star
 from scopecheck.finding import Fault, Place
+from scopecheck.literals import occurs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,8 +97,8 @@ def given_twice(suite: Suite, makers: Makers) -> Iterator[Fault]:
         if not (found or makes):
             continue
         body = body_of(suite, actor)
-        tasks = starts and _TASKS.search(body) is not None
-        if not (apart or tasks) or not (found or makers.words.search(body)):
+        tasks = starts and occurs(_TASKS, body)
+        if not (apart or tasks) or not (found or occurs(makers.words, body)):
             continue
         test = _test(suite, actor, makers, found) if runs_in_process(suite, actor) else None
         if test is None:

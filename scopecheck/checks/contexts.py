@@ -9,6 +9,7 @@ from scopecheck.checks.context_makers import Makers
 from scopecheck.checks.context_sharing import given_twice
 from scopecheck.checks.leaks import body_of
 from scopecheck.checks.naming import naming, written
+from scopecheck.checks.once import bound_calls
 from scopecheck.checks.request_state import request_state_kept
 from scopecheck.checks.wording import at, scoped, tests
 from scopecheck.finding import Fault, Place
@@ -88,22 +89,21 @@ def _is_reset(suite: Suite, name: str) -> bool:
 
 def _of_modules(suite: Suite, makers: Makers) -> Iterator[Fault]:
     """A context that a file of the tests makes when it is imported."""
-    for path in sorted(suite.own_files):
-        facts = suite.facts(path) if is_test_code(path) else None
-        for binding in () if facts is None else facts.bindings:
-            maker = _made_once(makers, path, binding)
-            if maker is None:
-                continue
-            same = [b for b in facts.bindings if b.name == binding.name]  # type: ignore[union-attr]
-            if len(same) > 1 or binding.name in facts.global_names:  # type: ignore[union-attr]
-                continue
-            subject = Subject("object", binding.name, path, (), line=binding.span.line)
-            users = {}
-            for actor in naming(suite, subject):
-                name = written(suite, actor, subject)
-                if name is not None and not _is_local(actor, name):
-                    users[actor] = name
-            yield from _told(suite, path, binding, maker, users)
+    for path, binding in bound_calls(suite):
+        maker = _made_once(makers, path, binding) if is_test_code(path) else None
+        facts = suite.facts(path)
+        if maker is None or facts is None:
+            continue
+        same = [b for b in facts.bindings if b.name == binding.name]
+        if len(same) > 1 or binding.name in facts.global_names:
+            continue
+        subject = Subject("object", binding.name, path, (), line=binding.span.line)
+        users = {}
+        for actor in naming(suite, subject):
+            name = written(suite, actor, subject)
+            if name is not None and not _is_local(actor, name):
+                users[actor] = name
+        yield from _told(suite, path, binding, maker, users)
 
 
 def _of_classes(suite: Suite, makers: Makers) -> Iterator[Fault]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scopecheck.facts import Expression, Passed
     from scopecheck.suite import Suite
     from scopecheck.suite.changes import Actor
-    from scopecheck.suite.model import Fixture, Item
+    from scopecheck.suite.model import Fixture, Item, Plan
 
 _TAKE_AWAY = frozenset({"sort", "reverse"})
 _MAX_HOPS = 5
@@ -30,8 +30,9 @@ _MAKERS = frozenset({"ssl.create_default_context", "copy.copy", "copy.deepcopy"}
 
 def shared_fixture_mutation(suite: Suite) -> Iterator[Fault]:
     """SCP401: the value of a wide fixture is changed by a test or a narrower fixture."""
+    sources = _Sources(suite)
     for actor in suite.changes.actors:
-        if actor.function.effects is None or not runs_in_process(suite, actor):
+        if actor.function.effects is None:
             continue
         told: set[str] = set()
         shared: dict[str, Fixture | None] = {}
@@ -40,7 +41,7 @@ def shared_fixture_mutation(suite: Suite) -> Iterator[Fault]:
             parameter: str, actor: Actor = actor, shared: dict[str, Fixture | None] = shared
         ) -> Fixture | None:
             if parameter not in shared:
-                shared[parameter] = _shared_source(suite, actor, parameter)
+                shared[parameter] = sources.shared(actor, parameter)
             return shared[parameter]
 
         for change, parameter in _changed(suite, actor, source_of):
@@ -49,6 +50,8 @@ def shared_fixture_mutation(suite: Suite) -> Iterator[Fault]:
             source = source_of(parameter)
             if source is None or not _is_change_of(suite, source, change):
                 continue
+            if not runs_in_process(suite, actor):
+                break
             told.add(parameter)
             fault = _fault(suite, actor, change, parameter, source)
             if fault is not None:
@@ -64,37 +67,61 @@ def _changed(
         if change.target and change.target[0] in names and is_in_place(change):
             yield change, change.target[0]
     effects = actor.function.effects
-    for passed in () if effects is None else effects.passed:
+    for passed in effects.passed if names and effects is not None else ():
         roots = [path[0] for _, path in passed.arguments if len(path) == 1 and path[0] in names]
-        if not any(source_of(root) is not None for root in roots):
+        if not roots or not any(source_of(root) is not None for root in roots):
             continue
         for _, path in suite.changes.given(actor.path, actor.function, passed):
             if path[0] in names and len(path) == 1:
                 yield Change("call", path, "update", passed.span, nested=passed.nested), path[0]
 
 
-def _shared_source(suite: Suite, actor: Actor, parameter: str) -> Fixture | None:
-    """The wide fixture whose own object a parameter gets, in every test of the actor."""
-    answers: set[Fixture] = set()
-    for item in actor.items:
-        assert item.plan is not None
+class _Sources:
+    """The wide fixtures whose own objects parameters get."""
+
+    def __init__(self, suite: Suite) -> None:
+        self._suite = suite
+        self._of: dict[Fixture, Fixture | None] = {}
+        self._answers: dict[tuple[Plan, Fixture | None, str], list[Fixture]] = {}
+
+    def shared(self, actor: Actor, parameter: str) -> Fixture | None:
+        """The wide fixture whose object a parameter gets, in every test of the actor."""
         asker = None if actor.kind == "test" else actor.fixture
-        found = [e.answer for e in item.plan.edges if e.asker is asker and e.request == parameter]
-        if not found:
+        sources: set[Fixture] = set()
+        for plan in dict.fromkeys(item.plan for item in actor.items):
+            assert plan is not None
+            answers = self._answering(plan, asker, parameter)
+            if not answers:
+                return None
+            for answer in answers:
+                source = self._source(answer)
+                if source is None or source.scope is None or source.scope is Scope.FUNCTION:
+                    return None
+                sources.add(source)
+        if len(sources) != 1:
             return None
-        answers.update(found)
-    sources = {_source(suite, answer, 0) for answer in answers}
-    if len(sources) != 1:
-        return None
-    (source,) = sources
-    if source is None or source.scope is None or source.scope is Scope.FUNCTION:
-        return None
-    own = Scope.FUNCTION if actor.fixture is None else actor.fixture.scope
-    if own is None or own >= source.scope or not source.certain or source.opaque:
-        return None
-    if source.pseudo or source.path is None or source.place is None or source.has_params is None:
-        return None
-    return source
+        (source,) = sources
+        assert source.scope is not None
+        own = Scope.FUNCTION if actor.fixture is None else actor.fixture.scope
+        if own is None or own >= source.scope or not source.certain or source.opaque:
+            return None
+        if source.pseudo or source.path is None or source.place is None:
+            return None
+        return None if source.has_params is None else source
+
+    def _answering(self, plan: Plan, asker: Fixture | None, parameter: str) -> list[Fixture]:
+        key = (plan, asker, parameter)
+        found = self._answers.get(key)
+        if found is None:
+            found = self._answers[key] = [
+                e.answer for e in plan.edges if e.request == parameter and e.asker is asker
+            ]
+        return found
+
+    def _source(self, fixture: Fixture) -> Fixture | None:
+        if fixture not in self._of:
+            self._of[fixture] = _source(self._suite, fixture, 0)
+        return self._of[fixture]
 
 
 def _source(suite: Suite, fixture: Fixture, hops: int) -> Fixture | None:

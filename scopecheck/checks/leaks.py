@@ -8,10 +8,11 @@ restored  it is put back, or may be: also where only running code could tell
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from scopecheck.checks.blocks import are_alternatives
 from scopecheck.facts import Call, Name
+from scopecheck.literals import occurs
 from scopecheck.suite.changes import AFTER
 from scopecheck.suite.model import Scope
 from scopecheck.suite.values import ClassValue, FunctionValue
@@ -25,6 +26,30 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import Item
 
 Verdict: TypeAlias = Literal["left", "inline", "restored"]
+
+
+class Searched(Protocol):
+    """A pattern, or what stands for one."""
+
+    def search(self, text: str, /) -> object:
+        """Something true if the text matches anywhere."""
+
+
+class Words:
+    """A pattern that is compiled when a text has one of the words that each match has."""
+
+    def __init__(self, pattern: str, words: Iterable[str]) -> None:
+        self._pattern = pattern
+        self._words = tuple(words)
+        self._compiled: re.Pattern[str] | None = None
+
+    def search(self, text: str, /) -> bool:
+        """Whether the pattern matches anywhere in a text."""
+        if not any(word in text for word in self._words):
+            return False
+        self._compiled = self._compiled or re.compile(self._pattern)
+        return self._compiled.search(text) is not None
+
 
 # Context managers that put nothing back but what they do themselves, by the last part of the name.
 _HARMLESS = frozenset(
@@ -119,7 +144,7 @@ def judge(
     change: Change,
     touches: Callable[[Actor, Change], bool],
     undoes: Callable[[Change], bool],
-    words: re.Pattern[str],
+    words: Searched,
 ) -> Verdict:
     """What becomes of a change.
 
@@ -140,8 +165,7 @@ def judge(
         return "restored"
     if change.imported is not None and _FAKE_MODULES.search(text_of(suite, actor)):
         return "restored"
-    items = [item for item in actor.items if not item.skipped]
-    if all(_is_restored_around(suite, actor, item, words) for item in items):
+    if _is_restored_around(suite, actor, words):
         return "restored"
     place = (change.span.line, change.span.column)
     later = [other for other in others if (other.span.line, other.span.column) > place]
@@ -186,7 +210,7 @@ _ENTERED = re.compile(r"\.enter(?:_context|_async_context|Context|ClassContext|A
 _LATER = re.compile(r"\b(?:addCleanup|addClassCleanup|addfinalizer|callback)\(\s*([\w.]+)\s*[,)]")
 
 
-def _calls_later(suite: Suite, actor: Actor, words: re.Pattern[str]) -> bool:
+def _calls_later(suite: Suite, actor: Actor, words: Searched) -> bool:
     """Whether a context with these words, or a function with them, ends or runs after the test."""
     body = body_of(suite, actor)
     if any(words.search(context) for context in _ENTERED.findall(body)):
@@ -218,23 +242,38 @@ def may_restore(context: str) -> bool:
     return last not in _HARMLESS and not last.endswith(_HARMLESS_ENDS)
 
 
-def _is_restored_around(suite: Suite, actor: Actor, item: Item, words: re.Pattern[str]) -> bool:
-    """Whether a fixture or xunit function that runs with a test may put something back."""
-    if item.plan is None or any(_UNSEEN.search(name) for name in item.plan.unknown):
-        return True
-    for other in suite.changes.around(item):
-        if other is not actor and words.search(text_of(suite, other)):
+def _is_restored_around(suite: Suite, actor: Actor, words: Searched) -> bool:
+    """Whether a fixture or xunit function that runs with each test may put something back."""
+    judged: dict[Actor, bool] = {actor: False}
+
+    def may_restore(other: Actor) -> bool:
+        found = judged.get(other)
+        if found is None:
+            text = text_of(suite, other)
+            found = bool(words.search(text)) or _calls_own(suite, other, words)
+            judged[other] = found
+        return found
+
+    def is_restored(item: Item) -> bool:
+        if item.plan is None or any(_UNSEEN.search(name) for name in item.plan.unknown):
             return True
-    others = (other for other in suite.changes.around(item) if other is not actor)
-    if any(_calls_own(suite, other, words) for other in others):
-        return True
-    return any(fixture.path is None and fixture.name in _RESTORING for fixture in item.plan.order)
+        if any(map(may_restore, suite.changes.around(item))):
+            return True
+        return any(f.path is None and f.name in _RESTORING for f in item.plan.order)
+
+    # Those of one class and one plan have the same ones around them.
+    shapes = {
+        (item.plan, item.path, item.nodeid.rpartition("::")[0]): item
+        for item in actor.items
+        if not item.skipped
+    }
+    return all(map(is_restored, shapes.values()))
 
 
 _OWN_CALL = re.compile(r"\bself\.(\w+)\(")
 
 
-def _calls_own(suite: Suite, actor: Actor, words: re.Pattern[str]) -> bool:
+def _calls_own(suite: Suite, actor: Actor, words: Searched) -> bool:
     """Whether a set-up calls another method of its file that has these words."""
     body = body_of(suite, actor)
     names = set(_OWN_CALL.findall(body)) if "self." in body else ()
@@ -264,7 +303,7 @@ def text_of(suite: Suite, actor: Actor) -> str:
 
 def matches(suite: Suite, actor: Actor, words: re.Pattern[str]) -> bool:
     """Whether a pattern matches in the text of an actor."""
-    return suite.has(actor.path, words) and words.search(text_of(suite, actor)) is not None
+    return suite.has(actor.path, words) and occurs(words, text_of(suite, actor))
 
 
 def body_of(suite: Suite, actor: Actor) -> str:
@@ -327,7 +366,7 @@ def writers(suite: Suite, words: re.Pattern[str] | None = None) -> Iterator[Acto
             continue
         if "site-packages/" in actor.path or actor.function.name in AFTER:
             continue
-        if runs_in_process(suite, actor) and not is_for_all(actor):
+        if not is_for_all(actor) and runs_in_process(suite, actor):
             yield actor
 
 

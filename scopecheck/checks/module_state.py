@@ -35,6 +35,7 @@ _TAKE_AWAY = frozenset(
     {"clear", "pop", "popitem", "popleft", "remove", "discard", "sort", "reverse"}
 )
 _RESETS = frozenset({"clear"})
+_DEPENDS = re.compile(r"\b(?:Depends)\(")
 
 
 @dataclass(slots=True)
@@ -60,13 +61,13 @@ def module_state_mutation(suite: Suite) -> Iterator[Fault]:
 def _shared(suite: Suite) -> dict[object, _Shared]:
     found: dict[object, _Shared] = {}
     for actor in (*suite.changes.actors, *suite.changes.helpers):
-        if actor.function.effects is None or not runs_in_process(suite, actor):
-            continue
         for change, subject in _changed(suite, actor):
             # A fake decides by what it is told.
             fake = actor.kind == "helper" and actor.function.owner >= 0 and change.kind == "item"
             if (change.condition and not fake) or change.final or not _leaves_something(change):
                 continue
+            if not runs_in_process(suite, actor):
+                break
             shared = found.setdefault(subject.key, _Shared(subject))
             shared.polluters.setdefault(actor, change)
     return found
@@ -75,12 +76,14 @@ def _shared(suite: Suite) -> dict[object, _Shared]:
 def _changed(suite: Suite, actor: Actor) -> Iterator[tuple[Change, Subject]]:
     """The changes that an actor makes to containers of modules, calls of its helpers included."""
     effects = actor.function.effects
-    for change in () if effects is None else effects.changes:
+    if effects is None:
+        return
+    for change in effects.changes:
         if change.target and is_in_place(change) and change.kind != "attribute":
             subject = _container(suite, actor, change.target, change)
             if subject is not None and not _may_be_tuple(suite, change, subject):
                 yield change, subject
-    for passed in () if effects is None else effects.passed:
+    for passed in effects.passed:
         if all(_container(suite, actor, path, None) is None for _, path in passed.arguments):
             continue
         for _, path in suite.changes.given(actor.path, actor.function, passed):
@@ -121,7 +124,7 @@ def _container(
 
 def _injected(suite: Suite, actor: Actor, subject: Subject) -> Subject | None:
     """What `parameter = Depends(function)` gives, where the function returns an object."""
-    if actor.kind != "helper" or subject.rest:
+    if actor.kind != "helper" or subject.rest or not suite.has(actor.path, _DEPENDS):
         return None
     head = suite.lines(actor.path, actor.function.line, actor.function.line + 12)
     found = re.search(rf"\b{re.escape(subject.name)}\b[^,=]*=\s*Depends\((\w+)\)", head)

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.leaks import body_of
-from scopecheck.facts import Import
+from scopecheck.checks.once import imported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,19 +28,15 @@ def naming(suite: Suite, subject: Subject) -> Iterator[Actor]:
 
 
 def _imports(suite: Suite, path: str, subject: Subject) -> bool:
-    facts = suite.facts(path)
-    if facts is None:
+    found = imported(suite, path)
+    if found is None:
         return False
     stem = subject.path.rpartition("/")[2].removesuffix(".py")
     if stem == "__init__":
         stem = subject.path.split("/")[-2] if "/" in subject.path else stem
     words = {subject.name, stem, "*"}
-    if not words.isdisjoint(facts.inner_imports):
-        return True
-    return any(
-        isinstance(binding.value, Import)
-        and (binding.value.name in words or binding.value.module.rpartition(".")[2] == stem)
-        for binding in facts.bindings
+    return stem in found.stems or not (
+        words.isdisjoint(found.inner) and words.isdisjoint(found.names)
     )
 
 

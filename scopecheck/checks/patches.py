@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.leaks import (
+    Words,
     body_of,
     by_monkeypatch_before,
     judge,
@@ -284,10 +285,12 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
     below = suite.lines(actor.path, change.span.end_line + 1, actor.function.end_line)
     if re.search(rf"\b{re.escape(owner)}\.\w*{_RESETS}\w*\(", below):
         return "inline"
-    words = re.compile(
+    plain = owner.removesuffix("()")
+    words = Words(
         rf"\.{re.escape(last)}\b\s*(?:=|\.clear|\.pop|\[)|\breload\(|\bstopall\("
         rf"|(?:setattr|patch|object)\([^)]*\b(?:{re.escape(last)}\b|{re.escape(owner)}[\"'])"
-        rf"|\b{re.escape(change.target[-1].removesuffix('()'))}\b[\w.]*\.\w*{_RESETS}\w*\("
+        rf"|\b{re.escape(plain)}\b[\w.]*\.\w*{_RESETS}\w*\(",
+        (last, plain, "reload(", "stopall("),
     )
     return judge(suite, actor, change, touches, undoes, words)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of
 from scopecheck.checks.naming import naming, written
+from scopecheck.checks.once import bound_calls
 from scopecheck.checks.wording import at, scoped, tests
 from scopecheck.facts import Call, Name
 from scopecheck.finding import Fault, Place
@@ -75,19 +76,15 @@ def _of_fixtures(suite: Suite) -> Iterator[_Kept]:
 
 
 def _of_modules(suite: Suite) -> Iterator[_Kept]:
-    for path in sorted(suite.own_files):
-        facts = suite.facts(path)
-        for binding in () if facts is None else facts.bindings:
-            value = binding.value
-            if binding.target or binding.guard.branch or not isinstance(value, Call):
-                continue
-            func = value.func
-            if not isinstance(func, Name) or not _KEEPERS.search(func.parts[-1]):
-                continue
-            found = _keeper(suite, path, value)
-            subject = suite.changes.resolve(path, None, (binding.name,))
-            if found is not None and subject is not None and subject.kind == "object":
-                yield _Kept(binding.name, *found, subject=subject)
+    for path, binding in bound_calls(suite):
+        value = binding.value
+        func = value.func if isinstance(value, Call) else None
+        if not isinstance(func, Name) or not _KEEPERS.search(func.parts[-1]):
+            continue
+        found = _keeper(suite, path, value)
+        subject = suite.changes.resolve(path, None, (binding.name,))
+        if found is not None and subject is not None and subject.kind == "object":
+            yield _Kept(binding.name, *found, subject=subject)
 
 
 def _keeper(suite: Suite, path: str, value: object) -> tuple[str, dict[str, str]] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from scopecheck.checks.blocks import is_after_exit, is_in_loop
 from scopecheck.checks.leaks import matches, may_restore, symbol_of, text_of, writers
+from scopecheck.checks.once import once
 from scopecheck.checks.wording import at
 from scopecheck.finding import Place
 from scopecheck.suite.changes import Actor, is_test_code
@@ -86,7 +87,7 @@ class Helpers:
     ) -> None:
         self._suite = suite
         self._found: dict[tuple[str, int, int], list[_Made]] = {}
-        self._acting = {(a.path, a.function.line) for a in suite.changes.actors}
+        self._acting = suite.changes.acting
         names = self._direct(leaves)
         for _ in range(_MAX_CALLS):
             more = self._indirect(names)
@@ -138,18 +139,11 @@ class Helpers:
 
     def _direct(self, leaves: Callable[[Actor], Iterator[Change]]) -> set[str]:
         self._names: set[str] = set()
-        for path in sorted(self._suite.own_files):
-            facts = self._suite.facts(path)
-            for function in () if facts is None else facts.functions:
-                if function.effects is None or not _may_be_called(path, function):
-                    continue
-                if (path, function.line) in self._acting:
-                    continue
-                helper = Actor("helper", path, function)
-                left = [c for c in leaves(helper) if _is_certain(self._suite, helper, c)]
-                if left:
-                    self._found[_key(path, function)] = [(helper, change) for change in left]
-                    self._names.add(function.name)
+        for helper in _changing(self._suite):
+            left = [c for c in leaves(helper) if _is_certain(self._suite, helper, c)]
+            if left:
+                self._found[_key(helper.path, helper.function)] = [(helper, c) for c in left]
+                self._names.add(helper.function.name)
         return self._names
 
     def _indirect(self, names: set[str]) -> set[str]:
@@ -213,6 +207,20 @@ class Helpers:
                 if function.owner == each.index and function.name == name:
                     return _key(each.module, function)
         return None
+
+
+@once
+def _changing(suite: Suite) -> list[Actor]:
+    """The functions that no test is and no fixture, that change something when they are called."""
+    acting = suite.changes.acting
+    return [
+        Actor("helper", path, function)
+        for path in sorted(suite.own_files)
+        if (facts := suite.facts(path)) is not None
+        for function in facts.functions
+        if function.effects is not None and function.effects.changes
+        if _may_be_called(path, function) and (path, function.line) not in acting
+    ]
 
 
 def _key(path: str, function: Function) -> tuple[str, int, int]:

@@ -49,6 +49,8 @@ _KEPT_TEXTS = 64
 _KEPT_LINES = 16
 # Lines as the tokenizer counts them: a form feed ends none.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+# What ends a line for `str.splitlines`, and for it alone.
+_OTHER_ENDS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _NO_SOURCES = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
 
 
@@ -125,7 +127,10 @@ class Suite:
     @cached_property
     def _lines(self) -> Callable[[str], list[str]]:
         def split(path: str) -> list[str]:
-            return _LINE.findall(self.text(path))
+            text = self.text(path)
+            if any(end in text for end in _OTHER_ENDS):
+                return _LINE.findall(text)
+            return text.splitlines(keepends=True)
 
         return lru_cache(_KEPT_LINES)(split)
 
@@ -228,10 +233,9 @@ class Suite:
     @cached_property
     def _answers(self) -> Mapping[tuple[Fixture, str], set[Fixture]]:
         found: dict[tuple[Fixture, str], set[Fixture]] = {}
-        for plan in self.items_of:
-            for edge in plan.edges:
-                if edge.asker is not None:
-                    found.setdefault((edge.asker, edge.request), set()).add(edge.answer)
+        for edge in {edge for plan in self.items_of for edge in plan.edges}:
+            if edge.asker is not None:
+                found.setdefault((edge.asker, edge.request), set()).add(edge.answer)
         return found
 
     @cached_property

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from posixpath import basename
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from scopecheck.facts import Change, Expression, FileFacts, Function, Passed
     from scopecheck.suite.classes import Lineages
-    from scopecheck.suite.model import Fixture, Item
+    from scopecheck.suite.model import Fixture, Item, Plan
     from scopecheck.suite.names import Evaluator
     from scopecheck.suite.namespace import Namespace
 
@@ -138,7 +138,9 @@ class Changes:
         self._fixtures = tuple(fixtures)
         self._facts = facts
         self._read_function = read_function
-        self._xunit: dict[tuple[str, tuple[str, ...]], tuple[Actor, ...]] = {}
+        self._xunit: dict[tuple[str, str], tuple[Actor, ...]] = {}
+        self._of_fixture: dict[Fixture, tuple[Actor, Fixture] | None] = {}
+        self._of_plan: dict[Plan, tuple[tuple[Actor, Fixture], ...]] = {}
         self._by_function: dict[tuple[str, int, int], Actor] = {}
         self.in_process: dict[Actor, bool] = {}
         self._mutated: dict[tuple[str, int, int], frozenset[str]] = {}
@@ -155,14 +157,37 @@ class Changes:
             # Where a whole run is refused, another one, from a folder below, may not be.
             if item.function is not None and not item.refused_here:
                 self._actor("test", item.place.path, item.function).items.append(item)
-            for fixture in item.plan.order if item.plan is not None else ():
-                if fixture.path is not None and fixture.function is not None:
-                    actor = self._actor("fixture", fixture.path, fixture.function)
-                    actor.fixture = fixture
-                    actor.items.append(item)
+            for actor, fixture in self._setups_of(item):
+                actor.fixture = fixture
+                actor.items.append(item)
             for actor in self._xunit_of(item):
                 actor.items.append(item)
         return tuple(self._by_function.values())
+
+    @cached_property
+    def acting(self) -> frozenset[tuple[str, int]]:
+        """The functions of the actors: path and line."""
+        return frozenset((actor.path, actor.function.line) for actor in self.actors)
+
+    def _setups_of(self, item: Item) -> tuple[tuple[Actor, Fixture], ...]:
+        """The fixtures that a test sets up, in order, with their actors."""
+        plan = item.plan
+        if plan is None:
+            return ()
+        found = self._of_plan.get(plan)
+        if found is None:
+            found = self._of_plan[plan] = tuple(
+                pair for fixture in plan.order if (pair := self._setup(fixture)) is not None
+            )
+        return found
+
+    def _setup(self, fixture: Fixture) -> tuple[Actor, Fixture] | None:
+        if fixture not in self._of_fixture:
+            pair = None
+            if fixture.path is not None and fixture.function is not None:
+                pair = (self._actor("fixture", fixture.path, fixture.function), fixture)
+            self._of_fixture[fixture] = pair
+        return self._of_fixture[fixture]
 
     def _actor(
         self, kind: Literal["test", "fixture", "xunit"], path: str, function: Function
@@ -218,18 +243,18 @@ class Changes:
     def around(self, item: Item) -> Iterator[Actor]:
         """The fixtures and xunit functions that are called for a test."""
         assert self.actors is not None
-        for fixture in item.plan.order if item.plan is not None else ():
-            if fixture.path is not None and fixture.function is not None:
-                yield self._actor("fixture", fixture.path, fixture.function)
+        for actor, _ in self._setups_of(item):
+            yield actor
         yield from self._xunit_of(item)
 
     def _xunit_of(self, item: Item) -> tuple[Actor, ...]:
-        key = (item.path, tuple(item.nodeid.split("::")[1:-1]))
+        holder = item.nodeid.rpartition("::")[0]
+        key = (item.path, holder)
         if key not in self._xunit:
-            self._xunit[key] = tuple(self._find_xunit(*key))
+            self._xunit[key] = tuple(self._find_xunit(item.path, holder.split("::")[1:]))
         return self._xunit[key]
 
-    def _find_xunit(self, path: str, classes: tuple[str, ...]) -> Iterator[Actor]:
+    def _find_xunit(self, path: str, classes: Iterable[str]) -> Iterator[Actor]:
         facts = self._facts(path)
         if facts is None:
             return
@@ -264,11 +289,14 @@ class Changes:
             if not item.refused_here:
                 tests.setdefault(item.place.path, []).append(item)
         conftests = {f.path for f in self._fixtures if f.path and basename(f.path) == "conftest.py"}
+        files: dict[str, list[Item]] = {}
+        for item in self._items:
+            files.setdefault(item.path, []).append(item)
         for path in sorted(conftests - tests.keys()):
             folder = path.removesuffix("conftest.py")
-            below = [item for item in self._items if item.path.startswith(folder)]
+            below = [of_file for name, of_file in files.items() if name.startswith(folder)]
             if below:
-                tests[path] = below
+                tests[path] = [item for of_file in below for item in of_file]
         found = []
         for path, items in tests.items():
             facts = self._facts(path)
@@ -361,9 +389,10 @@ class Changes:
         """What a path in a function stands for."""
         if not target:
             return None
-        named = function is not None and any(p.name == target[0] for p in function.parameters)
-        if imported is None and named:
-            return Subject("parameter", target[0], path, target[1:])
+        if imported is None and function is not None:
+            for parameter in function.parameters:
+                if parameter.name == target[0]:
+                    return Subject("parameter", target[0], path, target[1:])
         key = (path, target, imported)
         if key not in self._resolved:
             if imported is not None:
@@ -510,6 +539,7 @@ def is_container(value: object) -> bool:
     return False
 
 
+@lru_cache(4096)
 def is_test_code(path: str) -> bool:
     """Whether a file is part of the tests, by its name and folders."""
     *folders, name = path.split("/")

@@ -1,0 +1,77 @@
+"""What several checks ask of a suite, found once and kept for as long as the suite lives."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
+
+from scopecheck.facts import Awaited, Call, Entered, Import
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scopecheck.facts import Binding
+    from scopecheck.suite import Suite
+
+T = TypeVar("T")
+
+
+def once(find: Callable[[Suite], T]) -> Callable[[Suite], T]:
+    """A function of a suite that is called once for each; what it returns must not be changed."""
+    kept: WeakKeyDictionary[Suite, T] = WeakKeyDictionary()
+
+    @wraps(find)
+    def found(suite: Suite) -> T:
+        if suite not in kept:
+            kept[suite] = find(suite)
+        return kept[suite]
+
+    return found
+
+
+@once
+def bound_calls(suite: Suite) -> list[tuple[str, Binding]]:
+    """What modules give to names by calls, whatever happens, by file and in source order."""
+    return [
+        (path, binding)
+        for path in sorted(suite.own_files)
+        if (facts := suite.facts(path)) is not None
+        for binding in facts.bindings
+        if isinstance(binding.value, (Call, Awaited, Entered))
+        if not binding.target and not binding.guard.branch
+    ]
+
+
+class Imported(NamedTuple):
+    """What the import statements of a file name.
+
+    inner: all that those inside of functions name. names: what the others import, where it is not
+    a module; stems: the last parts of the modules' names.
+    """
+
+    inner: frozenset[str]
+    names: frozenset[str]
+    stems: frozenset[str]
+
+
+def imported(suite: Suite, path: str) -> Imported | None:
+    """What a file imports; None where the file cannot be read."""
+    known = _imported(suite)
+    if path not in known:
+        facts = suite.facts(path)
+        if facts is None:
+            return None
+        values = [b.value for b in facts.bindings if isinstance(b.value, Import)]
+        known[path] = Imported(
+            frozenset(facts.inner_imports),
+            frozenset(value.name for value in values if value.name is not None),
+            frozenset(value.module.rpartition(".")[2] for value in values),
+        )
+    return known[path]
+
+
+@once
+def _imported(_: Suite) -> dict[str, Imported]:
+    """What files import, as far as it was asked for."""
+    return {}
