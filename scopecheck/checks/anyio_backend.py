@@ -57,8 +57,8 @@ def anyio_backend_scope(suite: Suite) -> Iterator[Fault]:
 
 def _narrower(suite: Suite) -> Iterator[tuple[Item, Fixture, Scope]]:
     """Each test, with a fixture of it that has too narrow a backend, and the backend's scope."""
-    for items in suite.loops.shapes:
-        for problem in suite.loops.problems(items[0]):
+    for items, problems in suite.loops.troubled:
+        for problem in problems:
             fixture, scope = problem.fixture, problem.requested_scope
             if problem.kind != "scope-mismatch" or problem.name != BACKEND or not problem.certain:
                 continue

@@ -22,12 +22,6 @@ _REFUSES_CALLS = frozenset({"pytest.fixture", "pytest.yield_fixture", "pytest_as
 
 def called_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP308: a fixture called as a function."""
-    nodeids: dict[tuple[str, int], set[str]] = {}
-    for item in suite.items:
-        nodeids.setdefault((item.place.path, item.line), set()).add(item.nodeid)
-    for fixture, users in suite.users.items():
-        if fixture.path is not None:
-            nodeids.setdefault((fixture.path, fixture.line), set()).update(users)
     for path in _own_files(suite):
         facts = suite.facts(path)
         space = suite.evaluator.module(path)
@@ -36,8 +30,18 @@ def called_fixture(suite: Suite) -> Iterator[Fault]:
         for call, function in _calls(facts):
             value = _callee(suite, facts, space, call, function)
             if isinstance(value, FixtureValue) and value.marker.spelling in _REFUSES_CALLS:
-                reached = nodeids.get((path, function.line), set()) if function else set()
-                yield _told_call(facts, call, function, value, frozenset(reached))
+                reached = _reaching(suite, path, function) if function else frozenset()
+                yield _told_call(facts, call, function, value, reached)
+
+
+def _reaching(suite: Suite, path: str, function: Function) -> frozenset[str]:
+    """The tests that a function is called for: itself, or those that set it up."""
+    place = (path, function.line)
+    found = {item.nodeid for item in suite.items if (item.place.path, item.line) == place}
+    for fixture, users in suite.users.items():
+        if (fixture.path, fixture.line) == place:
+            found.update(users)
+    return frozenset(found)
 
 
 def _own_files(suite: Suite) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.once import registrations
 from scopecheck.checks.wording import at, listed
 from scopecheck.checks.wording import tests as how_many_tests
 from scopecheck.facts import ClassRef
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from scopecheck.facts import Binding, FileFacts, Redefinition
     from scopecheck.source import Span
     from scopecheck.suite import Suite
-    from scopecheck.suite.model import Fixture
+    from scopecheck.suite.model import Fixture, Item
     from scopecheck.suite.namespace import Namespace
     from scopecheck.suite.values import Value
 
@@ -131,16 +132,18 @@ def _public_name(value: FixtureValue, attribute: str) -> str | None:
 
 def duplicate_test(suite: Suite) -> Iterator[Fault]:
     """SCP305: two tests with one name in one module or class; the first is never run."""
-    collected = {
-        (item.place.path, item.function.span): item.nodeid
-        for item in reversed(suite.items)
-        if item.function is not None
-    }
-    for path in dict.fromkeys([*suite.files.test_files, *(path for path, _ in collected)]):
+    items: dict[str, list[Item]] = {path: [] for path in suite.files.test_files}
+    for item in reversed(suite.items):
+        items.setdefault(item.place.path, []).append(item)
+    for path, own in items.items():
         facts = suite.facts(path)
         if facts is None:
             continue
+        collected: dict[tuple[str, Span], str] = {}
         for lost, last in _lost(facts):
+            collected = collected or {
+                (path, item.function.span): item.nodeid for item in own if item.function is not None
+            }
             value = _value_at(suite, path, lost.owner, lost.name, lost.first)
             if isinstance(value, ClassValue):
                 yield from _lost_class(suite, path, facts, lost, last, value)
@@ -290,7 +293,7 @@ def marked_fixture(suite: Suite) -> Iterator[Fault]:
             tuple(_mark_places(suite, fixture)),
             notes=(note,),
             help=_instead(marks, fixture),
-            tests=_users(suite, [one for one in suite.fixtures if one.key == fixture.key]),
+            tests=_users(suite, registrations(suite)[fixture.key]),
         )
 
 
@@ -331,7 +334,7 @@ def fixture_yields_twice(suite: Suite) -> Iterator[Fault]:
         if not _is_generator_fixture(suite, fixture):
             continue
         facts = function.body.yields
-        tests = _users(suite, [one for one in suite.fixtures if one.key == fixture.key])
+        tests = _users(suite, registrations(suite)[fixture.key])
         if facts.twice is not None:
             second, first = facts.twice
             yield Fault(

@@ -355,9 +355,12 @@ def _symbol(item: Item) -> str:
 def _looked_up(suite: Suite) -> list[_Asked]:
     """Calls of `getfixturevalue` that pytest would find nothing for."""
     found: dict[Place, _Asked] = {}
+    # Few fixtures look one up, and each is set up for many tests.
+    looking = {f for f in suite.users if f.path and any(_lookups(f.function, f.path))}
     for item in filter(_is_sure, suite.items):
         asking: list[tuple[Function | None, Fixture | None]] = [(item.function, None)]
-        asking += [(fixture.function, fixture) for fixture in _order(item) if fixture.path]
+        if looking:
+            asking += [(each.function, each) for each in _order(item) if each in looking]
         for function, fixture in asking:
             path = item.place.path if fixture is None else fixture.path or ""
             for place in _lookups(function, path):

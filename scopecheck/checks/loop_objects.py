@@ -182,13 +182,14 @@ def _users(
 ) -> dict[tuple[str, int], list[_Shared]]:
     """The async functions that use such objects, by file and line."""
     found: dict[tuple[str, int], list[_Shared]] = {}
+    wanted = {name for names in made.values() for name in names}
     for path in suite.own_files:
         facts = suite.facts(path)
         if facts is None:
             continue
         names = dict(made.get(path, {}))
         for binding in facts.bindings:
-            if isinstance(binding.value, Import) and binding.value.name is not None:
+            if isinstance(binding.value, Import) and binding.value.name in wanted:
                 source = suite.evaluator.source(binding.value, path)
                 if source is not None and source.path in made:
                     shared = made[source.path].get(binding.value.name)

@@ -60,12 +60,12 @@ def _apart(suite: Suite) -> list[_Apart]:
     loops = suite.loops
     broken = {id(problem.fixture) for _, problem in _outlived(loops)}
     refused = _refused_items(loops)
-    for items in loops.shapes:
+    for items, pairs in loops.apart:
         if items[0] in refused:
             continue
-        for pair in loops.pairs(items[0]):
+        for pair in pairs:
             fixture = pair.fixture
-            if pair.same is not False or fixture.path is None or fixture.place is None:
+            if fixture.path is None or fixture.place is None:
                 continue
             if id(fixture) in broken or not pair.handed or _by_options(pair):
                 continue
@@ -281,10 +281,10 @@ def loop_defaults_disagree(suite: Suite) -> Iterator[Fault]:
     users: dict[Loop, None] = {}
     items: dict[Item, None] = {}
     broken = {id(problem.fixture) for _, problem in _outlived(loops)}
-    for shape in loops.shapes:
-        for pair in loops.pairs(shape[0]):
+    for shape, pairs in loops.apart:
+        for pair in pairs:
             fixture = pair.fixture
-            if pair.same is not False or not _by_options(pair) or not pair.handed:
+            if not _by_options(pair) or not pair.handed:
                 continue
             if id(fixture) in broken or _is_plain(suite, fixture):
                 continue
@@ -383,8 +383,8 @@ def loop_scope_too_narrow(suite: Suite) -> Iterator[Fault]:
 
 
 def _outlived(loops: Loops) -> Iterator[tuple[tuple[Item, ...], LoopProblem]]:
-    for items in loops.shapes:
-        for problem in loops.problems(items[0]):
+    for items, problems in loops.troubled:
+        for problem in problems:
             if problem.kind == "policy-mismatch" or (
                 problem.kind == "scope-mismatch" and problem.name != "anyio_backend"
             ):
@@ -475,8 +475,8 @@ def _always_outlived(suite: Suite, fixture: Fixture, item: Item) -> bool:
 def _refused_items(loops: Loops) -> frozenset[Item]:
     return frozenset(
         item
-        for items in loops.shapes
-        for problem in loops.problems(items[0])
+        for items, problems in loops.troubled
+        for problem in problems
         if problem.kind == "multiple-loops"
         for item in items
     )
@@ -486,8 +486,8 @@ def _refused(suite: Suite) -> Iterator[Fault]:
     """Tests that pytest-asyncio 0.23 to 0.26 refuses to collect."""
     loops = suite.loops
     found: dict[object, tuple[LoopProblem, list[Item]]] = {}
-    for items in loops.shapes:
-        for problem in loops.problems(items[0]):
+    for items, problems in loops.troubled:
+        for problem in problems:
             if problem.kind == "multiple-loops":
                 cause = problem.fixture
                 key = (items[0].path, None if cause is None else written(cause))

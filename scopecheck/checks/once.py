@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from scopecheck.facts import Binding
     from scopecheck.suite import Suite
+    from scopecheck.suite.model import Fixture
 
 T = TypeVar("T")
 
@@ -41,6 +42,15 @@ def bound_calls(suite: Suite) -> list[tuple[str, Binding]]:
         if isinstance(binding.value, (Call, Awaited, Entered))
         if not binding.target and not binding.guard.branch
     ]
+
+
+@once
+def registrations(suite: Suite) -> dict[tuple[str, int, str], list[Fixture]]:
+    """The registrations of each function under each name, in order; see `Fixture.key`."""
+    found: dict[tuple[str, int, str], list[Fixture]] = {}
+    for fixture in suite.fixtures:
+        found.setdefault(fixture.key, []).append(fixture)
+    return found
 
 
 class Imported(NamedTuple):

@@ -173,6 +173,9 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
     known = {(item.place.path, item.line) for item in suite.items}
     known |= {(fixture.path or "", fixture.line) for fixture in suite.fixtures}
     # Most are named where they stand; so few are left to look for in all other files.
+    seen = left_at = -1
+    open_names: list[str] = []
+    left = candidates
     for path in sorted(suite.own_files, key=lambda path: (path not in homes, path)):
         facts = suite.facts(path)
         if facts is None or not _is_about_tests(suite, facts):
@@ -185,11 +188,16 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
                 for key, registered in candidates.items()
                 if any(_in_reach(suite, path, fixture) for fixture in registered)
             }
-        asked = suite.having(path, [name for name, keys in names.items() if not keys <= found])
+        if len(found) != seen:
+            seen = len(found)
+            open_names = [name for name, keys in names.items() if not keys <= found]
+        asked = suite.having(path, open_names)
         for name in mentions.in_strings(suite.text(path), asked) if asked else ():
             found |= names[name]
-        wanted = {key: fixtures for key, fixtures in candidates.items() if key not in found}
-        found |= _mentioned_in_code(suite, facts, wanted, names, homes)
+        if len(found) != left_at:
+            left_at = len(found)
+            left = {key: fixtures for key, fixtures in candidates.items() if key not in found}
+        found |= _mentioned_in_code(suite, facts, left, names, homes)
     left = {key: fixtures for key, fixtures in candidates.items() if key not in found}
     found |= _mentioned_outside(suite, left)
     return found

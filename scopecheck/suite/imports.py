@@ -87,6 +87,7 @@ class _Search:
         self._modules = evaluator.modules
         self._importer = importer
         self._startup = startup
+        self._moved: bool | None = None
 
     def follow(self, binding: Binding, value: Import) -> Unresolved | None:
         """What stops an import, if something certainly does."""
@@ -134,11 +135,16 @@ class _Search:
         # A path that is changed may lead to another package of the name, but hardly where this
         # one lies in the project that the importing file belongs to.
         above = not home or self._importer.startswith(f"{home}/")
-        if not (above and is_package) and any(map(self._changes_path, self._startup)):
+        if not (above and is_package) and self._is_path_changed():
             return None
         if not is_package and rest:
             return None
         return place, top, rest
+
+    def _is_path_changed(self) -> bool:
+        if self._moved is None:
+            self._moved = any(map(self._changes_path, self._startup))
+        return self._moved
 
     def _changes_path(self, path: str) -> bool:
         space = self._evaluator.module(path)

@@ -32,6 +32,7 @@ class Modules:
         self._find_installed = find_installed
         self._folders: dict[str, dict[str, bool] | None] = {}
         self._found: dict[tuple[str, str], str | None] = {}
+        self._inner: dict[tuple[str, str], str | None] = {}
         self._bases: dict[str, str] = {}
         self._installed: dict[str, str | None] = {}
         self._excluder: Excluder | None = None
@@ -129,6 +130,12 @@ class Modules:
         )
 
     def _module_in(self, folder: str, module: str) -> str | None:
+        key = (folder, module)
+        if key not in self._inner:
+            self._inner[key] = self._find_in(folder, module)
+        return self._inner[key]
+
+    def _find_in(self, folder: str, module: str) -> str | None:
         parts = module.split(".")
         for index, part in enumerate(parts):
             last = index == len(parts) - 1

@@ -110,7 +110,8 @@ class Loops:
             mark.name == "anyio" for item in items for mark in item.marks
         )
         self._tests: dict[Item, Loop | None] = {}
-        self._fixtures: dict[tuple[Fixture, bool, bool], Loop | None] = {}
+        self._have_loops: dict[Fixture, bool] = {}
+        self._fixtures: dict[tuple[Fixture, bool, bool], Loop] = {}
 
     def _is_used(self, items: Sequence[Item], fixtures: Sequence[Fixture]) -> bool:
         """Whether the suite says itself that it runs under pytest-asyncio."""
@@ -201,16 +202,23 @@ class Loops:
 
         From pytest-asyncio 1.1 a synchronous `@pytest_asyncio.fixture` has one too.
         """
+        if not self.has_loop(fixture):
+            return None
         key = (fixture, self._in_closure(item, "anyio_backend"), self._is_trio(item))
         if key not in self._fixtures:
             self._fixtures[key] = self._fixture(*key)
-        found = self._fixtures[key]
-        return None if found is None else self._settled(found, item)
+        return self._settled(self._fixtures[key], item)
 
-    def _fixture(self, fixture: Fixture, backend: bool, trio: bool) -> Loop | None:
+    def has_loop(self, fixture: Fixture) -> bool:
+        """Whether a fixture is set up on a loop, for whichever test."""
+        found = self._have_loops.get(fixture)
+        if found is None:
+            found = fixture.is_async or (self.plugin is not None and self.plugin.takes(fixture))
+            self._have_loops[fixture] = found
+        return found
+
+    def _fixture(self, fixture: Fixture, backend: bool, trio: bool) -> Loop:
         taken = self.plugin is not None and self.plugin.takes(fixture)
-        if not (fixture.is_async or taken):
-            return None
         if fixture.opaque or not fixture.certain:
             return Loop("unknown", reason=f"{fixture.name!r} may be another definition")
         if fixture.is_async and backend and self._anyio:
@@ -300,6 +308,21 @@ class Loops:
     def pairs(self, item: Item) -> Iterator[Pair]:
         """The async fixtures of a test, each with the async code that uses it."""
         return pairs_of(self, item)
+
+    @cached_property
+    def apart(self) -> tuple[tuple[tuple[Item, ...], tuple[Pair, ...]], ...]:
+        """The shapes in which two loops meet, with the pairs for which that is sure."""
+        found = (
+            (items, tuple(pair for pair in self.pairs(items[0]) if pair.same is False))
+            for items in self.shapes
+        )
+        return tuple((items, pairs) for items, pairs in found if pairs)
+
+    @cached_property
+    def troubled(self) -> tuple[tuple[tuple[Item, ...], tuple[LoopProblem, ...]], ...]:
+        """The shapes with problems, and those."""
+        found = ((items, self.problems(items[0])) for items in self.shapes)
+        return tuple((items, problems) for items, problems in found if problems)
 
     def problems(self, item: Item) -> tuple[LoopProblem, ...]:
         """What goes wrong with the test because of its loops; two loops alone are no problem."""

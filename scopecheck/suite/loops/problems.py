@@ -32,7 +32,7 @@ def problems_of(loops: Loops, item: Item) -> Iterator[LoopProblem]:
         if refused:
             yield from refused
             return
-    for fixture in plan.order:
+    for fixture in filter(loops.has_loop, plan.order):
         yield from _of_fixture(loops, item, fixture)
     loop = loops.test(item)
     if loop is None:
