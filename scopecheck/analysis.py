@@ -37,6 +37,7 @@ class Analysis(msgspec.Struct, frozen=True):
     baseline: what the baseline took away of all that was found; None where there is none.
     suites: what was analysed, where it was asked for. checked: the names of the rules that were.
     suppressed: how many findings comments took away.
+    notes: what a person is told of the run as a whole, a sentence each.
     """
 
     root: Path
@@ -48,3 +49,4 @@ class Analysis(msgspec.Struct, frozen=True):
     suites: tuple[Suite, ...] = ()
     checked: frozenset[str] = frozenset()
     suppressed: int = 0
+    notes: tuple[str, ...] = ()

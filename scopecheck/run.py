@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from scopecheck.since import Changes
 
 
+_RUN_WITH = "run scopecheck with the Python that runs the suite"
+
+
 def analyse(
     paths: Sequence[Path],
     *,
@@ -91,6 +94,7 @@ def analyse(
         tuple(look.suites),
         chosen,
         asked.suppressed,
+        asked.notes,
     )
 
 
@@ -133,11 +137,12 @@ def _chosen(settings: Settings) -> frozenset[str]:
 
 
 class _Asked(NamedTuple):
-    """The findings that are asked for, how many are silenced, and what a baseline made of them."""
+    """The findings asked for, how many are silenced, what a baseline did, and notes for people."""
 
     findings: list[Finding]
     suppressed: int
     baseline: Outcome | None
+    notes: tuple[str, ...]
 
 
 class _Look:
@@ -188,7 +193,7 @@ class _Look:
         def in_force(path: str) -> frozenset[str]:
             return rules - self._ignores.of(path)
 
-        findings, suppressed = self._kept(rules, in_force, complete=complete)
+        findings, suppressed, notes = self._kept(rules, in_force, complete=complete)
         baseline: Outcome | None = None
         if known is not None:
             from scopecheck.baseline import Scope, apply
@@ -203,15 +208,16 @@ class _Look:
             findings = [finding for finding in findings if named.touched(finding)]
         if changes is not None:
             findings = _due(findings, changes, self._project, made)
-        return _Asked(findings, suppressed, baseline)
+        return _Asked(findings, suppressed, baseline, notes)
 
     def _kept(
         self, rules: frozenset[str], in_force: Callable[[str], frozenset[str]], *, complete: bool
-    ) -> tuple[list[Finding], int]:
-        """What no comment silences, in the order of reports, and how much one does."""
+    ) -> tuple[list[Finding], int, tuple[str, ...]]:
+        """What no comment silences, in the order of reports; how much one does; and notes."""
         made, project, settings = self.made, self._project, self._settings
         found = _told_once(finding for finding in made.findings if finding.name in rules)
-        found.update(dict.fromkeys(_unreadable(project, made.errors, rules, settings)))
+        unreadable, notes = _unreadable(project, made.errors, rules, settings)
+        found.update(dict.fromkeys(unreadable))
         kept = [f for f in found if f.name not in self._ignores.of(f.fault.place.path)]
         outcome = suppress(
             kept,
@@ -225,18 +231,29 @@ class _Look:
             for fault in faults
         ]
         findings = sorted((*outcome.kept, *engine), key=lambda f: f.sort_key)
-        return findings, outcome.suppressed
+        return findings, outcome.suppressed, notes
 
 
 def _unreadable(
     project: Project, errors: Mapping[str, ReadError], chosen: frozenset[str], settings: Settings
-) -> Iterator[Finding]:
-    """SCP001 and SCP004: files that could not be parsed or read."""
-    from scopecheck.newer import is_newer_syntax
+) -> tuple[list[Finding], tuple[str, ...]]:
+    """SCP001 and SCP004: files that could not be parsed or read; and what is said of others.
 
-    collected = {
-        path for files in project.discovered for path in (*files.test_files, *files.conftests)
+    A project that requires a newer Python than the running one has nothing to mend in its files:
+    they are told in one note.
+    """
+    if not errors:
+        return [], ()
+    from scopecheck.newer import is_newer_syntax, newer_python_required
+
+    suites = {
+        path: files.config.rootdir
+        for files in project.discovered
+        for path in (*files.test_files, *files.conftests)
     }
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    findings: list[Finding] = []
+    excluded: dict[str, list[str]] = {}
     for path, error in errors.items():
         name = "syntax-error" if error.kind == "syntax" else "unreadable-file"
         if name in chosen:
@@ -244,15 +261,27 @@ def _unreadable(
             parsed = error.kind == "syntax" and error.message != TOO_DEEP
             source = project.load.source(path) if parsed else None
             if source is not None and is_newer_syntax(source.text):
-                if path not in collected:
+                if path not in suites:
                     # Code that the suite imports runs well there: what it says is not known here.
                     continue
-                version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+                if required := newer_python_required(suites[path], project.root):
+                    excluded.setdefault(required, []).append(path)
+                    continue
                 message = f"is written for a Python newer than the {version} that reads it here"
                 message = f"{message} ({error.message})"
-                advice = "run scopecheck with the Python that runs the suite"
+                advice = _RUN_WITH
             fault = Fault(Place(path, error.span), message, path, help=advice)
-            yield finding_of(rulebook.rules()[name], fault, settings)
+            findings.append(finding_of(rulebook.rules()[name], fault, settings))
+    notes = (
+        f"Python {version} cannot read {_some(paths)}, and the project requires {required}: "
+        f"what stands there is left out; {_RUN_WITH}"
+        for required, paths in excluded.items()
+    )
+    return findings, tuple(notes)
+
+
+def _some(paths: Sequence[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"{len(paths)} files ({min(paths)} is one)"
 
 
 def _silenced_settings(

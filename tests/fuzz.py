@@ -1,10 +1,12 @@
 """Damages test files and settings at random and analyses them: nothing may crash or hang.
 
     python tests/fuzz.py PATH... [--seconds 600] [--seed 1]
+    python tests/fuzz.py --programs [--seconds 600] [--seed 1]
 
 Takes real Python files from below the paths. Each round puts a few of them into a suite, cuts,
 doubles and exchanges bytes and lines of some, makes up a configuration, and runs all rules over it
 twice, the second time with a cache that may be damaged. What fails is kept and printed.
+`--programs` makes programs of the grammar instead (see `programs`), most of which stay whole.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from programs import program
 
 from scopecheck.cache import Cache
 from scopecheck.config import ConfigError, load_settings
@@ -90,13 +95,13 @@ def configuration(chance: random.Random) -> str:
     return "\n".join(line for line in lines if chance.random() > 0.03)
 
 
-def write(root: Path, sources: Sequence[bytes], chance: random.Random) -> None:
-    """A suite of damaged files."""
+def write(root: Path, sources: Sequence[bytes], chance: random.Random, harm: float = 0.9) -> None:
+    """A suite of files, of which a share is damaged."""
     for name in chance.sample(_NAMES, chance.randint(1, len(_NAMES))):
         file = root / name
         file.parent.mkdir(exist_ok=True)
         data = chance.choice(sources)
-        file.write_bytes(damaged(data, chance) if chance.random() < 0.9 else data)
+        file.write_bytes(damaged(data, chance) if chance.random() < harm else data)
     if chance.random() < 0.7:
         (root / "pyproject.toml").write_text(configuration(chance))
 
@@ -105,6 +110,7 @@ def analysed(root: Path) -> None:
     """One run of all rules; a mistake in the settings is an answer, too."""
     try:
         settings = load_settings([root], root=root, cwd=root).settings
+        settings = msgspec.structs.replace(settings, extend_select=(*settings.extend_select, "ALL"))
         project = Project(root, settings, 1, Cache(root / ".scopecheck_cache", root))
         analyse([], root=root, settings=settings, project=project)
     except (ConfigError, DiscoveryError, LookupError) as error:
@@ -116,7 +122,7 @@ def analysed(root: Path) -> None:
 
 
 def once(sources: Sequence[bytes], seed: int) -> None:
-    """One round.
+    """One round; without sources, one with programs that are made for it.
 
     Raises:
         Exception: what the analysis failed with; the suite is left where the note says.
@@ -124,7 +130,11 @@ def once(sources: Sequence[bytes], seed: int) -> None:
     chance = random.Random(seed)
     root = Path(tempfile.mkdtemp(prefix="fuzz-"))
     try:
-        write(root, sources, chance)
+        if sources:
+            write(root, sources, chance)
+        else:
+            made = [program(chance).encode() for _ in range(4)]
+            write(root, made, chance, harm=0.1)
         with _limit():
             analysed(root)
             for file in (root / ".scopecheck_cache").glob("*"):
@@ -173,10 +183,13 @@ def rounds(seconds: float, seed: int) -> Iterator[int]:
 def main() -> int:
     """Run for a while; how many rounds failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("paths", type=Path, nargs="+")
+    parser.add_argument("paths", type=Path, nargs="*")
+    parser.add_argument("--programs", action="store_true", help="made of the grammar")
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    if arguments.programs == bool(arguments.paths):
+        parser.error("either paths or --programs")
     sources = sources_in(arguments.paths, random.Random(arguments.seed))
     done = failed = 0
     for seed in rounds(arguments.seconds, arguments.seed):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -348,6 +350,70 @@ def test_config_says_which_and_why(project: Path) -> None:
     assert re.search(r"pytest +8\.\d+\.\d+ \(the newest that requirements.txt:1 allows\)", text)
     schema = json.loads(scopecheck("config", "--schema", cwd=project).stdout)
     assert "per-file-ignores" in json.dumps(schema)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="asks for a terminal of its own")
+@pytest.mark.parametrize(
+    ("environment", "paged"),
+    [
+        ({"PAGER": "cat -n"}, True),
+        ({"PAGER": "cat -n", "NO_COLOR": "1"}, True),
+        ({"PAGER": "cat -n", "LINES": "9999"}, False),
+        ({"PAGER": "cat"}, False),
+        ({"PAGER": ""}, False),
+    ],
+)
+def test_a_long_page_goes_through_a_pager(environment: dict[str, str], paged: bool) -> None:
+    shown = on_terminal("rule", "scope-mismatch", **{"LINES": "24", **environment})
+    first = next(line for line in shown.splitlines() if "scope-mismatch" in line)
+    assert first.lstrip().startswith("1\t") is paged
+    assert "SCP101" in shown
+    assert ("\x1b[" in shown) is ("NO_COLOR" not in environment)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="asks for a terminal of its own")
+def test_headlines_are_wrapped_on_a_terminal_alone(tmp_path: Path) -> None:
+    name = "a_fixture_with_a_name_that_is_rather_long"
+    (tmp_path / "test_a.py").write_text(
+        "import pytest\n"
+        f"@pytest.fixture\ndef {name}_for_one(): return 1\n"
+        f"@pytest.fixture(scope='session')\ndef {name}({name}_for_one): return 1\n"
+        f"def test_a({name}): assert {name}\n"
+    )
+    options = ("check", "--isolated", "--no-cache", str(tmp_path), "--root", str(tmp_path))
+    whole = scopecheck(*options, "--output-format", "full", cwd=tmp_path).stdout.splitlines()[0]
+    assert len(whole) > 80
+    lines = on_terminal(*options, NO_COLOR="1").splitlines()
+    end = next(number for number, line in enumerate(lines) if line.lstrip().startswith("-->"))
+    assert all(len(line) <= 80 for line in lines[:end])
+    assert " ".join(line.strip() for line in lines[:end]) == whole
+
+
+def on_terminal(*arguments: str, **environment: str) -> str:
+    """What a command shows on a terminal of 80 columns."""
+    import fcntl
+    import pty
+    import termios
+
+    own, given = pty.openpty()
+    fcntl.ioctl(given, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    variables = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scopecheck", *arguments],
+        env={**variables, "TERM": "xterm", "COLUMNS": "80", **environment},
+        stdin=given,
+        stdout=given,
+        stderr=given,
+    )
+    os.close(given)
+    shown = b""
+    # Linux tells the end by an error, others by nothing.
+    with contextlib.suppress(OSError):
+        while more := os.read(own, 65536):
+            shown += more
+    os.close(own)
+    assert process.wait(timeout=60) in (0, 1)
+    return shown.decode().replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["rule", "SCP101"], ["check", "."]])

@@ -244,6 +244,40 @@ def test_code_for_a_newer_python_that_the_suite_only_imports_is_no_finding(tmp_p
     assert "app.py" not in {finding.fault.place.path for finding in analysis.findings}
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python reads template strings")
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("pyproject.toml", "[project]\nrequires-python = '>=3.14'\n", ">=3.14"),
+        ("pyproject.toml", "[tool.poetry.dependencies]\npython = '^3.14'\n", "^3.14"),
+        ("setup.cfg", "[options]\npython_requires = >=3.14.1\n", ">=3.14.1"),
+        ("pyproject.toml", "[project]\nrequires-python = '>=3.9'\n", ""),
+        ("pyproject.toml", "[project]\nrequires-python = '<3'\n", ""),
+        ("pyproject.toml", "[project]\nrequires-python = 'none'\n", ""),
+    ],
+)
+def test_a_project_that_requires_a_newer_python_is_told_once(
+    tmp_path: Path, file: str, text: str, told: str
+) -> None:
+    (tmp_path / file).write_text(text)
+    for name in ("test_one.py", "test_two.py"):
+        (tmp_path / name).write_text('def test_a():\n    return t"{1}"\n')
+    (tmp_path / "test_wrong.py").write_text("def test_a():\n    match:\n")
+    for options in (["--no-cache"], [], []):
+        result = run(tmp_path, ".", "--output-format", "concise", *options)
+        assert "test_wrong.py:2" in result.stdout
+        if told:
+            assert "test_one.py" not in result.stdout
+            assert result.stderr == (
+                f"scopecheck: Python {sys.version_info[0]}.{sys.version_info[1]} cannot read "
+                f"2 files (test_one.py is one), and the project requires {told}: what stands there "
+                "is left out; run scopecheck with the Python that runs the suite\n"
+            )
+        else:
+            assert result.stdout.count("is written for a Python newer") == 2
+            assert not result.stderr
+
+
 def test_lone_surrogates_can_be_sent_between_processes() -> None:
     """Strings that no file could hold: `"\\ud800"` as a default, a key and an argument."""
     text = 'import pytest\nBAD = "\\ud800"\nMAP = {"\\udfff": 1}\n'

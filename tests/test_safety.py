@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import random
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fuzz
+import programs
 import pytest
 
 from scopecheck.checked import checked
@@ -214,6 +216,24 @@ def test_damaged_files_neither_crash_nor_hang() -> None:
     assert len(sources) > 10
     for seed in range(25):
         fuzz.once(sources, seed)
+
+
+def test_programs_of_the_grammar_neither_crash_nor_hang() -> None:
+    """`SCOPECHECK_PROGRAMS=5000` runs many."""
+    for seed in range(int(os.environ.get("SCOPECHECK_PROGRAMS", "15"))):
+        fuzz.once([], seed)
+
+
+def test_the_programs_have_every_statement_and_expression() -> None:
+    made = {
+        type(node)
+        for seed in range(100)
+        for node in ast.walk(ast.parse(programs.program(random.Random(seed))))
+    }
+    kinds = [ast.stmt, ast.expr, ast.pattern, ast.excepthandler]
+    known = {kind for base in kinds for kind in base.__subclasses__()}
+    old = {"Num", "Str", "Bytes", "NameConstant", "Ellipsis", "Index", "ExtSlice", "Interpolation"}
+    assert {kind.__name__ for kind in known - made} <= old
 
 
 def test_a_crash_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scopecheck.commands.session import open_output, save, say, set_up, with_rules
+from scopecheck.commands.session import open_output, save, say, say_notes, set_up, with_rules
 from scopecheck.config import ConfigError
 from scopecheck.files import DiscoveryError
 from scopecheck.status import FOUND, Refused
@@ -41,6 +41,7 @@ def run(arguments: Sequence[str], options: AuditOptions) -> int:
         raise Refused(str(error)) from None
     save(project, quiet=False)
     say(project, quiet=False)
+    say_notes(analysis)
     found = validate(analysis)
     for output in outputs:
         with open_output(output.file) as stream:

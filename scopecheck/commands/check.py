@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scopecheck.commands.accepted import add_ignores, baseline_file, known_findings, use_baseline
-from scopecheck.commands.session import NO_TESTS, save, say, say_more, set_up, with_rules
+from scopecheck.commands.session import NO_TESTS, save, say, say_more, say_notes, set_up, with_rules
 from scopecheck.config import ConfigError
 from scopecheck.files import DiscoveryError
 from scopecheck.status import FOUND, Refused
@@ -108,6 +108,7 @@ def run(arguments: Sequence[str], options: CheckOptions) -> int:
         raise Refused(str(error)) from None
     save(project, quiet=options.quiet)
     say(project, quiet=options.quiet)
+    say_notes(analysis)
     if options.verbose:
         say_more(project)
     if baseline is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import Any
 
+import click
 import msgspec
 
 from scopecheck.status import Refused
@@ -37,14 +39,31 @@ def run(selector: str | None, output_format: str) -> int:
             sys.stdout.write(
                 f"{found.code}  {found.name:<{width}}  {found.default:<7}  {found.summary}\n"
             )
-    elif output_format == "text" and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-        from rich.console import Console
-        from rich.markdown import Markdown
-
-        Console().print(Markdown(rules[0].text))
+    elif output_format == "text" and sys.stdout.isatty():
+        _show(rules[0].text)
     else:
         sys.stdout.write(rules[0].text)
     return 0
+
+
+def _show(page: str) -> None:
+    """A page on a terminal: laid out where colours are wanted, through a pager where it is long.
+
+    `PAGER` names another pager; `cat`, or nothing, is none.
+    """
+    if not os.environ.get("NO_COLOR"):
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        console = Console()
+        with console.capture() as captured:
+            console.print(Markdown(page))
+        page = captured.get()
+    fits = page.count("\n") < shutil.get_terminal_size().lines
+    if fits or os.environ.get("PAGER", "less").strip() in ("", "cat"):
+        sys.stdout.write(page)
+    else:
+        click.echo_via_pager(page.removesuffix("\n"), color=True)
 
 
 def _rule_document(rule: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import TextIO
 
+    from scopecheck.analysis import Analysis
     from scopecheck.commands.options import Common, RuleOptions
     from scopecheck.config import LoadedSettings, Settings
     from scopecheck.files import SuiteFiles
@@ -136,6 +137,12 @@ def say(project: Project, *, quiet: bool) -> None:
                 sys.stderr.write(
                     f"scopecheck: {entry.path} has no tests below it; analysing the suite {suite}\n"
                 )
+
+
+def say_notes(analysis: Analysis) -> None:
+    """Tell on stderr what concerns the run as a whole."""
+    for note in analysis.notes:
+        sys.stderr.write(f"scopecheck: {note}\n")
 
 
 def seen_from_here(path: Path) -> str:

@@ -41,6 +41,7 @@ MAX_WIDTH = 120
 UNKNOWN_WIDTH = 100
 """The width for a stream that is no terminal: enough for code as formatters lay it out."""
 
+_INDENT = "    "
 NAMED_TESTS = 3
 NEAR = 8
 """Places in one file with at most this many lines between them share a frame."""
@@ -51,7 +52,8 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 def write(analysis: Analysis, stream: TextIO, *, color: bool) -> None:
     """Every finding with its frames, and the figures last."""
     shown = for_reader(analysis.root)
-    report = Report(analysis.source, color=color, width=_width(stream), shown=shown)
+    width = _width(stream)
+    report = Report(analysis.source, color=color, width=width, shown=shown, wrapped=stream.isatty())
     for finding in analysis.findings:
         for line in report.finding(finding):
             stream.write(f"{line}\n")
@@ -60,7 +62,10 @@ def write(analysis: Analysis, stream: TextIO, *, color: bool) -> None:
 
 
 class Report:
-    """Lays findings out for a width, and keeps the lines of the files that they are in."""
+    """Lays findings out for a width, and keeps the lines of the files that they are in.
+
+    wrapped: break long headlines too; programs that read them want each on one line.
+    """
 
     def __init__(
         self,
@@ -69,7 +74,9 @@ class Report:
         color: bool,
         width: int,
         shown: Callable[[str], str] = str,
+        wrapped: bool = False,
     ) -> None:
+        self._wrapped = wrapped
         self.paint = Painter(color)
         self._shown = shown
         self._source = source
@@ -79,9 +86,7 @@ class Report:
     def finding(self, finding: Finding) -> Iterator[str]:
         """The lines for one finding."""
         fault = finding.fault
-        head = self.paint(finding.severity, f"{finding.severity}[{finding.name}]")
-        message = self.paint("bold", f"{finding.code}: {printable(fault.message)}")
-        yield f"{head} {message}"
+        yield from self._headline(finding)
         frames = self._frames(finding)
         margin = max(len(str(frame.last)) for frame in frames)
         for index, frame in enumerate(frames):
@@ -108,6 +113,26 @@ class Report:
             yield from self._remark("fix", f"{fix.title} ({how})")
         if fault.tests:
             yield from self._affected(fault.tests)
+
+    def _headline(self, finding: Finding) -> Iterator[str]:
+        """What was found; where it is wrapped, the other lines are indented."""
+        kind = f"{finding.severity}[{finding.name}]"
+        message = f"{finding.code}: {printable(finding.fault.message)}"
+        lines = [message]
+        if self._wrapped:
+            room = max(self._width - len(kind) - 1, 20)
+            lines = wrap(
+                message,
+                self._width,
+                initial_indent=" " * (self._width - room),
+                subsequent_indent=_INDENT,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        first, *rest = lines
+        yield f"{self.paint(finding.severity, kind)} {self.paint('bold', first.lstrip())}"
+        for line in rest:
+            yield f"{_INDENT}{self.paint('bold', line.lstrip())}"
 
     def _frames(self, finding: Finding) -> list[Frame]:
         """The chain of places as frames; a place near an earlier one shares that one's frame."""
