@@ -252,6 +252,8 @@ def _state(suite: Suite, actor: Actor, name: str, change: Change) -> _State | No
         r"\bforce\s*=\s*True", _call(suite, actor, change)
     ):
         return None  # pytest's own handlers keep it from doing anything.
+    if name == "os.chdir" and _is_start(suite, actor, change):
+        return None
     if name in _BY_CALL:
         return _BY_CALL[name]
     if name in _OF_SYS:
@@ -266,6 +268,30 @@ def _state(suite: Suite, actor: Actor, name: str, change: Change) -> _State | No
     if name.startswith("sys.") and name.count(".") == 1 and change.kind == "attribute":
         return _State(f"`{name}`", _of_sys(name), f'setattr("{name}", value)')
     return None
+
+
+_FROM_FILE = re.compile(
+    r"\w+\s*(?::[^=\n]*)?=\s*"
+    r"(?:(?:pathlib\.)?Path\(__file__\)(?P<ups>(?:\.(?:resolve|absolute)\(\)|\.parent\b|\.parents\[\d\])*)"
+    r"|(?P<dirs>(?:(?:os\.path\.|path\.)?(?:dirname|abspath|realpath)\()+)__file__\)+)\s*(?:#.*)?"
+)
+
+
+def _is_start(suite: Suite, actor: Actor, change: Change) -> bool:
+    """Whether a call goes to the folder in which pytest is started, as a module tells it."""
+    if not change.key.replace(".", "").isidentifier():
+        return False
+    subject = suite.changes.resolve(actor.path, actor.function, tuple(change.key.split(".")))
+    if subject is None or subject.kind != "object" or subject.rest or not subject.line:
+        return False
+    made = _FROM_FILE.fullmatch(suite.lines(subject.path, subject.line, subject.line).strip())
+    if made is None:
+        return False
+    ups = (made["dirs"] or "").count("dirname(")
+    for step in re.findall(r"\.parents?\b(?:\[(\d)\])?", made["ups"] or ""):
+        ups += int(step) + 1 if step else 1
+    folders = subject.path.split("/")
+    return 0 < ups <= len(folders) and "/".join(folders[:-ups]) == suite.files.name
 
 
 def _is_asked_for(suite: Suite, actor: Actor, change: Change) -> bool:
@@ -357,6 +383,8 @@ def _judged(suite: Suite, actor: Actor, change: Change, name: str, state: _State
         if other.kind == "del" or other.name in _UNDOING:
             return True
         if name == "os.chdir" and _UP.fullmatch(other.key.strip("'\"")):
+            return True
+        if name == "os.chdir" and _is_start(suite, actor, other):
             return True
         return _puts_back(suite, actor, name, other) or (name in _OF_SYS and other.by_name)
 
