@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from scopecheck.disk import PASSING, digest_of, noting
-from scopecheck.finding import Finding
-from scopecheck.kept import Checked, WhereTest, keep, kept_result
+from scopecheck.edited import Asked, after_edit
+from scopecheck.found import found_in
+from scopecheck.kept import Checked, earlier_result, keep, places_of, same_result
 from scopecheck.repair import with_offers
 from scopecheck.repair.bench import Bench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from scopecheck.config import Settings
     from scopecheck.files import Skipped, SuiteFiles
-    from scopecheck.finding import Fault
+    from scopecheck.finding import Finding
     from scopecheck.plugins import PluginSet
     from scopecheck.project import Project
     from scopecheck.repair.bench import Preference
-    from scopecheck.rulebook import Rule
     from scopecheck.suite import Suite
 
 
@@ -48,20 +48,25 @@ def checked(
     with noting() as notes:
         files = project.files(paths)
         plugins = [project.plugins(one) for one in files]
+        selectors = frozenset((*(settings.select or ()), *settings.extend_select))
+        asked = Asked(files, plugins, selectors, settings, chosen, prefer)
         cache = project.cache if fresh else None
         key = b""
         if cache is not None:
             key = _key(project, files, plugins, settings, chosen, prefer)
-            kept = None if link else kept_result(project, cache, key, chosen, notes)
-            if kept is not None:
-                return files, [], kept, Bench(project, [], prefer)
-        selectors = frozenset((*(settings.select or ()), *settings.extend_select))
+            earlier = None if link else earlier_result(cache, key, chosen)
+            if earlier is not None:
+                kept = same_result(project, cache, key, earlier, notes)
+                if kept is None:
+                    kept = after_edit(project, cache, key, earlier, notes, asked)
+                if kept is not None:
+                    return files, [], kept, Bench(project, [], prefer)
         pairs = zip(files, plugins, strict=True)
-        suites = [project.link(*both, selectors) for both in pairs]
+        suites = [project.link(*both, asked.selectors) for both in pairs]
         bench = Bench(project, suites, prefer)
         made = _made(project, suites, settings, chosen, bench)
     if cache is not None:
-        keep(project, cache, key, notes, made)
+        keep(project, cache, key, notes, made, suites)
     return files, suites, made, bench
 
 
@@ -74,7 +79,7 @@ def _made(
 ) -> Checked:
     findings: dict[Finding, None] = {}
     for suite in suites:
-        for one in _found(suite, chosen, settings):
+        for one in found_in(suite, chosen, settings):
             findings[with_offers(bench, one, suite)] = None
     facts = [project.load(path) for path in project.own_files]
     return Checked(
@@ -84,46 +89,8 @@ def _made(
         {one.path: one.suppressions for one in facts if one.suppressions},
         len({(suite.files.name, item.nodeid) for suite in suites for item in suite.items}),
         len({f.key for suite in suites for f in suite.fixtures if f.path is not None}),
-        _places(suites, findings),
+        places_of(suites, findings),
     )
-
-
-def _found(suite: Suite, chosen: frozenset[str], settings: Settings) -> Iterable[Finding]:
-    """What the chosen rules find in one suite."""
-    from scopecheck import checks, rulebook
-
-    for name, rule in rulebook.rules().items():
-        if name not in chosen:
-            continue
-        check = checks.find(rule.code, name)
-        if check is not None:
-            for fault in check(suite):
-                yield finding_of(rule, fault, settings)
-
-
-def finding_of(rule: Rule, fault: Fault, settings: Settings) -> Finding:
-    """A fault under the rule's name, as severe as the rule or the settings say."""
-    severity = settings.severity.get(rule.name) or settings.severity.get(rule.code)
-    certainty = fault.certainty or rule.certainty
-    if severity is None:
-        lowered = fault.certainty == "likely" and rule.certainty == "proved"
-        severity = "warning" if lowered else rule.severity
-    return Finding(rule.code, rule.name, severity, certainty, fault)
-
-
-def _places(
-    suites: Sequence[Suite], findings: Iterable[Finding]
-) -> dict[str, tuple[WhereTest, ...]]:
-    wanted = {nodeid for finding in findings for nodeid in finding.fault.tests}
-    found: dict[str, dict[WhereTest, None]] = {}
-    for suite in suites if wanted else ():
-        for item in suite.items:
-            if item.nodeid in wanted:
-                function = item.function
-                lines = (0, 0) if function is None else (function.first_line, function.end_line)
-                place = WhereTest(item.path, item.place.path, *lines)
-                found.setdefault(item.nodeid, {})[place] = None
-    return {nodeid: tuple(places) for nodeid, places in found.items()}
 
 
 def _key(

@@ -265,6 +265,13 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         files = tuple(fresh.get(one.path, one) for one in self.files)
         return Record(files, self.folders, self.kinds)
 
+    def and_notes(self, notes: Notes) -> Record:
+        """The same with what was looked at besides."""
+        files = {one.path: one for one in (*notes.files.values(), *self.files)}
+        folders = {one.path: one for one in (*notes.folders.values(), *self.folders)}
+        kinds = {**notes.kinds, **dict(self.kinds)}
+        return Record(tuple(files.values()), tuple(folders.values()), tuple(kinds.items()))
+
 
 def _same(
     seen: tuple[Seen, ...], digest: _Digest, most: int

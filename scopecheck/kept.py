@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -17,15 +17,18 @@ from scopecheck.disk import Record
 from scopecheck.facts import ReadError, Suppression  # noqa: TC001 - the types of fields
 from scopecheck.finding import Finding  # noqa: TC001 - the type of a field
 from scopecheck.source import WHOLE_FILE, Span
+from scopecheck.whole import Whole  # noqa: TC001 - the type of a field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import TypeAlias
 
     from scopecheck.cache import Cache
+    from scopecheck.cache.results import Found
     from scopecheck.disk import Notes, Seen
     from scopecheck.finding import Place
     from scopecheck.project import Project
+    from scopecheck.suite import Suite
 
     _Moved: TypeAlias = dict[str, dict[int, int]]
 
@@ -65,46 +68,79 @@ class Checked(msgspec.Struct, frozen=True):
     places: dict[str, tuple[WhereTest, ...]]
 
 
-class _Kept(msgspec.Struct, array_like=True):
-    """The sets that many findings share are kept once; each finding has their numbers.
+class Base(msgspec.Struct, frozen=True, array_like=True):
+    """What a result rests on besides facts.
 
-    texts: the numbers of the paths whose text was read. lacking: patterns that match nothing in
-    texts that they were looked for in, and the numbers of the paths.
+    texts: the numbers of the paths whose text was read; far: of those that were read for tests of
+    other files. lacking: patterns that match nothing in texts that they were looked for in, and the
+    numbers of the paths. wholes: what is known of each suite.
     """
+
+    texts: tuple[int, ...]
+    far: tuple[int, ...]
+    lacking: tuple[tuple[tuple[str, ...], tuple[int, ...]], ...]
+    wholes: tuple[Whole, ...]
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    """The sets that many findings share are kept once; each finding has their numbers."""
 
     checked: Checked
     sets: list[list[str]]
     numbers: list[tuple[int, int]]
-    texts: list[int]
-    lacking: list[tuple[tuple[str, ...], list[int]]]
+    base: Base
 
 
-def keep(project: Project, cache: Cache, key: bytes, notes: Notes, made: Checked) -> None:
+class Earlier(NamedTuple):
+    """What an earlier run found, and what changed since."""
+
+    found: Found
+    checked: Checked
+    base: Base
+
+
+def keep(
+    project: Project,
+    cache: Cache,
+    key: bytes,
+    notes: Notes,
+    made: Checked,
+    suites: Sequence[Suite],
+) -> None:
     """Keep a result for the next run."""
     root = f"{project.root}{os.sep}"
-    texts = [index for index, path in enumerate(made.paths) if f"{root}{path}" in notes.texts]
+    texts = tuple(index for index, path in enumerate(made.paths) if f"{root}{path}" in notes.texts)
+    read = frozenset().union(*(suite.far for suite in suites))
+    far = tuple(index for index, path in enumerate(made.paths) if path in read)
     groups: dict[tuple[str, ...], list[int]] = {}
     for index, path in enumerate(made.paths):
         lacking = project.load.lacking.get(path)
         if lacking:
             groups.setdefault(tuple(sorted(lacking)), []).append(index)
-    cache.results.add(key, Record.of(notes), _encoded(made, texts, list(groups.items())))
+    lacks = tuple((words, tuple(numbers)) for words, numbers in groups.items())
+    base = Base(texts, far, lacks, tuple(suite.whole() for suite in suites))
+    cache.results.add(key, Record.of(notes), encoded(made, base))
 
 
-def kept_result(
-    project: Project, cache: Cache, key: bytes, chosen: frozenset[str], notes: Notes
-) -> Checked | None:
-    """What an earlier run found, if it would be found again."""
+def earlier_result(cache: Cache, key: bytes, chosen: frozenset[str]) -> Earlier | None:
+    """What an earlier run found, where nothing but the content of some files is another now."""
     found = cache.results.find(key)
     kept = None if found is None else _decoded(found.content)
     if found is None or kept is None:
         return None
-    checked = kept.checked
-    if not chosen.issuperset(finding.name for finding in checked.findings):
+    if not chosen.issuperset(finding.name for finding in kept.checked.findings):
         return None
+    return Earlier(found, kept.checked, kept.base)
+
+
+def same_result(
+    project: Project, cache: Cache, key: bytes, earlier: Earlier, notes: Notes
+) -> Checked | None:
+    """What an earlier run found, if it would be found again, be it on other lines."""
+    found, checked, base = earlier
     if not found.changed:
         return checked
-    moved = _moved(project, cache, kept, found.changed)
+    moved = _moved(project, cache, earlier, found.changed)
     if moved is None or not _may_move(checked.findings, moved):
         return None
     try:
@@ -113,22 +149,41 @@ def kept_result(
         return None
     fresh = {one.path: notes.files[one.path] for one in found.changed}
     record = found.record.with_files(fresh)
-    cache.results.add(key, record, _encoded(made, kept.texts, kept.lacking))
+    cache.results.add(key, record, encoded(made, base))
     return made
 
 
-def _moved(project: Project, cache: Cache, kept: _Kept, changed: Sequence[Seen]) -> _Moved | None:
+def places_of(
+    suites: Sequence[Suite], findings: Iterable[Finding]
+) -> dict[str, tuple[WhereTest, ...]]:
+    """Where the tests stand that findings name, by node id."""
+    wanted = {nodeid for finding in findings for nodeid in finding.fault.tests}
+    found: dict[str, dict[WhereTest, None]] = {}
+    for suite in suites if wanted else ():
+        for item in suite.items:
+            if item.nodeid in wanted:
+                function = item.function
+                lines = (0, 0) if function is None else (function.first_line, function.end_line)
+                place = WhereTest(item.path, item.place.path, *lines)
+                found.setdefault(item.nodeid, {})[place] = None
+    return {nodeid: tuple(places) for nodeid, places in found.items()}
+
+
+def _moved(
+    project: Project, cache: Cache, earlier: Earlier, changed: Sequence[Seen]
+) -> _Moved | None:
     """Where the lines of the changed files are now; None where one of them says something else."""
     from scopecheck.cache.moved import moved_lines
 
     root = f"{project.root}{os.sep}"
-    numbers = {path: index for index, path in enumerate(kept.checked.paths)}
-    texts = frozenset(kept.texts)
+    checked, base = earlier.checked, earlier.base
+    numbers = {path: index for index, path in enumerate(checked.paths)}
+    texts = frozenset(base.texts)
     moved: _Moved = {}
     for seen in changed:
         path = seen.path.removeprefix(root)
         number = numbers.get(path)
-        if number is None or number in texts or path in kept.checked.errors:
+        if number is None or number in texts or path in checked.errors:
             return None
         before = cache.facts.before(path, seen.digest)
         if before is None:
@@ -137,11 +192,16 @@ def _moved(project: Project, cache: Cache, kept: _Kept, changed: Sequence[Seen])
         lines = None if after.error is not None else moved_lines(before, after)
         if lines is None:
             return None
-        lacked = (words for words, paths in kept.lacking if number in paths)
-        if not all(project.load.lacks(path, words) for words in lacked):
+        if not still_lacks(project, base, path, number):
             return None
         moved[path] = lines
     return moved
+
+
+def still_lacks(project: Project, base: Base, path: str, number: int) -> bool:
+    """Whether a file still has nothing that was looked for in its text in vain."""
+    lacked = (words for words, paths in base.lacking if number in paths)
+    return all(project.load.lacks(path, words) for words in lacked)
 
 
 def _may_move(findings: Iterable[Finding], moved: _Moved) -> bool:
@@ -222,9 +282,8 @@ def _on(span: Span, lines: Mapping[int, int]) -> Span:
     return Span(lines[span.line], span.column, lines[span.end_line], span.end_column)
 
 
-def _encoded(
-    made: Checked, texts: list[int], lacking: list[tuple[tuple[str, ...], list[int]]]
-) -> bytes:
+def encoded(made: Checked, base: Base) -> bytes:
+    """A result as it is kept."""
     sets: dict[frozenset[str], int] = {_NONE: 0}
     numbers: list[tuple[int, int]] = []
     bare: list[Finding] = []
@@ -236,7 +295,7 @@ def _encoded(
         )
         bare.append(replace(finding, fault=replace(fault, tests=_NONE, searched=_NONE)))
     bare_made = replace(made, findings=tuple(bare))
-    kept = _Kept(bare_made, [sorted(one) for one in sets], numbers, texts, lacking)
+    kept = _Kept(bare_made, [sorted(one) for one in sets], numbers, base)
     return msgspec.msgpack.encode(kept)
 
 

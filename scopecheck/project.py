@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from scopecheck.suite import Suite
     from scopecheck.suite.contracts import Contract
     from scopecheck.suite.sources import AsyncPlugins, PluginSource
+    from scopecheck.whole import Part
 
 
 class Project:
@@ -158,11 +159,34 @@ class Project:
             found: its plugins, where they are known already.
             selectors: how the rules to be checked were selected, as written.
         """
+        return self._built(files, found or self.plugins(files), selectors, self.load, None)
+
+    def link_part(
+        self,
+        files: SuiteFiles,
+        found: PluginSet,
+        selectors: frozenset[str],
+        part: Part,
+        load: Loader | None = None,
+    ) -> Suite:
+        """A part of a suite, linked; load: gives other facts than those of the files as they are.
+
+        The other arguments are those of `link`.
+        """
+        return self._built(files, found, selectors, load or self.load, part)
+
+    def _built(
+        self,
+        files: SuiteFiles,
+        found: PluginSet,
+        selectors: frozenset[str],
+        load: Loader,
+        part: Part | None,
+    ) -> Suite:
         # A run in which nothing changed needs none of it.
         from scopecheck.suite import build
         from scopecheck.suite.sources import Options, Plugins, PluginSource
 
-        found = found or self.plugins(files)
         paths = (files.config.rootdir, *files.config.pythonpath)
         environment = found.environment
 
@@ -210,7 +234,7 @@ class Project:
             selectors,
             self._contracts(),
         )
-        return build(self.root, files, self.load, found.pytest.number[:2], plugins, options)
+        return build(self.root, files, load, found.pytest.number[:2], plugins, options, part)
 
     def _contracts(self) -> tuple[Contract, ...]:
         """The event contracts of the configuration, each with where it stands."""

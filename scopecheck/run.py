@@ -13,9 +13,10 @@ import msgspec
 
 from scopecheck import rulebook
 from scopecheck.analysis import Analysis, Summary
-from scopecheck.checked import checked, finding_of
+from scopecheck.checked import checked
 from scopecheck.facts import TOO_DEEP
 from scopecheck.finding import Fault, Place
+from scopecheck.found import finding_of
 from scopecheck.project import Project
 from scopecheck.repair import with_edits, with_offers
 from scopecheck.suppress import suppress

@@ -48,15 +48,6 @@ FILES = {
 }
 
 
-@pytest.fixture
-def suite(tmp_path: Path) -> Path:
-    for name, text in FILES.items():
-        file = tmp_path / "suite" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    return tmp_path / "suite"
-
-
 def project(root: Path, *, cached: bool = True) -> Project:
     cache = Cache(root / ".scopecheck_cache", root) if cached else None
     return Project(root, Settings(), 1, cache)

@@ -65,17 +65,11 @@ FILES = {
 }
 
 
-@pytest.fixture
-def suite(tmp_path: Path) -> Path:
-    for name, text in FILES.items():
-        file = tmp_path / "suite" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    return tmp_path / "suite"
+PLUGINS = {"pytest": "9.0.0", "pytest-asyncio": "1.3.0"}
 
 
 def found(root: Path, *, cached: bool = True, rules: tuple[str, ...] | None = None) -> list[Any]:
-    settings = Settings(select=rules)
+    settings = Settings(select=rules, plugins=PLUGINS)
     cache = Cache(root / ".scopecheck_cache", root) if cached else None
     project = Project(root, settings, 1, cache)
     analysis = analyse([], root=root, settings=settings, project=project)
@@ -97,6 +91,22 @@ def linked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(Project, "link", spied)
     return names
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> list[frozenset[str]]:
+    """Filled with the files of the parts of suites that are linked."""
+    files: list[frozenset[str]] = []
+    link = Project.link_part
+
+    def spied(
+        project: Project, suite: Any, plugins: Any, selectors: Any, part: Any, *more: Any
+    ) -> Any:
+        files.append(part.files)
+        return link(project, suite, plugins, selectors, part, *more)
+
+    monkeypatch.setattr(Project, "link_part", spied)
+    return files
 
 
 def edited(before: str, after: str) -> Callable[[str], str]:
@@ -177,6 +187,304 @@ def test_a_file_that_is_gone_is_noticed(suite: Path) -> None:
     found(suite)
     (suite / "tests/test_c.py").unlink()
     assert found(suite) == found(suite, cached=False)
+
+
+# -- a part of the suite ---------------------------------------------------------------------------
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+ALONE: dict[str, Callable[[str], str]] = {
+    "test added": lambda text: f"{text}\n\ndef test_d(): ...\n",
+    "test added above": edited("@pytest", "def test_d():\n    assert NAMES\n\n\n@pytest"),
+    "test removed": lambda text: (
+        text[: text.index("@pytest.mark")] + text[text.index("def test_g") :]
+    ),
+    "renamed": edited("test_g(", "test_h("),
+    "parametrization": edited("[1, 2]", "[1, 2, 3]"),
+    "parameter renamed": lambda text: text.replace("n):", "m):").replace('"n"', '"m"'),
+    "fixture of pytest requested": edited("test_g()", "test_g(tmp_path)"),
+    "own fixture requested": edited("test_g()", "test_g(own)"),
+    "fixture's body": edited("return 1", "return [1]"),
+    "another library": edited("import pytest", "import json\nimport pytest"),
+    "a finding of its own": lambda text: f"{text}\n\ndef test_g(): ...\n",
+}
+ALONE_FILES = {
+    "pytest.ini": "[pytest]\n",
+    "tests/conftest.py": CONFTEST + SPARE.removeprefix("import pytest\n"),
+    "tests/test_a.py": "def test_a(wide, spare): ...\n",
+    "tests/test_b.py": """import pytest
+
+NAMES = ["other"]
+
+
+@pytest.fixture
+def own():
+    return 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_b(n):
+    assert n
+
+
+def test_g():
+    assert NAMES
+
+
+def test_o(own, spare):
+    assert own
+""",
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_what_concerns_no_other_file_is_linked_alone(
+    tmp_path: Path, linked: list[str], parts: list[frozenset[str]], name: str
+) -> None:
+    write(tmp_path, ALONE_FILES)
+    before = found(tmp_path)
+    file = tmp_path / "tests/test_b.py"
+    file.write_text(ALONE[name](file.read_text()))
+    linked.clear()
+    after = found(tmp_path)
+    if name not in {"a finding of its own"}:
+        assert not linked
+    assert set(parts) == {frozenset({"tests/test_b.py"})}
+    assert found(tmp_path) == after
+    assert after == found(tmp_path, cached=False)
+    # Back again, by what is kept of the edited file.
+    file.write_text(ALONE_FILES["tests/test_b.py"])
+    assert found(tmp_path) == before
+
+
+KEEPER = "@pytest.fixture(scope='session')\ndef keeper(box):\n    return box\n"
+CACHED = "import functools\n\n@functools.lru_cache\ndef conf():\n    return {}\n"
+BOX = "import pytest\n\n@pytest.fixture(scope='session')\ndef box():\n    return {}\n"
+CONTEXT = """import pytest
+
+class UserContext:
+    def __init__(self):
+        self.seen = []
+
+@pytest.fixture(scope="session")
+def context():
+    return UserContext()
+"""
+ASYNC = "[pytest]\nasyncio_mode = strict\n"
+WHOLE: dict[str, tuple[str, dict[str, str], str, str]] = {
+    "value of a fixture read": (
+        "SCP401",
+        {
+            "conftest.py": BOX,
+            "test_a.py": "def test_a(box):\n    box['x'] = 1\n",
+            "test_b.py": "def test_b(box):\n    assert 1 < 2 != len('')\n",
+        },
+        "assert 1",
+        "assert box['x'] or 1",
+    ),
+    "object of a module read": (
+        "SCP402",
+        {
+            "tests/state.py": "LOG = []\n",
+            "tests/test_a.py": "from state import LOG\n\ndef test_a():\n    LOG.append(1)\n",
+            "tests/test_b.py": "from state import LOG\n\ndef test_b():\n    assert 1 < 2\n",
+        },
+        "assert 1 < 2",
+        "assert LOG == []",
+    ),
+    "object of a class read": (
+        "SCP403",
+        {
+            "tests/recorder.py": "class Recorder:\n    seen = []\n",
+            "tests/test_a.py": "from recorder import Recorder\n\ndef test_a():\n"
+            "    Recorder.seen.append(1)\n",
+            "tests/test_b.py": "from recorder import Recorder\n\ndef test_b():\n    assert 1 < 2\n",
+        },
+        "assert 1 < 2",
+        "assert Recorder.seen == []",
+    ),
+    "context shared": (
+        "SCP404",
+        {
+            "conftest.py": CONTEXT,
+            "test_a.py": "def test_a(context):\n    context.seen.append(1)\n",
+            "test_b.py": "def test_b():\n    assert 1 < 2\n",
+        },
+        "test_b()",
+        "test_b(context)",
+    ),
+    "cached value read": (
+        "SCP411",
+        {
+            "tests/conf.py": CACHED,
+            "tests/test_a.py": "from conf import conf\n\ndef test_a():\n    conf()['a'] = 1\n",
+            "tests/test_b.py": "from conf import conf\n\ndef test_b():\n    assert 1 < 2\n",
+        },
+        "assert 1 < 2",
+        "assert conf() == {}",
+    ),
+    "environment": (
+        "SCP405",
+        {
+            "test_a.py": "def test_a(): ...\n",
+            "test_b.py": "import os\n\ndef test_b():\n    assert os\n",
+        },
+        "assert os",
+        "os.environ['A'] = 'b'",
+    ),
+    "process": (
+        "SCP406",
+        {
+            "test_a.py": "def test_a(): ...\n",
+            "test_b.py": "import os\n\ndef test_b():\n    assert os\n",
+        },
+        "assert os",
+        "os.chdir('/')",
+    ),
+    "order": (
+        "SCP410",
+        {
+            "test_a.py": "def test_a(): ...\n",
+            "test_b.py": "found = None\n\ndef test_a():\n    global found\n    found = 1\n\n"
+            "def test_b():\n    assert 1 < 2\n",
+        },
+        "assert 1 < 2",
+        "assert found == 1",
+    ),
+    "last user of a fixture": (
+        "SCP303",
+        {
+            "tests/conftest.py": SPARE,
+            "tests/test_a.py": "def test_a(): ...\n",
+            "tests/test_b.py": "def test_b(spare): ...\n",
+        },
+        "spare",
+        "",
+    ),
+    "last mention of a fixture": (
+        "SCP303",
+        {
+            "tests/conftest.py": SPARE,
+            "tests/test_a.py": "def test_a(): ...\n",
+            "tests/test_b.py": "NAMES = ['spare']\n\ndef test_b(): ...\n",
+        },
+        "'spare'",
+        "",
+    ),
+    "definition elsewhere": (
+        "SCP301",
+        {
+            "conftest.py": "",
+            "test_a.py": "def test_a(spare): ...\n",
+            "test_b.py": "def test_b(): ...\n",
+        },
+        "def",
+        f"{SPARE}\n\ndef",
+    ),
+    "fixture imported": (
+        "SCP306",
+        {
+            "shared.py": BOX,
+            "test_a.py": "from shared import box\n\ndef test_a(box): ...\n",
+            "test_b.py": "def test_b(): ...\n",
+        },
+        "def test_b()",
+        "from shared import box\n\ndef test_b(box)",
+    ),
+    "override": (
+        "SCP106",
+        {
+            "conftest.py": f"{BOX}\n{KEEPER}",
+            "test_a.py": "def test_a(keeper): ...\n",
+            "test_b.py": "def test_b(keeper): ...\n",
+        },
+        "def",
+        f"{BOX}\n\ndef",
+    ),
+    "narrower lookup": (
+        "SCP103",
+        {
+            "conftest.py": BOX + "\n@pytest.fixture\ndef narrow(): ...\n"
+            "\n@pytest.fixture(scope='session')\ndef wide(request):\n"
+            "    return request.getfixturevalue('narrow')\n",
+            "test_a.py": "def test_a(box): ...\n",
+            "test_b.py": "def test_b(): ...\n",
+        },
+        "test_b()",
+        "test_b(wide)",
+    ),
+    "async test": (
+        "SCP205",
+        {
+            "pytest.ini": ASYNC,
+            "conftest.py": "",
+            "test_a.py": "import pytest\n\n@pytest.mark.asyncio\nasync def test_a(): ...\n",
+            "test_b.py": "def test_b(): ...\n",
+        },
+        "def test_b",
+        "async def test_b",
+    ),
+    "async fixture": (
+        "SCP203",
+        {
+            "pytest.ini": ASYNC,
+            "conftest.py": "import pytest\n\n@pytest.fixture\nasync def client(): ...\n",
+            "test_a.py": "import pytest\n\n@pytest.mark.asyncio\nasync def test_a(): ...\n",
+            "test_b.py": "def test_b(): ...\n",
+        },
+        "test_b()",
+        "test_b(client)",
+    ),
+    "a loop in a loop": (
+        "SCP211",
+        {
+            "pytest.ini": ASYNC,
+            "conftest.py": "",
+            "test_a.py": "import asyncio\nimport pytest\n\n@pytest.mark.asyncio\n"
+            "async def test_a():\n    asyncio.run(main())\n",
+            "test_b.py": "import asyncio\nimport pytest\n\n@pytest.mark.asyncio\n"
+            "async def test_b():\n    assert asyncio\n",
+        },
+        "assert asyncio",
+        "asyncio.run(main())",
+    ),
+    "an event that is asserted": (
+        "SCP506",
+        {
+            "test_a.py": "from shop import buy\n\ndef test_a():\n    received = []\n"
+            "    buy(received.append)\n    assert 'agent_started' in received\n"
+            "    assert 'agent_thinking' in received\n"
+            "    assert 'agent_completed' in received\n",
+            "shop.py": "def buy(emit):\n    emit('agent_started')\n",
+            "test_b.py": "def test_b():\n    received = []\n"
+            "    assert 'tool_executing' in received\n",
+        },
+        "    assert 'tool_executing' in received\n",
+        "    assert received\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_may_concern_other_files_is_linked_as_a_whole(
+    tmp_path: Path, linked: list[str], name: str
+) -> None:
+    code, files, before, after = WHOLE[name]
+    write(tmp_path, {"pytest.ini": "[pytest]\n", **files})
+    found(tmp_path)
+    (path,) = (path for path in files if path.endswith("test_b.py"))
+    file = tmp_path / path
+    file.write_text(edited(before, after)(file.read_text()))
+    linked.clear()
+    made = found(tmp_path)
+    assert linked
+    assert made == found(tmp_path, cached=False)
+    assert code in {one.code for one in made[:-2]}
 
 
 # -- where lines moved ---------------------------------------------------------------------------

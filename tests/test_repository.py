@@ -39,6 +39,7 @@ def test_every_page_has_a_check(rule: Rule) -> None:
     check = checks.find(rule.code, rule.name)
     assert check is not None
     assert check.__doc__
+    assert vars(check).get("looks") in ("near", "far"), "the check must say how far it looks"
 
 
 @pytest.mark.parametrize("digit", [digit for digit, modules in checks.FAMILIES.items() if modules])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.places import mark_place
 from scopecheck.checks.wording import at, first_test, request_place, scoped, tests, written
 from scopecheck.finding import Fault, Place
@@ -34,6 +35,7 @@ class _Outlived:
     items: list[Item] = field(default_factory=list)
 
 
+@looks("far")
 def anyio_backend_scope(suite: Suite) -> Iterator[Fault]:
     """SCP210: a fixture run by anyio that is wider than `anyio_backend`."""
     found: dict[tuple[object, object, bool], _Outlived] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at
 from scopecheck.facts import Name
 from scopecheck.finding import Fault, Place
@@ -24,6 +25,7 @@ _SMOKE = re.compile(
 )
 
 
+@looks("near")
 def vacuous_loop(suite: Suite) -> Iterator[Fault]:
     """SCP603: all assertions stand in a loop or a condition that nothing shows to be entered."""
     for item, evidence in _evidence(suite):
@@ -64,6 +66,7 @@ def _vacuous(item: Item, vacuity: Vacuity) -> Fault:
     )
 
 
+@looks("near")
 def no_assertion(suite: Suite) -> Iterator[Fault]:
     """SCP601: a test that returns its verdict; where it is selected by name, any without one."""
     everything = not suite.options.selectors.isdisjoint(("SCP601", "no-assertion"))
@@ -115,6 +118,7 @@ def _verdict(item: Item, returned: Returned) -> Fault:
     )
 
 
+@looks("near")
 def conditional_assertion(suite: Suite) -> Iterator[Fault]:
     """SCP608: every assertion behind a condition that the test does not decide."""
     for item, evidence in _evidence(suite):
@@ -131,6 +135,7 @@ def conditional_assertion(suite: Suite) -> Iterator[Fault]:
             )
 
 
+@looks("near")
 def unawaited(suite: Suite) -> Iterator[Fault]:
     """SCP606: a coroutine function that is called and not awaited."""
     for item, evidence in _evidence(suite):
@@ -196,6 +201,7 @@ def _definition(suite: Suite, item: Item, dropped: Dropped) -> tuple[Place, ...]
     return (Place(value.module, value.function.span, "a coroutine function"),)
 
 
+@looks("near")
 def lost_assertion(suite: Suite) -> Iterator[Fault]:
     """SCP607: an assertion whose failure stays in a thread or a task."""
     strict = _warnings_fail(suite)

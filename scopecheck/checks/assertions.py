@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at
 from scopecheck.finding import Fault, Place
 
@@ -45,6 +46,7 @@ _VACUOUS = {
 }
 
 
+@looks("near")
 def vacuous_assertion(suite: Suite) -> Iterator[Fault]:
     """SCP602: an assertion that cannot fail."""
     for item, flaw in _flaws(suite, _VACUOUS):
@@ -71,6 +73,7 @@ def _subject(flaw: Flaw) -> str:
     return "this statement" if flaw.kind in ("comparison", "uncalled") else "this"
 
 
+@looks("near")
 def swallowed_assertion(suite: Suite) -> Iterator[Fault]:
     """SCP604: an assertion whose failure is caught and goes unseen."""
     for item, flaw in _flaws(suite, ("swallowed",)):
@@ -83,6 +86,7 @@ def swallowed_assertion(suite: Suite) -> Iterator[Fault]:
         )
 
 
+@looks("near")
 def unreachable_assertion(suite: Suite) -> Iterator[Fault]:
     """SCP605: an assertion that is never run."""
     names: tuple[str, ...]

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck.checks.leaks import body_of, judge, runs_in_process, symbol_of, tests_of
+from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at, tests
 from scopecheck.facts import Call, Name
 from scopecheck.finding import Fault, Place
@@ -44,6 +45,7 @@ class _Use(NamedTuple):
     arguments: str
 
 
+@looks("far")
 def cached_helper(suite: Suite) -> Iterator[Fault]:
     """SCP411: a test changes what a cached function returns."""
     cached = list(_cached(suite))
@@ -78,6 +80,7 @@ def _cached(suite: Suite) -> Iterator[_Cached]:
                 continue
             if not _is_cached(suite, path, function):
                 continue
+            suite.counts(path)
             returned = suite.changes.returned(path, function)
             if is_container(returned):
                 yield _Cached(path, function, "container")

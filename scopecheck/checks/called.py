@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.facts import Call, FunctionRef, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.values import ClassValue, FixtureValue
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _REFUSES_CALLS = frozenset({"pytest.fixture", "pytest.yield_fixture", "pytest_asyncio.fixture"})
 
 
+@looks("near")
 def called_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP308: a fixture called as a function."""
     for path in _own_files(suite):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck.checks.asserted import assertions
 from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of
+from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at, tests
 from scopecheck.facts import Name
 from scopecheck.finding import Fault, Place
@@ -38,6 +39,7 @@ class _Attribute(NamedTuple):
     change: Change
 
 
+@looks("far")
 def class_state_mutation(suite: Suite) -> Iterator[Fault]:
     """SCP403: a container of a class of the tests that tests change."""
     told: set[object] = set()

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from posixpath import basename, dirname
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.reach import has_own_run
 from scopecheck.checks.wording import listed
 from scopecheck.checks.wording import tests as how_many_tests
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 # -- SCP310 --------------------------------------------------------------------------------------
 
 
+@looks("near")
 def misplaced_pytest_plugins(suite: Suite) -> Iterator[Fault]:
     """SCP310: `pytest_plugins` in a conftest that is loaded after start-up: the run stops."""
     if suite.files.config.pyargs:
@@ -98,6 +100,7 @@ def _tests_below(suite: Suite, folder: str) -> frozenset[str]:
 # -- SCP311 --------------------------------------------------------------------------------------
 
 
+@looks("near")
 def unresolved_import(suite: Suite) -> Iterator[Fault]:
     """SCP311: an import of a first-party module, or of a name from one, that does not exist."""
     conftests = frozenset(suite.files.conftests)
@@ -148,6 +151,7 @@ _COLLECT_HOOKS = frozenset({"pytest_pycollect_makeitem", "pytest_collect_file"})
 _COLLECT_HOOKS |= {"pytest_pycollect_makemodule", "pytest_collect_directory", "load_tests"}
 
 
+@looks("near")
 def never_collected(suite: Suite) -> Iterator[Fault]:
     """SCP312: a test that pytest will not collect."""
     for path in suite.files.conftests:
@@ -454,6 +458,7 @@ def _inner(suite: Suite, path: str, function: Function) -> str:
 # -- SCP315 --------------------------------------------------------------------------------------
 
 
+@looks("near")
 def config_not_in_force(suite: Suite) -> Iterator[Fault]:
     """SCP315: pytest configuration that pytest does not read."""
     for entry in suite.files.config.ignored:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from scopecheck.checks.context_makers import Makers
 from scopecheck.checks.context_sharing import given_twice
 from scopecheck.checks.leaks import body_of
+from scopecheck.checks.looks import looks
 from scopecheck.checks.naming import naming, written
 from scopecheck.checks.once import bound_calls
 from scopecheck.checks.request_state import request_state_kept
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _NOTE = "a context belongs to one user and one test"
 
 
+@looks("far")
 def shared_context(suite: Suite) -> Iterator[Fault]:
     """SCP404: a context outlives a test, or is given to two users or tasks."""
     makers = Makers(suite)
@@ -94,6 +96,7 @@ def _of_modules(suite: Suite, makers: Makers) -> Iterator[Fault]:
         facts = suite.facts(path)
         if maker is None or facts is None:
             continue
+        suite.counts(path)
         same = [b for b in facts.bindings if b.name == binding.name]
         if len(same) > 1 or binding.name in facts.global_names:
             continue

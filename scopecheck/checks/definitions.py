@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.once import registrations
 from scopecheck.checks.wording import at, listed
 from scopecheck.checks.wording import tests as how_many_tests
@@ -38,6 +39,7 @@ _PYTEST_DECORATORS = frozenset({"pytest.fixture", "pytest.yield_fixture", "pytes
 # -- SCP304 --------------------------------------------------------------------------------------
 
 
+@looks("near")
 def duplicate_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP304: two fixtures with one public name in one module or class; one never runs."""
     yield from _replaced_fixtures(suite)
@@ -130,6 +132,7 @@ def _public_name(value: FixtureValue, attribute: str) -> str | None:
 # -- SCP305 --------------------------------------------------------------------------------------
 
 
+@looks("near")
 def duplicate_test(suite: Suite) -> Iterator[Fault]:
     """SCP305: two tests with one name in one module or class; the first is never run."""
     items: dict[str, list[Item]] = {path: [] for path in suite.files.test_files}
@@ -267,6 +270,7 @@ def _is_skipped(marks: tuple[MarkValue, ...]) -> bool:
 # -- SCP309 --------------------------------------------------------------------------------------
 
 
+@looks("near")
 def marked_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP309: a mark on a fixture, which has no effect, and is an error since pytest 9."""
     for fixture in _definitions(suite):
@@ -323,6 +327,7 @@ def _instead(marks: tuple[str, ...], fixture: Fixture) -> str:
 # -- SCP313 --------------------------------------------------------------------------------------
 
 
+@looks("near")
 def fixture_yields_twice(suite: Suite) -> Iterator[Fault]:
     """SCP313: a path through a fixture with two yields, or one with none."""
     for fixture in _definitions(suite):

@@ -16,6 +16,7 @@ from scopecheck.checks.leaks import (
     tests_of,
     writers,
 )
+from scopecheck.checks.looks import looks
 from scopecheck.checks.through_helpers import Helpers
 from scopecheck.checks.wording import at
 from scopecheck.finding import Fault, Place
@@ -44,6 +45,7 @@ class _Kept(NamedTuple):
     verdict: Verdict
 
 
+@looks("far")
 def unrestored_environ(suite: Suite) -> Iterator[Fault]:
     """SCP405: an environment variable is set and not put back."""
     for actor in writers(suite):

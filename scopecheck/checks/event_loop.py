@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.places import mark_place
 from scopecheck.checks.reach import (
     has_own_run,
@@ -34,6 +35,7 @@ EVENT_LOOP = "event_loop"
 _SHOWN = 3
 
 
+@looks("far")
 def event_loop_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP206: `event_loop` is overridden or requested, which ends with pytest-asyncio 1.0."""
     if suite.loops.plugin is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at, listed
 from scopecheck.evidence import Callee, is_single
 from scopecheck.finding import Fault, Place
@@ -59,6 +60,7 @@ _PRINTING = ("capsys", "capfd", "capsysbinary", "capfdbinary")
 _SETS = (*CAPTURING_FIXTURES, "catch_warnings")
 
 
+@looks("far")
 def events_not_asserted(suite: Suite) -> Iterator[Fault]:
     """SCP501: a test that captures events and asserts nothing about them."""
     for story in suite.events.stories:
@@ -200,6 +202,7 @@ def _unasserted(suite: Suite, story: Story, capture: Capture) -> Fault:
     )
 
 
+@looks("far")
 def incomplete_event_assertion(suite: Suite) -> Iterator[Fault]:
     """SCP502: a test that promises the whole contract and asserts a part of it."""
     for contract in suite.events.contracts:
@@ -260,6 +263,7 @@ def _incomplete(story: Story, contract: Contract, lacks: list[str], *, some: boo
     )
 
 
+@looks("far")
 def unpaired_event(suite: Suite) -> Iterator[Fault]:
     """SCP504: an assertion of one half of a pair, in a test that could see both."""
     for contract in suite.events.contracts:
@@ -295,6 +299,7 @@ def _gathers(story: Story) -> bool:
     return bool(story.captures)
 
 
+@looks("far")
 def uncovered_event(suite: Suite) -> Iterator[Fault]:
     """SCP506: a required event that no test asserts."""
     for contract in suite.events.contracts:
@@ -350,6 +355,7 @@ def _uncovered(
     )
 
 
+@looks("far")
 def unknown_event_name(suite: Suite) -> Iterator[Fault]:
     """SCP503: a name in an assertion that nothing sends, and that is nearly one that is known."""
     told: set[Place] = set()
@@ -397,6 +403,7 @@ def _misspelt(suite: Suite, contract: Contract, word: str) -> tuple[str, str] | 
     return None if name is None else (word, name)
 
 
+@looks("far")
 def event_order_unasserted(suite: Suite) -> Iterator[Fault]:
     """SCP505: a test that asserts that events came, and not in which order."""
     for contract in suite.events.contracts:
@@ -416,6 +423,7 @@ def event_order_unasserted(suite: Suite) -> Iterator[Fault]:
             )
 
 
+@looks("near")
 def events_read_too_early(suite: Suite) -> Iterator[Fault]:
     """SCP507: captured events are read before the task that sends them has run at all."""
     for story in suite.events.stories:
@@ -434,6 +442,7 @@ def events_read_too_early(suite: Suite) -> Iterator[Fault]:
             )
 
 
+@looks("far")
 def cross_context_events(suite: Suite) -> Iterator[Fault]:
     """SCP508: events of several contexts, of which only one's are asserted."""
     for story in suite.events.stories:

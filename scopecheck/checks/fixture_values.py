@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.leaks import body_of, judge, runs_in_process, symbol_of
+from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at, scoped, tests
 from scopecheck.facts import Call, Change, ClassRef, Items, Mapping, Name
 from scopecheck.finding import Fault, Place
@@ -28,6 +29,7 @@ _FOLLOWED = (Items, Mapping, Call, ClassRef, Name)
 _MAKERS = frozenset({"ssl.create_default_context", "copy.copy", "copy.deepcopy"})
 
 
+@looks("far")
 def shared_fixture_mutation(suite: Suite) -> Iterator[Fault]:
     """SCP401: the value of a wide fixture is changed by a test or a narrower fixture."""
     sources = _Sources(suite)

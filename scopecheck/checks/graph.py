@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.places import find_mark
 from scopecheck.checks.reach import Silenced, bound_at, is_sure
 from scopecheck.checks.wording import (
@@ -40,6 +41,7 @@ class _Cycle:
     items: list[Item] = field(default_factory=list)
 
 
+@looks("near")
 def fixture_cycle(suite: Suite) -> Iterator[Fault]:
     """SCP302: fixtures that need each other, override layers taken into account."""
     found: dict[frozenset[tuple[str, int, str]], _Cycle] = {}
@@ -106,6 +108,7 @@ def _told_cycle(cycle: _Cycle, closing: Fixture, place: Place) -> Fault:
     )
 
 
+@looks("far")
 def imported_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP306: a fixture that every import registers, and sets up, once more."""
     groups: dict[tuple[str, int, str], dict[str, tuple[Fixture, Place]]] = {}
@@ -157,6 +160,7 @@ class _Shadow:
     items: list[Item] = field(default_factory=list)
 
 
+@looks("near")
 def parametrize_shadows_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP307: direct parametrization that takes away a fixture the test does not request."""
     found: dict[tuple[Place, str], _Shadow] = {}

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.reach import is_in_template
 from scopecheck.checks.wording import at, first_test, taken_version, tests, written
 from scopecheck.finding import Fault
@@ -37,6 +38,7 @@ _REPLACES_TEST = re.compile(r"\b_?obj\s*=[^=]|\bruntest\s*=[^=]|\bsetattr\([^\n]
 # -- SCP205 --------------------------------------------------------------------------------------
 
 
+@looks("far")
 def unhandled_async_test(suite: Suite) -> Iterator[Fault]:
     """SCP205: an async test that no plugin runs."""
     classes: dict[tuple[str, int], list[Item]] = {}
@@ -294,6 +296,7 @@ class _Users:
     run: dict[str, list[Item]] = field(default_factory=dict)
 
 
+@looks("far")
 def unhandled_async_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP203: an async fixture that no plugin runs, whoever uses it."""
     for users in _lost_fixtures(suite):
@@ -301,6 +304,7 @@ def unhandled_async_fixture(suite: Suite) -> Iterator[Fault]:
             yield _unhandled_fixture(suite, users)
 
 
+@looks("far")
 def sync_requests_async_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP204: an async fixture that is run for some of its users, and not for this one."""
     for users in _lost_fixtures(suite):

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.places import constant_place, first_line, mark_place, option_places
 from scopecheck.checks.wording import (
     at,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 # -- SCP104 --------------------------------------------------------------------------------------
 
 
+@looks("near")
 def invalid_scope(suite: Suite) -> Iterator[Fault]:
     """SCP104: a scope that pytest does not know."""
     yield from _invalid_fixtures(suite)
@@ -209,6 +211,7 @@ _TESTCASE_INSTANCE_SINCE = (8, 2)
 _SHOWN_STORES = 3
 
 
+@looks("near")
 def instance_scope_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP105: a class-scoped or wider fixture that is an instance method."""
     found: dict[object, tuple[Fixture, list[Item]]] = {}
@@ -333,6 +336,7 @@ class _Override:
 _READ_BY_PLUGINS = frozenset({"anyio_backend", "event_loop", "event_loop_policy"})
 
 
+@looks("far")
 def session_override_order(suite: Suite) -> Iterator[Fault]:
     """SCP106: what a kept fixture is built from depends on which test runs first."""
     found: dict[object, _Override] = {}

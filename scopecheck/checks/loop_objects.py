@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at, scoped, tests, written
 from scopecheck.facts import Awaited, Call, Import, Name
 from scopecheck.finding import Fault, Place
@@ -78,6 +79,7 @@ class _Shared:
         return max(self.users.values(), key=len, default={})
 
 
+@looks("far")
 def loop_bound_outside_loop(suite: Suite) -> Iterator[Fault]:
     """SCP209: an object bound to a loop by use is made outside of any, and used on several."""
     for shared in (*_of_fixtures(suite), *_of_modules(suite)):
@@ -146,6 +148,7 @@ def _of_modules(suite: Suite) -> Iterator[_Shared]:
             place = Place(path, binding.span)
             shared = _Shared(binding.name, place, f"{path}::{binding.name}", handed, None)
             made.setdefault(path, {})[binding.name] = shared
+            suite.counts(path)
     if not made:
         return
     users = _users(suite, made)
@@ -206,6 +209,7 @@ def _users(
                     text = "\n".join(lines[function.line : function.end_line])
                     if _meets(shared.handed, name, text):
                         found.setdefault((path, function.line), []).append(shared)
+                        suite.counts(path)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.places import constant_place, find_mark, first_line
 from scopecheck.checks.wording import at, first_test, listed, scoped, taken_version, written
 from scopecheck.facts import Name
@@ -27,6 +28,7 @@ _ONLY_IN = (0, 22)
 """The one version, withdrawn, that knew the mark `asyncio_event_loop`."""
 
 
+@looks("near")
 def deprecated_asyncio_mark(suite: Suite) -> Iterator[Fault]:
     """SCP207: a spelling of marks or loop policies that the version in force deprecates."""
     if suite.loops.plugin is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.places import mark_place, option_places
 from scopecheck.checks.wording import at, definition, first_test, listed, scoped, tests, written
 from scopecheck.finding import Fault, Place
@@ -26,6 +27,7 @@ _OPTIONS = {"fixture": FIXTURE_DEFAULT, "test": TEST_DEFAULT}
 # -- SCP201, SCP212 ------------------------------------------------------------------------------
 
 
+@looks("near")
 def wide_async_fixture_loop(suite: Suite) -> Iterator[Fault]:
     """SCP201: an async fixture wider than function scope, on another loop than its users."""
     for apart in _apart(suite):
@@ -33,6 +35,7 @@ def wide_async_fixture_loop(suite: Suite) -> Iterator[Fault]:
             yield _fault(suite, apart)
 
 
+@looks("near")
 def loop_mismatch(suite: Suite) -> Iterator[Fault]:
     """SCP212: an async fixture of function scope, on another loop than its users."""
     yield from _refused(suite)
@@ -274,6 +277,7 @@ def _advice(apart: _Apart, loops: Loops) -> str:
 # -- SCP208 --------------------------------------------------------------------------------------
 
 
+@looks("near")
 def loop_defaults_disagree(suite: Suite) -> Iterator[Fault]:
     """SCP208: pytest's options put async fixtures and the tests that use them on two loops."""
     loops = suite.loops
@@ -370,6 +374,7 @@ def _option_certainty(suite: Suite) -> Certainty | None:
 # -- SCP202 --------------------------------------------------------------------------------------
 
 
+@looks("near")
 def loop_scope_too_narrow(suite: Suite) -> Iterator[Fault]:
     """SCP202: a fixture that is cached longer than the loop lives on which it runs."""
     found: dict[object, tuple[LoopProblem, list[Item]]] = {}

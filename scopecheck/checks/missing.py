@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from posixpath import dirname, join, normpath, relpath
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.places import find_mark
 from scopecheck.checks.reach import (
     LOOP_FIXTURES,
@@ -48,6 +49,7 @@ class _Missing:
     items: list[Item] = field(default_factory=list)
 
 
+@looks("far")
 def unknown_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP301: a request that no definition answers."""
     if not _is_for_pytest(suite):
@@ -73,7 +75,10 @@ def unknown_fixture(suite: Suite) -> Iterator[Fault]:
 def _is_for_pytest(suite: Suite) -> bool:
     """Whether a suite of unittest's classes shows that pytest runs it, and not unittest itself."""
     files = suite.files
-    if files.conftests or files.config.ini or not any(item.testcase for item in suite.items):
+    if files.conftests or files.config.ini:
+        return True
+    suite.needs_whole()
+    if not any(item.testcase for item in suite.items):
         return True
     return any(
         isinstance(binding.value, Import) and binding.value.module.partition(".")[0] == "pytest"

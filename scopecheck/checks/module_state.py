@@ -16,6 +16,7 @@ from scopecheck.checks.leaks import (
     runs_in_process,
     symbol_of,
 )
+from scopecheck.checks.looks import looks
 from scopecheck.checks.naming import naming, written
 from scopecheck.checks.wording import at, tests
 from scopecheck.facts import Mapping
@@ -49,6 +50,7 @@ class _Shared:
     polluters: dict[Actor, Change] = field(default_factory=dict)
 
 
+@looks("far")
 def module_state_mutation(suite: Suite) -> Iterator[Fault]:
     """SCP402: a container of a module that tests change."""
     for shared in _shared(suite).values():

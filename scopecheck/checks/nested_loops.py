@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at, first_test
 from scopecheck.facts import Attribute, Awaited, Call, Entered, Import, Name
 from scopecheck.finding import Fault, Place
@@ -70,6 +71,7 @@ class _Nested:
     items: list[Item] = field(default_factory=list)
 
 
+@looks("far")
 def nested_loop(suite: Suite) -> Iterator[Fault]:
     """SCP211: a loop is run on the thread of a loop that is running already."""
     reader = _Reader(suite)
@@ -110,6 +112,12 @@ def _add(
 
 def _is_patched(suite: Suite) -> bool:
     """Whether something in the suite makes loops that can run inside one another."""
+    if suite.part is None:
+        suite.patched = _has_patch(suite)
+    return bool(suite.patched)
+
+
+def _has_patch(suite: Suite) -> bool:
     for path in suite.own_files:
         facts = suite.facts(path)
         if facts is None:
@@ -164,6 +172,8 @@ class _Reader:
             if function.body is not None and function.body.loop_calls
         ]
         self.finds_any = bool(loops)
+        for path, _ in loops:
+            suite.counts(path)
         self._helpers = {path for path, function in loops if not function.is_async}
         # What a module or function with such a call is imported by.
         self._words = {function.name for _, function in loops if not function.is_async}

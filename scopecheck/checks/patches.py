@@ -15,6 +15,7 @@ from scopecheck.checks.leaks import (
     text_of,
     writers,
 )
+from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at
 from scopecheck.facts import Call, Const, Items, Mapping, Name
 from scopecheck.finding import Fault, Place
@@ -36,6 +37,7 @@ _CLASS_NAME = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z0-9]\w*)?|[A-Z]{1,3}[a-z]\w*")
 _LOCAL = re.compile(r"local|proxy|contextvar|context_var", re.IGNORECASE)
 
 
+@looks("far")
 def unrestored_patch(suite: Suite) -> Iterator[Fault]:
     """SCP407: the code under test is changed for one test and not put back."""
     for actor in writers(suite):

@@ -21,6 +21,7 @@ from scopecheck.checks.leaks import (
     writers,
 )
 from scopecheck.checks.loggers import is_logger, is_of_others
+from scopecheck.checks.looks import looks
 from scopecheck.checks.through_helpers import Helpers
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.changes import is_test_code
@@ -104,6 +105,7 @@ _BACK = {"addHandler": "removeHandler", "addFilter": "removeFilter"}
 _DECIMAL = _State("the decimal context", r"getcontext\(|setcontext\(|localcontext\(")
 
 
+@looks("far")
 def unrestored_process_state(suite: Suite) -> Iterator[Fault]:
     """SCP406: a state of the process is changed and not put back."""
     for actor in _with_switches(suite):

@@ -21,16 +21,23 @@ _TEMPLATE_FILES = frozenset({"cookiecutter.json", "copier.yml", "copier.yaml"})
 def has_unread(suite: Suite) -> bool:
     """Whether a file of the suite could not be read or parsed."""
     files = suite.files
+    if suite.part is not None and suite.part.whole.unread:
+        return True
     return any(suite.facts(path) is None for path in (*files.conftests, *files.test_files))
 
 
 def unreached_fixtures(suite: Suite) -> list[Fixture]:
-    """Definitions of the suite's own files that no test sets up through any registration."""
+    """Definitions of the suite's own files that no test sets up through any registration.
+
+    Of a part of a suite, those of its files.
+    """
+    part = suite.part
     reached = {fixture.key for fixture in suite.users}
     return [
         fixture
         for fixture in suite.fixtures
         if fixture.path is not None
+        and (part is None or fixture.home in part.files)
         and fixture.key not in reached
         and fixture.certain
         and not (fixture.assumed or fixture.pseudo or fixture.opaque)

@@ -84,6 +84,7 @@ def _of_modules(suite: Suite) -> Iterator[_Kept]:
         found = _keeper(suite, path, value)
         subject = suite.changes.resolve(path, None, (binding.name,))
         if found is not None and subject is not None and subject.kind == "object":
+            suite.counts(path)
             yield _Kept(binding.name, *found, subject=subject)
 
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of, text_of
+from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at
 from scopecheck.facts import Const
 from scopecheck.finding import Fault, Place
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.changes import Actor
 
 
+@looks("far")
 def order_dependence(suite: Suite) -> Iterator[Fault]:
     """SCP410: a test reads what another test writes to a global name or a class."""
     by_file: dict[str, list[Actor]] = {}
@@ -152,6 +154,7 @@ _OWN = re.compile(
 )
 
 
+@looks("far")
 def fixed_resource(suite: Suite) -> Iterator[Fault]:
     """SCP412: a session fixture takes a port or folder of which there is one a machine.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.places import mark_place
 from scopecheck.checks.wording import (
     at,
@@ -70,6 +71,7 @@ class _Mismatch:
         return self.problem.requested_scope
 
 
+@looks("near")
 def scope_mismatch(suite: Suite) -> Iterator[Fault]:
     """SCP101: a fixture requests a narrower one, as pytest resolves it for at least one test."""
     for mismatch in _mismatches(suite):
@@ -77,6 +79,7 @@ def scope_mismatch(suite: Suite) -> Iterator[Fault]:
             yield from _told(suite, mismatch)
 
 
+@looks("near")
 def override_narrows_scope(suite: Suite) -> Iterator[Fault]:
     """SCP102: the same, where only an override near some tests makes it so."""
     for mismatch in _mismatches(suite):
@@ -311,6 +314,7 @@ class _Refused:
     items: list[Item] = field(default_factory=list)
 
 
+@looks("far")
 def getfixturevalue_scope_mismatch(suite: Suite) -> Iterator[Fault]:
     """SCP103: `request.getfixturevalue("name")` asks for a narrower fixture."""
     lookups = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.leaks import symbol_of
+from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.changes import is_in_place, is_test_code
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _CACHES = frozenset({"functools.lru_cache", "functools.cache"})
 
 
+@looks("near")
 def mutable_parametrize(suite: Suite) -> Iterator[Fault]:
     """SCP408: a test changes a container that `parametrize` gives it more than once."""
     for actor in suite.changes.actors:
@@ -73,6 +75,7 @@ def _is_decided(actor: Actor, change: Change) -> bool:
     )
 
 
+@looks("near")
 def mutable_default(suite: Suite) -> Iterator[Fault]:
     """SCP409: a function of the tests changes a container that is its default argument."""
     paths = sorted({*suite.files.test_files, *suite.files.conftests, *suite.own_files})

@@ -142,6 +142,7 @@ class Helpers:
         for helper in _changing(self._suite):
             left = [c for c in leaves(helper) if _is_certain(self._suite, helper, c)]
             if left:
+                self._suite.counts(helper.path)
                 self._found[_key(helper.path, helper.function)] = [(helper, c) for c in left]
                 self._names.add(helper.function.name)
         return self._names
@@ -167,6 +168,7 @@ class Helpers:
                 called = () if _is_undone_by_a_call(whole) else self._called(whole)
                 left = [(b, m) for c, b, m in called if _is_certain(self._suite, helper, c)]
                 if left:
+                    self._suite.counts(path)
                     self._found[key] = left
                     found.add(function.name)
         self._names |= found

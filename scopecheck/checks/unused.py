@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.checks.reach import (
     has_own_run,
     has_unread,
@@ -32,6 +33,7 @@ _TEST_FOLDERS = frozenset({"test", "tests"})
 _LOOP_FIXTURES = frozenset({"event_loop"})
 
 
+@looks("far")
 def unused_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP303: a definition that no test reaches."""
     if not suite.items or not suite.linker.session.complete or has_unread(suite):

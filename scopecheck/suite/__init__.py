@@ -12,6 +12,8 @@ from functools import cached_property, lru_cache
 from posixpath import dirname, join
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from scopecheck import disk
 from scopecheck.facts import Import
 from scopecheck.source import relative
@@ -20,6 +22,7 @@ from scopecheck.suite.changes import Changes
 from scopecheck.suite.collect import Collector
 from scopecheck.suite.events import Events
 from scopecheck.suite.handed import Handouts
+from scopecheck.suite.imported import Looked, Read, imported_files, is_new, read_imports
 from scopecheck.suite.link import Linker
 from scopecheck.suite.loops import Loops
 from scopecheck.suite.loops.doubts import Doubts
@@ -31,18 +34,17 @@ from scopecheck.suite.refusals import refuse
 from scopecheck.suite.resolve import Resolver
 from scopecheck.suite.sources import Options, Plugins, PluginSource, Rules
 from scopecheck.suite.vocabulary import Vocabulary
+from scopecheck.whole import NeedsWhole, Part, Whole, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
-    from typing import TypeAlias
 
+    from scopecheck.evidence import EventForms, EventUse
     from scopecheck.facts import FileFacts, Function, LoopCall
     from scopecheck.files import SuiteFiles
     from scopecheck.loader import Loader
     from scopecheck.suite.model import Fixture, Item, Plan
-
-    _Asked: TypeAlias = tuple[str, str | None, int, str]
 
 
 _KEPT_TEXTS = 64
@@ -55,9 +57,11 @@ _NO_SOURCES = frozenset({"__pycache__", "node_modules", "site-packages", "venv",
 
 
 class Suite:
-    """One linked suite.
+    """One linked suite, or a part of one (see `scopecheck.whole`).
 
-    files: what pytest would collect, and its configuration.
+    files: what pytest would collect, and its configuration; of a part, its files only.
+    part: what is linked of the suite, None for all of it.
+    looks_far: what is asked now is asked of the tests of all files; far: whose text was read then.
     version: pytest's, as (major, minor).
     items: the tests, in the order of their files and definitions; each has its `plan`.
     fixtures: every definition registered anywhere.
@@ -70,10 +74,16 @@ class Suite:
         collector: Collector,
         resolver: Resolver,
         load: Loader,
-        read: frozenset[str],
+        read: Read,
         options: Options,
+        part: Part | None = None,
     ) -> None:
         self.root = load.root
+        self.part = part
+        self.looks_far = False
+        self.far: set[str] = set()
+        self.counting: set[str] = set()
+        self._patched: bool | None = None
         self.options = options
         self.files = files
         self.linker = linker
@@ -93,6 +103,8 @@ class Suite:
 
     def text(self, path: str) -> str:
         """The text of a file that was read; empty where it cannot be had any more."""
+        if self.looks_far:
+            self.far.add(path)
         return self._texts(path)
 
     def having(self, path: str, words: Iterable[str]) -> list[str]:
@@ -101,14 +113,41 @@ class Suite:
         Where most files have none of them, this is to be asked before a text is read: what was
         found then still holds after an edit to a text that was not.
         """
-        return self._load.having(path, words)
+        found = self._load.having(path, words)
+        if found and self.looks_far:
+            self.far.add(path)
+        return found
 
     def has(self, path: str, pattern: re.Pattern[str]) -> bool:
         """Whether a pattern, which has no flags, matches in the text of a file that was read.
 
         To be asked for what `having` is.
         """
-        return self._load.has(path, pattern)
+        found = self._load.has(path, pattern)
+        if found and self.looks_far:
+            self.far.add(path)
+        return found
+
+    def counts(self, path: str) -> None:
+        """Note a file by which code of other files may be judged, whatever tests reach of it.
+
+        To be called where all files are gone through, for those in which something is found: after
+        an edit only these are gone through again.
+        """
+        self.counting.add(path)
+
+    def _function(
+        self, path: str, function: Function, loop_names: frozenset[str] = frozenset()
+    ) -> FileFacts | None:
+        """The facts of one function with all that its body does; None where it cannot be read."""
+        if self.looks_far:
+            self.far.add(path)
+        return self._load.function(path, function, loop_names)
+
+    def _events_in(self, path: str, function: Function, forms: EventForms) -> EventUse | None:
+        if self.looks_far:
+            self.far.add(path)
+        return self._load.events(path, function, forms)
 
     @cached_property
     def _texts(self) -> Callable[[str], str]:
@@ -122,12 +161,14 @@ class Suite:
 
     def lines(self, path: str, first: int, last: int) -> str:
         """The text of some lines of a file that was read, from 1, both included."""
+        if self.looks_far:
+            self.far.add(path)
         return "".join(self._lines(path)[first - 1 : last])
 
     @cached_property
     def _lines(self) -> Callable[[str], list[str]]:
         def split(path: str) -> list[str]:
-            text = self.text(path)
+            text = self._texts(path)
             if any(end in text for end in _OTHER_ENDS):
                 return _LINE.findall(text)
             return text.splitlines(keepends=True)
@@ -149,6 +190,7 @@ class Suite:
             self.fixtures,
             self.resolver,
             self._in_package,
+            whole=None if self.part is None else self.part.whole,
         )
 
     def _in_package(self, path: str) -> bool:
@@ -166,10 +208,11 @@ class Suite:
         """Which functions that tests call may fail them."""
         return Asserting(
             self.linker,
-            self._load.function,
+            self._function,
             lambda: [self._load(path) for path in sorted(self.own_files)],
             self.lines,
             self.options.assert_functions + self._assert_helpers,
+            None if self.part is None else self.part.whole,
         )
 
     @property
@@ -185,19 +228,21 @@ class Suite:
             lambda: [self._load(path) for path in sorted(self.own_files)],
             self.asserting,
             self.text,
-            self._load.events,
+            self._events_in,
             self.options.contracts,
+            None if self.part is None else self.part.whole,
         )
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The names of events that the tested code knows."""
+        self.needs_whole()
         return Vocabulary(self.own_files, self.text, self._load.emitted)
 
     @cached_property
     def handouts(self) -> Handouts:
         """What fixtures hand out, as far as event loops are concerned."""
-        return Handouts(self.evaluator, self._load.function, self.answers)
+        return Handouts(self.evaluator, self._function, self.answers)
 
     @cached_property
     def changes(self) -> Changes:
@@ -208,7 +253,7 @@ class Suite:
             self.items,
             self.fixtures,
             self.facts,
-            self._load.function,
+            self._function,
             self.lines,
         )
 
@@ -216,7 +261,7 @@ class Suite:
         self, path: str, function: Function, names: frozenset[str]
     ) -> tuple[LoopCall, ...]:
         """The calls in a function that may run an event loop, those of these names included."""
-        facts = self._load.function(path, function, names)
+        facts = self._function(path, function, names)
         body = None if facts is None else facts.functions[0].body
         return () if body is None else body.loop_calls
 
@@ -224,11 +269,18 @@ class Suite:
         """Whether an async fixture opens what it hands out and closes it again."""
         if fixture.function is None or fixture.path is None:
             return False
-        return is_held_open(fixture.function, fixture.path, self._load.function)
+        return is_held_open(fixture.function, fixture.path, self._function)
 
     def answers(self, fixture: Fixture, name: str) -> Iterable[Fixture]:
         """The definitions that a fixture's request of a name gets in some test."""
-        return self._answers.get((fixture, name), ())
+        found = self._answers.get((fixture, name), ())
+        part = self.part
+        # Of a fixture that the tests of a part do not set up, nobody needs to know.
+        if part is None or fixture not in self.users:
+            return found
+        if not found or name in part.whole.ambiguous:
+            raise NeedsWhole
+        return found
 
     @cached_property
     def _answers(self) -> Mapping[tuple[Fixture, str], set[Fixture]]:
@@ -240,12 +292,18 @@ class Suite:
 
     @cached_property
     def own_files(self) -> frozenset[str]:
-        """The suite's files and every module they import or load, installed packages left out."""
-        paths = (*self._read, *self.evaluator.paths)
+        """The suite's files and every module they import or load, installed packages left out.
+
+        Of a part, its files and those by which others are judged.
+        """
+        if self.part is not None:
+            return self.part.files | self.part.whole.counting
+        paths = (*self._read.paths, *self.evaluator.paths)
         return frozenset(path for path in paths if "site-packages/" not in path)
 
     def other_tests(self, folder: str) -> Iterator[str]:
         """The texts of files below a folder that look like tests and are not the suite's own."""
+        self.needs_whole()
         read = self.own_files
         root = str(self._load.root)
         for parent, folders, names in disk.walk(f"{root}/{folder}" if folder else root):
@@ -260,20 +318,71 @@ class Suite:
 
     def is_imported(self, path: str) -> bool:
         """Whether a file that was read imports this one, or may."""
+        if self.part is not None and path in self.part.files:
+            return False
+        self.needs_whole()
         stem = path.rpartition("/")[2].removesuffix(".py")
         return path in self._imported or stem in self._inner_imports
+
+    def needs_whole(self) -> None:
+        """Do nothing for a whole suite.
+
+        Raises:
+            NeedsWhole: it is a part of one.
+        """
+        if self.part is not None:
+            raise NeedsWhole
+
+    def whole(self) -> Whole:
+        """What a look at a part will need to know of this suite."""
+        files = self.files
+        tests = frozenset(files.test_files)
+        named = {source.path for source in self.linker.sources}
+        leaves = tests - self._read.imported - named - frozenset(files.conftests)
+        words = self._read.words
+        if self.linker.named_late:
+            leaves = frozenset()
+        unused = [one for one in self.fixtures if one not in self.users and one.path is not None]
+        inner = self.__dict__
+        loops = self.loops if "loops" in inner else None
+        checking = self.asserting.checking if "asserting" in inner else None
+        return Whole(
+            frozenset(
+                path for path in leaves if path.rpartition("/")[2].removesuffix(".py") not in words
+            ),
+            frozenset(self.counting),
+            self.own_files - self._read.paths,
+            any(self.facts(path) is None for path in (*files.conftests, *files.test_files)),
+            frozenset(name for one in unused for name in (one.name, *_asked(one))),
+            frozenset(name for (_, name), found in self._answers.items() if len(found) > 1),
+            checking,
+            bool(self.events.contracts) if "events" in inner else None,
+            self.events.__dict__.get("sent") if "events" in inner else None,
+            self.patched,
+            None if loops is None else loops.uses_asyncio,
+            None if loops is None else loops.uses_anyio,
+        )
+
+    @property
+    def patched(self) -> bool | None:
+        """Whether its loops can run inside one another, if a check has asked."""
+        return self._patched if self.part is None else known(self.part.whole.patched)
+
+    @patched.setter
+    def patched(self, found: bool) -> None:
+        self._patched = found
 
     @cached_property
     def _imported(self) -> frozenset[str]:
         modules = self.evaluator.modules
         found: set[str] = set()
-        seen: set[_Asked] = set()
+        seen: set[Looked] = set()
         for path in list(self._load.paths):
             base, folder = modules.base(path), dirname(path)
             for binding in self._load(path).bindings:
                 value = binding.value
-                if isinstance(value, Import) and _is_new(value, folder, base, seen):
-                    found.update(_imported(modules, value, path))
+                if isinstance(value, Import) and is_new(value, folder, base, seen):
+                    found.update(imported_files(modules, value, path))
         return frozenset(found)
 
     @cached_property
@@ -331,6 +440,7 @@ def build(
     version: tuple[int, int],
     plugins: Plugins,
     options: Options | None = None,
+    part: Part | None = None,
 ) -> Suite:
     """Read what the suite's files import, and link it.
 
@@ -341,11 +451,14 @@ def build(
         version: pytest's, as (major, minor).
         plugins: what is known of the plugins in force.
         options: what scopecheck's own configuration says.
+        part: the files whose tests are linked, where not all are.
     """
     config = files.config
     rootdir = _relative(root, config.rootdir)
     modules = Modules(root, _roots(root, files, rootdir), plugins.installed)
-    read = read_imports(load, modules, (*files.conftests, *files.test_files))
+    read = Read(frozenset(), frozenset(), frozenset())
+    if part is None:
+        read = read_imports(load, modules, (*files.conftests, *files.test_files))
     evaluator = Evaluator(_readable(load), modules, plugins.fixture_decorators, version)
     rules = Rules(
         version,
@@ -378,8 +491,9 @@ def build(
         linker.session.complete = False
         linker.session.reason = f"plugin {name!r} is declared, and its fixtures are not known"
     for path in files.test_files:
-        linker.add_plugins_of(path, late=bool(collector.items))
-        collector.add_module(path)
+        if part is None or path in part.files:
+            linker.add_plugins_of(path, late=bool(collector.items))
+            collector.add_module(path)
     resolver = Resolver(version, config.usefixtures, linker.possible())
     for item in collector.items:
         item.plan = resolver.plan(item)
@@ -391,62 +505,14 @@ def build(
         {path: linker.nodeid(path) for path in files.test_files},
         one_namespace=config.import_mode != "importlib",
     )
-    return Suite(files, linker, collector, resolver, load, read, options or Options())
+    if part is not None:
+        tests = tuple(path for path in files.test_files if path in part.files)
+        files = replace(files, test_files=tests, unmatched=())
+    return Suite(files, linker, collector, resolver, load, read, options or Options(), part)
 
 
-def read_imports(load: Loader, modules: Modules, paths: Iterable[str]) -> frozenset[str]:
-    """Read the files and every first-party module that they import, directly or not; all paths."""
-    wave = list(dict.fromkeys(paths))
-    seen = set(wave)
-    looked_up: set[_Asked] = set()
-    while wave:
-        load.read_all(wave)
-        found: dict[str, None] = {}
-        for path in wave:
-            base, folder = modules.base(path), dirname(path)
-            for binding in load(path).bindings:
-                value = binding.value
-                if not isinstance(value, Import) or binding.guard.never:
-                    continue
-                if not _is_new(value, folder, base, looked_up):
-                    continue
-                for target in _imported(modules, value, path):
-                    if target not in seen:
-                        seen.add(target)
-                        found[target] = None
-        wave = list(found)
-    return frozenset(seen)
-
-
-def _is_new(value: Import, folder: str, base: str, seen: set[_Asked]) -> bool:
-    """Whether no import that means the same was seen, in files of one folder and base."""
-    asked = (value.module, value.name, value.level, folder if value.level else base)
-    if asked in seen:
-        return False
-    seen.add(asked)
-    return True
-
-
-def _imported(modules: Modules, value: Import, importer: str) -> Iterable[str]:
-    """The first-party files that an import statement loads."""
-    if value.level:
-        target = modules.relative(value.module, importer, value.level)
-    else:
-        target = modules.find(value.module, importer)
-    if target is None:
-        return
-    if value.level == 0 and "." in value.module:
-        parts = value.module.split(".")
-        for end in range(1, len(parts)):
-            package = modules.find(".".join(parts[:end]), importer)
-            if package is not None and package.endswith(".py"):
-                yield package
-    if target.endswith(".py"):
-        yield target
-    if value.name not in (None, "*"):
-        inner = modules.submodule(target, value.name or "")
-        if inner is not None and inner.endswith(".py"):
-            yield inner
+def _asked(fixture: Fixture) -> Iterator[str]:
+    return (request.name for request in fixture.requests)
 
 
 def _readable(load: Loader) -> Callable[[str], FileFacts | None]:
@@ -471,4 +537,4 @@ def _relative(root: Path, path: Path) -> str:
     return "" if found == "." else found
 
 
-__all__ = ["PluginSource", "Plugins", "Suite", "build"]
+__all__ = ["PluginSource", "Plugins", "Suite", "build", "imported_files"]

@@ -28,6 +28,7 @@ from scopecheck.suite.values import (
     Result,
     Unknown,
 )
+from scopecheck.whole import known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import Fixture, Item
     from scopecheck.suite.namespace import Namespace
     from scopecheck.suite.values import Value
+    from scopecheck.whole import Whole
 
 # Names of functions that are likely to check something, where the function itself is not seen.
 _CHECKS = re.compile(
@@ -64,6 +66,7 @@ class Asserting:
         files: the facts of the suite's own files.
         lines: the text of some lines of a file.
         configured: globs of functions that assert, by plain or dotted name.
+        whole: what is known of the suite that this is a part of.
     """
 
     def __init__(
@@ -73,7 +76,9 @@ class Asserting:
         files: Callable[[], Iterable[FileFacts]],
         lines: Callable[[str, int, int], str],
         configured: tuple[str, ...],
+        whole: Whole | None = None,
     ) -> None:
+        self._whole = whole
         self._linker = linker
         self._evaluator = linker.evaluator
         self._read_function = read_function
@@ -259,17 +264,22 @@ class Asserting:
         for call in () if body is None else body.calls:
             yield from _names(call.call)
 
+    @property
+    def checking(self) -> frozenset[str] | None:
+        """The methods that assert, if they were asked for."""
+        found: frozenset[str] | None = self.__dict__.get("_checking_methods")
+        return found
+
     @cached_property
     def _checking_methods(self) -> frozenset[str]:
         """The methods of the test code's classes that assert, those of test classes left out."""
+        if self._whole is not None:
+            return known(self._whole.checking)
         return frozenset(
-            function.name
+            name
             for facts in self._files()
             if self._is_test_code(facts.path)
-            for function in facts.functions
-            if function.owner >= 0
-            and function.asserts == "assert"
-            and not function.name.startswith(("test", "__"))
+            for name in checking_methods(facts)
         )
 
     # -- one file --------------------------------------------------------------------------
@@ -296,6 +306,14 @@ def _names(call: Call) -> Iterator[tuple[str, ...]]:
     for expression in (call.func, *call.args, *(value for _, value in call.keywords)):
         if isinstance(expression, Name):
             yield expression.parts
+
+
+def checking_methods(facts: FileFacts) -> Iterator[str]:
+    """The methods of a file's classes that assert, those of test classes left out."""
+    for function in facts.functions:
+        own = function.owner >= 0 and not function.name.startswith(("test", "__"))
+        if own and function.asserts == "assert":
+            yield function.name
 
 
 def is_test_path(path: str) -> bool:

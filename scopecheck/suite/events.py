@@ -32,6 +32,7 @@ from scopecheck.suite.values import (
     Sequence,
     Unknown,
 )
+from scopecheck.whole import known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import Item
     from scopecheck.suite.namespace import Namespace
     from scopecheck.suite.values import Value
+    from scopecheck.whole import Whole
 
 CAPTURING_FIXTURES = frozenset(
     {"caplog", "capsys", "capfd", "capsysbinary", "capfdbinary", "recwarn"}
@@ -118,6 +120,7 @@ class Events:
         text: of a file.
         read: what one function has to do with events, in the forms of the configuration.
         configured: the contracts of the configuration.
+        whole: what is known of the suite that this is a part of.
     """
 
     def __init__(
@@ -129,7 +132,9 @@ class Events:
         text: Callable[[str], str],
         read: Callable[[str, Function, EventForms], EventUse | None],
         configured: tuple[Contract, ...],
+        whole: Whole | None = None,
     ) -> None:
+        self._whole = whole
         self._linker = linker
         self._evaluator = linker.evaluator
         self._items = items
@@ -146,17 +151,15 @@ class Events:
     @cached_property
     def contracts(self) -> tuple[Contract, ...]:
         """The contracts in force: those of the configuration, else the presets that fit."""
+        if self._whole is not None:
+            # What a contract asks for, all tests answer together.
+            known(self._whole.contracts is False or None)
+            return ()
         if self._configured:
             return self._configured
         names: set[str] = set()
         for facts in self._files():
-            for binding in facts.bindings:
-                if binding.name.isupper():
-                    names.update(_strings_in(binding.value))
-            if is_test_path(facts.path):
-                for function in facts.functions:
-                    if function.events is not None:
-                        names.update(word.text for word in function.events.words)
+            names.update(event_names(facts))
         if len(names.intersection(AGENT_EVENTS)) >= AGENT_EVENTS_NEEDED:
             return (AGENT_PRESET,)
         return ()
@@ -180,14 +183,9 @@ class Events:
     @cached_property
     def sent(self) -> frozenset[str]:
         """Every name that a test, or a helper of one, sends itself."""
-        return frozenset(
-            word.text
-            for facts in self._files()
-            for function in facts.functions
-            if function.events is not None
-            for word in function.events.words
-            if word.use == "sent"
-        )
+        if self._whole is not None:
+            return known(self._whole.sent)
+        return frozenset(name for facts in self._files() for name in sent_names(facts))
 
     # -- one function ----------------------------------------------------------------------
 
@@ -372,6 +370,25 @@ class Events:
         for binding in value.class_.bindings:
             if isinstance(binding.value, Const) and isinstance(binding.value.value, str):
                 yield binding.value.value
+
+
+def event_names(facts: FileFacts) -> Iterator[str]:
+    """Every name in a file that may be that of an event."""
+    for binding in facts.bindings:
+        if binding.name.isupper():
+            yield from _strings_in(binding.value)
+    if is_test_path(facts.path):
+        for function in facts.functions:
+            for word in () if function.events is None else function.events.words:
+                yield word.text
+
+
+def sent_names(facts: FileFacts) -> Iterator[str]:
+    """The names of events that the functions of a file send themselves."""
+    for function in facts.functions:
+        for word in () if function.events is None else function.events.words:
+            if word.use == "sent":
+                yield word.text
 
 
 def _strings_in(value: BoundValue) -> Iterator[str]:

@@ -77,6 +77,8 @@ class Linker:
         self.unread: list[str] = []
         self._registered: set[str] = set()
         self.loop_factories = False
+        # Whether a test module names plugins.
+        self.named_late = False
         # The modules whose hooks pytest calls, in the order in which it registers them, each with
         # the folder for whose tests alone those of its hooks that are about one test are called.
         self.hook_spaces: list[tuple[Namespace, str]] = []
@@ -154,6 +156,7 @@ class Linker:
             reason = "defining 'pytest_plugins' in a conftest that is not loaded at start-up"
             node = self.nodeid(dirname(path)) if self.rules.version >= (8, 0) else "."
             self.broken.setdefault(node, Refusal(reason))
+        self.named_late |= basename(path) != "conftest.py" and path not in self._registered
         value = self.evaluator.lookup(space, "pytest_plugins")
         names, complete = known_strings(value)
         if not complete:

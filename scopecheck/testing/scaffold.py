@@ -71,6 +71,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -80,6 +82,7 @@ if TYPE_CHECKING:
 
 _CHECK = '''
 
+@looks("far")
 def {function}(suite: Suite) -> Iterator[Fault]:  # noqa: ARG001
     """Say in one sentence what is yielded."""
     yield from ()

@@ -30,6 +30,8 @@ from scopecheck.suite.loops.pytest_asyncio import (
 )
 from scopecheck.suite.marks import UNKNOWN_MARK
 from scopecheck.suite.model import Scope
+from scopecheck.whole import NeedsWhole
+from scopecheck.whole import known as answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import Fixture, Item, Plan
     from scopecheck.suite.resolve import Resolver
     from scopecheck.suite.sources import AsyncPlugins
+    from scopecheck.whole import Whole
 
 _PLUGIN = "pytest-asyncio"
 # Those of any other decorator are run by the decorator, or by the plugin that ships it.
@@ -54,6 +57,7 @@ class Loops:
     assumed: nothing says that pytest-asyncio is in force, but the suite uses it.
     plugin: the rules of that version; None where it is not in force.
     pytest: its version. anyio, trio: whether their plugins are in force.
+    uses_asyncio, uses_anyio: the suite says itself that it runs under the plugin.
 
     Args:
         config: pytest's.
@@ -65,6 +69,7 @@ class Loops:
         doubts: what else may run async tests and fixtures.
         in_package: whether a file lies in a package.
         number: stands in for pytest-asyncio's version, as (major, minor).
+        whole: what is known of the suite that this is a part of.
     """
 
     def __init__(
@@ -79,7 +84,9 @@ class Loops:
         resolver: Resolver,
         in_package: Callable[[str], bool],
         number: tuple[int, int] | None = None,
+        whole: Whole | None = None,
     ) -> None:
+        self._whole = whole
         suite = (items, fixtures, resolver, in_package)
         self._arguments = (config, inifile, known, hooks, doubts, *suite)
         self._config = config
@@ -97,18 +104,21 @@ class Loops:
         self.assumed = False
         self.plugin: PytestAsyncio | None = None
         loaded = known.asyncio_loaded
-        if not loaded and "asyncio" not in config.blocked and self._is_used(items, fixtures):
+        self.uses_asyncio = self._is_used(items, fixtures)
+        self.uses_anyio = any(mark.name == "anyio" for item in items for mark in item.marks)
+        if whole is not None:
+            self.uses_asyncio = answer(whole.uses_asyncio)
+            self.uses_anyio = answer(whole.uses_anyio)
+        if not loaded and "asyncio" not in config.blocked and self.uses_asyncio:
             loaded = self.assumed = True
         if loaded and known.asyncio is not None:
             self.version = known.asyncio
             if number is None:
-                whole = known.asyncio.number if known.asyncio.version else (99, 0, 0)
-                number = whole[:2]
+                newest = known.asyncio.number if known.asyncio.version else (99, 0, 0)
+                number = newest[:2]
             ini = {name: text for name, text in config.ini.items() if isinstance(text, str)}
             self.plugin = PytestAsyncio(number, self.mode, ini, self.option_place)
-        self._anyio = known.anyio or any(
-            mark.name == "anyio" for item in items for mark in item.marks
-        )
+        self._anyio = known.anyio or self.uses_anyio
         self._tests: dict[Item, Loop | None] = {}
         self._have_loops: dict[Fixture, bool] = {}
         self._fixtures: dict[tuple[Fixture, bool, bool], Loop] = {}
@@ -131,7 +141,7 @@ class Loops:
 
     def as_if(self, number: tuple[int, int]) -> Loops:
         """The same suite under another version of pytest-asyncio, as (major, minor)."""
-        return Loops(*self._arguments, number)
+        return Loops(*self._arguments, number, self._whole)
 
     @cached_property
     def others(self) -> tuple[Loops, ...]:
@@ -148,7 +158,9 @@ class Loops:
             first = max((epoch for epoch in EPOCHS if epoch <= oldest), default=EPOCHS[0])
             reached = [epoch for epoch in reached if epoch >= first]
         mine = max((epoch for epoch in EPOCHS if epoch <= self.plugin.version), default=EPOCHS[0])
-        return tuple(Loops(*self._arguments, epoch) for epoch in reached if epoch != mine)
+        return tuple(
+            Loops(*self._arguments, epoch, self._whole) for epoch in reached if epoch != mine
+        )
 
     # -- who runs it ---------------------------------------------------------------------------
 
@@ -256,6 +268,7 @@ class Loops:
     @cached_property
     def usual_runner(self) -> Runner | None:
         """The plugin that runs most of the suite's async tests."""
+        self._needs_whole()
         return usual_runner(self, self._items)
 
     @cached_property
@@ -280,6 +293,7 @@ class Loops:
 
     def folders(self, fixture: Fixture) -> frozenset[str]:
         """The folders of the tests that a fixture of package scope is set up for."""
+        self._needs_whole()
         return self._folders.get(fixture, frozenset())
 
     @cached_property
@@ -291,6 +305,10 @@ class Loops:
                 if fixture.scope is Scope.PACKAGE:
                     found.setdefault(fixture, set()).add(item.path.rpartition("/")[0])
         return {fixture: frozenset(folders) for fixture, folders in found.items()}
+
+    def _needs_whole(self) -> None:
+        if self._whole is not None:
+            raise NeedsWhole
 
     # -- what follows --------------------------------------------------------------------------
 

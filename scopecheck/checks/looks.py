@@ -1,0 +1,37 @@
+"""How far a check looks: what its findings in one test file rest on.
+
+near  on that file, and on what its tests reach: conftests, plugins, what they import. A finding
+      that several test files have a part in names tests of each of them.
+far   on other test files, too: what one of them does to an object that several share, which names
+      they have, how many of them do something.
+
+After an edit of a test file, what near checks find is looked for in that file alone. What far
+checks find is taken to be what it was where they had nothing to do with the file, before and after.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Any = TypeVar("Any", bound=Callable[..., object])
+
+Distance: TypeAlias = Literal["near", "far"]
+
+
+def looks(distance: Distance) -> Callable[[Any], Any]:
+    """Declares how far a check looks."""
+
+    def declare(check: Any) -> Any:
+        check.looks = distance  # type: ignore[attr-defined]
+        return check
+
+    return declare
+
+
+def distance_of(check: Callable[..., object]) -> Distance:
+    """How far a check looks; one that does not say is taken to look far."""
+    found: Distance = getattr(check, "looks", "far")
+    return found

@@ -1,0 +1,333 @@
+"""What is found after an edit of test files, without a look at all the others.
+
+It is done where nothing rests on the files that changed: no other file imports them, and to the
+tests and fixtures of others they are what they were (see `scopecheck.suite.face`). Then a part of
+the suite is linked, once as it was and once as it is, with the tests of these files alone. What was
+found before stands for all other files; for these, what is found in the part takes its place.
+
+Whatever is not surely so is left to a run over everything.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from scopecheck import rulebook
+from scopecheck.cache.moved import LINES, SAID
+from scopecheck.facts import Class, ClassRef, Function, FunctionRef
+from scopecheck.found import found_in
+from scopecheck.kept import Base, Checked, encoded, places_of, still_lacks
+from scopecheck.loader import Loader
+from scopecheck.repair import with_offers
+from scopecheck.repair.bench import Bench
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from scopecheck.cache import Cache
+    from scopecheck.config import Settings
+    from scopecheck.disk import Notes
+    from scopecheck.facts import FileFacts
+    from scopecheck.files import SuiteFiles
+    from scopecheck.finding import Finding
+    from scopecheck.kept import Earlier
+    from scopecheck.plugins import PluginSet
+    from scopecheck.project import Project
+    from scopecheck.repair.bench import Preference
+    from scopecheck.suite import Suite
+    from scopecheck.whole import Part
+
+# With more files changed, all is found anew.
+_MOST_FILES = 10
+_NUMBERS: dict[type, tuple[str, ...]] = {
+    FunctionRef: ("index",),
+    ClassRef: ("index",),
+    Function: ("owner",),
+    Class: ("owner",),
+}
+
+
+class Asked(NamedTuple):
+    """What a run is told: the suites, and what to look for in them."""
+
+    files: Sequence[SuiteFiles]
+    plugins: Sequence[PluginSet]
+    selectors: frozenset[str]
+    settings: Settings
+    chosen: frozenset[str]
+    prefer: Preference
+
+
+class _Before(Loader):
+    """The facts of some files as they were, and of all others as they are; their texts are gone."""
+
+    def __init__(self, load: Loader, before: Mapping[str, FileFacts]) -> None:
+        super().__init__(load.root, load.jobs)
+        self._load = load
+        self._before = before
+
+    def __call__(self, path: str) -> FileFacts:
+        before = self._before.get(path)
+        return self._load(path) if before is None else before
+
+
+def after_edit(
+    project: Project, cache: Cache, key: bytes, earlier: Earlier, notes: Notes, asked: Asked
+) -> Checked | None:
+    """What is found now, where that can be told from the changed files alone."""
+    from scopecheck.whole import NeedsWhole, Part
+
+    root = f"{project.root}{os.sep}"
+    changed = {seen.path.removeprefix(root): seen for seen in earlier.found.changed}
+    index = _suite_of(changed, earlier, asked)
+    if index is None or len(changed) > _MOST_FILES:
+        return None
+    before: dict[str, FileFacts] = {}
+    for path, seen in changed.items():
+        known = cache.facts.before(path, seen.digest)
+        if known is None or known.error is not None or project.load(path).error is not None:
+            return None
+        before[path] = known
+    part = Part(frozenset(changed), earlier.base.wholes[index])
+    try:
+        edit = _Edit(project, earlier, asked, index, part, before)
+        made = edit.made()
+    except NeedsWhole:
+        return None
+    if made is None:
+        return None
+    fresh = {f"{root}{path}": notes.files[f"{root}{path}"] for path in changed}
+    record = earlier.found.record.with_files(fresh).and_notes(notes)
+    cache.results.add(key, record, encoded(made, edit.base(notes)))
+    return made
+
+
+def _suite_of(changed: Iterable[str], earlier: Earlier, asked: Asked) -> int | None:
+    """The suite that files are test files of, whose change no other file can meet."""
+    numbers = {path: number for number, path in enumerate(earlier.checked.paths)}
+    far = frozenset(earlier.base.far)
+    for index, whole in enumerate(earlier.base.wholes):
+        if whole.leaves.issuperset(changed):
+            others = (files for at, files in enumerate(asked.files) if at != index)
+            if any(not set(files.test_files).isdisjoint(changed) for files in others):
+                return None
+            alone = all(path in numbers and numbers[path] not in far for path in changed)
+            return index if alone else None
+    return None
+
+
+class _Edit:
+    """A part of a suite, as it was and as it is.
+
+    Raises:
+        NeedsWhole: what is asked cannot be told from a part.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        earlier: Earlier,
+        asked: Asked,
+        index: int,
+        part: Part,
+        before: Mapping[str, FileFacts],
+    ) -> None:
+        self._project = project
+        self._earlier = earlier
+        self._asked = asked
+        self._part = part
+        self._before = before
+        self._files = asked.files[index]
+        self._numbers = {path: number for number, path in enumerate(earlier.checked.paths)}
+        self._index = index
+        self._tests = frozenset(self._files.test_files)
+
+    def _link(self, load: Loader | None = None) -> Suite:
+        asked, index = self._asked, self._index
+        return self._project.link_part(
+            asked.files[index], asked.plugins[index], asked.selectors, self._part, load
+        )
+
+    def made(self) -> Checked | None:
+        """What is found, if the edit is of a kind for which that can be told."""
+        project, earlier = self._project, self._earlier
+        base, paths = earlier.base, self._part.files
+        if not all(still_lacks(project, base, path, self._numbers[path]) for path in paths):
+            return None
+        now = self._link()
+        self._modules = now.evaluator.modules
+        self._nodes = tuple(f"{now.linker.nodeid(path)}::" for path in sorted(paths))
+        before = self._link(_Before(project.load, self._before))
+        if (
+            now.linker.named_late
+            or before.linker.named_late
+            or not self._has_same_face(before, now)
+        ):
+            return None
+        findings = self._findings(now)
+        if findings is None or not paths.isdisjoint(now.far) or not self._has_same_files():
+            return None
+        self._now = now
+        old = earlier.checked
+        facts = {path: project.load(path) for path in paths}
+        given = {**old.suppressions, **{path: one.suppressions for path, one in facts.items()}}
+        places = {node: at for node, at in old.places.items() if not node.startswith(self._nodes)}
+        return msgspec.structs.replace(
+            old,
+            findings=findings,
+            suppressions={path: given[path] for path in old.paths if given.get(path)},
+            tests=old.tests + _count_tests(now) - _count_tests(before),
+            fixtures=old.fixtures + _count_fixtures(now, paths) - _count_fixtures(before, paths),
+            places={**places, **places_of([now], findings)},
+        )
+
+    def base(self, notes: Notes) -> Base:
+        """What the result rests on besides facts."""
+        project, old, numbers = self._project, self._earlier.base, self._numbers
+        root = f"{project.root}{os.sep}"
+        changed = {numbers[path] for path in self._part.files}
+        read = {number for path, number in numbers.items() if f"{root}{path}" in notes.texts}
+        far = {numbers[path] for path in self._now.far if path in numbers}
+        lacking: dict[int, set[str]] = {
+            numbers[path]: set(words)
+            for path, words in project.load.lacking.items()
+            if words and path in numbers
+        }
+        groups: list[tuple[tuple[str, ...], tuple[int, ...]]] = []
+        for words, found in old.lacking:
+            for number in lacking.keys() & set(found):
+                lacking[number].update(words)
+            left = tuple(number for number in found if number not in lacking)
+            if left:
+                groups.append((words, left))
+        groups += [(tuple(sorted(words)), (number,)) for number, words in lacking.items()]
+        return Base(
+            tuple(sorted((set(old.texts) - changed) | read)),
+            tuple(sorted(set(old.far) | far)),
+            tuple(groups),
+            old.wholes,
+        )
+
+    # -- whether the edit is of the kind ---------------------------------------------------------
+
+    def _has_same_face(self, before: Suite, now: Suite) -> bool:
+        from scopecheck.suite.face import face
+
+        return all(
+            self._imports_same(path) and face(before, path) == face(now, path)
+            for path in self._part.files
+        )
+
+    def _imports_same(self, path: str) -> bool:
+        """Whether a file imports the same of the project's own files."""
+        from scopecheck.suite import imported_files
+        from scopecheck.suite.face import imports_of, is_for_all
+
+        old, new = self._before[path], self._project.load(path)
+        stems = {one.rpartition("/")[2].removesuffix(".py") for one in self._numbers}
+        if not stems.isdisjoint(set(old.inner_imports) ^ set(new.inner_imports)):
+            return False
+        differ = imports_of(old) ^ imports_of(new)
+        if any(map(is_for_all, differ)):
+            return False
+        modules = self._modules
+        return not any(True for value in differ for _ in imported_files(modules, value, path))
+
+    def _has_same_files(self) -> bool:
+        """Whether the whole suite would read the same files as before."""
+        project, whole = self._project, self._part.whole
+        read = set(project.own_files)
+        if not read <= self._numbers.keys():
+            return False
+        if whole.late <= read:
+            return True
+        # What reads such a file is not known: it may be what was taken out of a file.
+        return all(_only_adds(self._before[path], project.load(path)) for path in self._before)
+
+    def _findings(self, now: Suite) -> tuple[Finding, ...] | None:
+        """What was found elsewhere, and what is found in the changed files."""
+        from scopecheck import checks
+        from scopecheck.checks.looks import distance_of
+
+        asked, rules = self._asked, rulebook.rules()
+        bench = Bench(self._project, [now], asked.prefer)
+        others = [one for one in self._earlier.checked.findings if not self._concerns(one)]
+        old = {one for one in self._earlier.checked.findings if self._concerns(one)}
+        new = {
+            with_offers(bench, one, now): None
+            for one in found_in(now, asked.chosen, asked.settings)
+            if self._concerns(one)
+        }
+        if not all(map(self._is_alone, (*old, *new))):
+            return None
+        for one in old ^ new.keys():
+            rule = rules[one.name]
+            check = checks.find(rule.code, rule.name)
+            # How a whole suite is best mended, a part does not tell.
+            if check is None or distance_of(check) == "far" or rule.fix != "none":
+                return None
+        held = {(one.code, one.fault.place.path, one.fault.place.span) for one in others}
+        if any((o.code, o.fault.place.path, o.fault.place.span) in held for o in new):
+            return None
+        return (*others, *new)
+
+    def _concerns(self, finding: Finding) -> bool:
+        """Whether a finding stands in a changed file, or names it or one of its tests."""
+        fault, paths = finding.fault, self._part.files
+        if fault.place.path in paths or any(place.path in paths for place in fault.related):
+            return True
+        return any(nodeid.startswith(self._nodes) for nodeid in fault.tests)
+
+    def _is_alone(self, finding: Finding) -> bool:
+        """Whether no test of another file has a part in a finding."""
+        fault, paths = finding.fault, self._part.files
+        if not all(nodeid.startswith(self._nodes) for nodeid in fault.tests):
+            return False
+        places = (fault.place, *fault.related)
+        return all(one.path in paths or one.path not in self._tests for one in places)
+
+
+def _count_tests(suite: Suite) -> int:
+    return len({item.nodeid for item in suite.items})
+
+
+def _count_fixtures(suite: Suite, paths: frozenset[str]) -> int:
+    return len({fixture.key for fixture in suite.fixtures if fixture.path in paths})
+
+
+def _only_adds(before: FileFacts, now: FileFacts) -> bool:
+    """Whether every function, class and statement is still there, in order, on whatever line."""
+    return all(
+        _is_within(one, other)
+        for one, other in (
+            (before.functions, now.functions),
+            (before.classes, now.classes),
+            (before.bindings, now.bindings),
+            (before.module_calls, now.module_calls),
+        )
+    )
+
+
+def _is_within(before: Iterable[Any], now: Iterable[Any]) -> bool:
+    """Whether a row is left when some of another one are taken out."""
+    left = iter(now)
+    return all(any(_is_alike(one, other) for other in left) for one in before)
+
+
+def _is_alike(one: Any, other: Any) -> bool:
+    """Whether two facts are the same but for lines and the numbers of functions and classes."""
+    kind = type(one)
+    if kind is not type(other):
+        return False
+    if kind is tuple:
+        return len(one) == len(other) and all(map(_is_alike, one, other))
+    if not isinstance(one, msgspec.Struct):
+        return bool(one == other)
+    beside = (*LINES.get(kind, ()), *_NUMBERS.get(kind, ()))
+    return all(
+        name in beside or _is_alike(getattr(one, name), getattr(other, name))
+        for name in SAID.get(kind) or one.__struct_fields__
+    )

@@ -1,0 +1,187 @@
+"""What of a test file the rest of a suite may rest on, or may bear on.
+
+Two states of a file with the same face are alike to all tests and fixtures of other files: they
+use the same fixtures in the same ways, have fixtures of the same kind, import the same. What their
+tests are called, how many there are and what they do otherwise is no part of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scopecheck.facts import Const, Import, Name
+from scopecheck.suite.asserting import checking_methods
+from scopecheck.suite.changes import XUNIT
+from scopecheck.suite.contracts import AGENT_EVENTS
+from scopecheck.suite.events import event_names, sent_names
+from scopecheck.suite.loops.pytest_asyncio import FIXTURE_SPELLING
+from scopecheck.suite.model import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator
+
+    from scopecheck.facts import FileFacts
+    from scopecheck.suite import Suite
+    from scopecheck.suite.model import Fixture, Item
+
+_ASYNC_MARKS = frozenset({"asyncio", "asyncio_event_loop", "anyio", "trio"})
+_LOOP_NAMES = frozenset({"anyio_backend", "event_loop", "event_loop_policy"})
+# What changes how all tests run, or what they are, wherever it is imported.
+_FOR_ALL = ("nest_async", "sybil")
+_LOOKUPS = ("getfixturevalue", "getfuncargvalue")
+
+
+def face(suite: Suite, path: str) -> Hashable:
+    """The face of a file that was linked; equal for two states that are alike to all others.
+
+    Raises:
+        NeedsWhole: it cannot be told from a part of the suite.
+    """
+    facts = suite.facts(path)
+    items = [item for item in suite.items if item.path == path]
+    plans = {item.plan for item in items if item.plan is not None}
+    own = [fixture for fixture in suite.fixtures if fixture.home == path]
+    level = suite.linker.modules.get(path)
+    used = {_key(f, path) for plan in plans for f in plan.order if f.path is not None}
+    edges = {
+        (edge.asker and _key(edge.asker, path), edge.request, _key(edge.answer, path))
+        for plan in plans
+        for edge in plan.edges
+        if _is_of_others(edge.answer, path)
+        or (edge.asker is not None and _is_of_others(edge.asker, path))
+    }
+    names = {name for item in items for name in _parametrized(item)}
+    whole = suite.part.whole if suite.part is not None else suite.whole()
+    return (
+        facts is None,
+        frozenset(_shape(fixture, path) for fixture in own),
+        frozenset(used),
+        frozenset(edges),
+        frozenset(_flags(item) for item in items),
+        frozenset(_bearing(suite, item, path) for item in items),
+        frozenset((p.kind, p.name, p.certain) for plan in plans for p in plan.problems),
+        frozenset(name for plan in plans for name in plan.unknown),
+        frozenset(names & whole.unreached),
+        path in suite.collector.with_unseen_tests,
+        level and (level.complete, level.generates, level.generates_any),
+        facts and _of_text(facts, items, whole.unreached),
+    )
+
+
+def imports_of(facts: FileFacts) -> frozenset[Import]:
+    """The import statements at a file's top level."""
+    return frozenset(b.value for b in facts.bindings if isinstance(b.value, Import))
+
+
+def is_for_all(value: Import) -> bool:
+    """Whether an import may change how the tests of all files run."""
+    return value.module.startswith(_FOR_ALL)
+
+
+def _is_of_others(fixture: Fixture, path: str) -> bool:
+    return fixture.path is not None and fixture.home != path
+
+
+def _key(fixture: Fixture, path: str) -> Hashable:
+    """The same for one fixture in two states of the file."""
+    if fixture.home == path:
+        return (fixture.name, fixture.attribute, fixture.owner)
+    return (*fixture.key, fixture.pseudo)
+
+
+def _shape(fixture: Fixture, path: str) -> Hashable:
+    """All that others may see of a file's own fixture."""
+    return (
+        _key(fixture, path),
+        fixture.path if fixture.path == path else fixture.key,
+        (fixture.level, fixture.spelling, fixture.kind, fixture.wrapper),
+        (fixture.scope, fixture.scope_text, fixture.loop_scope, fixture.loop_scope_known),
+        (fixture.autouse, fixture.has_params, fixture.param_marks),
+        tuple(request.name for request in fixture.requests),
+        (fixture.certain, fixture.opaque, fixture.assumed),
+        tuple(mark.name for mark in fixture.marks),
+    )
+
+
+def _parametrized(item: Item) -> Iterator[str]:
+    yield from item.parametrized.direct
+    yield from item.parametrized.indirect
+
+
+def _flags(item: Item) -> Hashable:
+    """How pytest deals with a test, whatever it asks for."""
+    return (
+        (item.skipped, item.opaque, item.testcase, item.runs_async, item.is_async),
+        (item.unknown, item.refusal and item.refusal.reason, item.refused_here),
+        frozenset(mark.name for mark in item.marks if mark.name in _ASYNC_MARKS),
+    )
+
+
+def _bearing(suite: Suite, item: Item, path: str) -> Hashable:
+    """What tests of other files share with a test, or meet because of it; None for nothing."""
+    order = () if item.plan is None else item.plan.order
+    is_async = item.is_async or any(
+        fixture.is_async or fixture.spelling == FIXTURE_SPELLING for fixture in order
+    )
+    if not is_async and not any(_bears(fixture, path) for fixture in order):
+        return None
+    loop = suite.loops.test(item) if item.is_async else None
+    return (
+        _flags(item),
+        loop and (loop.runner, loop.scope),
+        frozenset(_key(fixture, path) for fixture in order if fixture.path is not None),
+        frozenset(name for name in item.plan.closure if name in _LOOP_NAMES) if item.plan else (),
+        frozenset(_parametrized(item)),
+        not item.parametrized.complete,
+    )
+
+
+def _bears(fixture: Fixture, path: str) -> bool:
+    """Whether tests of several files may share what a fixture makes, or get different things."""
+    if not _is_of_others(fixture, path):
+        return False
+    wide = fixture.scope is None or fixture.scope >= Scope.PACKAGE
+    return wide or fixture.name in _LOOP_NAMES or _looks_up(fixture)
+
+
+def _looks_up(fixture: Fixture) -> bool:
+    body = None if fixture.function is None else fixture.function.body
+    return body is not None and any(_is_lookup(found.call.func) for found in body.calls)
+
+
+def _is_lookup(func: Any) -> bool:
+    return isinstance(func, Name) and func.parts[-1] in _LOOKUPS
+
+
+def _of_text(facts: FileFacts, items: Iterable[Item], unreached: frozenset[str]) -> Hashable:
+    """What the statements of a file say that may matter to others."""
+    collected = {(item.place.path, item.line) for item in items}
+    owners = [class_.name for class_ in facts.classes]
+    asked = {
+        parameter.name
+        for function in facts.functions
+        if (function.decorators or function.name.startswith("test"))
+        and (facts.path, function.line) not in collected
+        for parameter in function.parameters
+    }
+    lookups = {
+        isinstance(found.call.args[0] if found.call.args else None, Const)
+        for function in facts.functions
+        if function.body is not None
+        for found in function.body.calls
+        if _is_lookup(found.call.func)
+    }
+    return (
+        frozenset(
+            (function.name, owners[function.owner] if function.owner >= 0 else "")
+            for function in facts.functions
+            if function.name in XUNIT
+        ),
+        frozenset(asked & unreached),
+        frozenset(lookups),
+        frozenset(checking_methods(facts)),
+        frozenset(event_names(facts)) & frozenset(AGENT_EVENTS),
+        frozenset(sent_names(facts)),
+        any(binding.name == "pytest_plugins" for binding in facts.bindings),
+        (facts.dynamic, facts.changes_path, facts.stops_at > 0, facts.always_stops),
+    )

@@ -1,0 +1,92 @@
+"""Reads what the files of a suite import, wave by wave, before it is linked."""
+
+from __future__ import annotations
+
+from posixpath import dirname
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from scopecheck.facts import Import
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scopecheck.loader import Loader
+    from scopecheck.suite.modules import Modules
+
+Looked: TypeAlias = tuple[str, str | None, int, str]
+"""An import that was looked up: module, name, level, and where from."""
+
+
+class Read(NamedTuple):
+    """What was read for a suite before it was linked.
+
+    paths: its files, and every first-party module that they import, directly or not.
+    imported: the files that some import names, also one that never runs.
+    words: of the import statements inside of functions.
+    """
+
+    paths: frozenset[str]
+    imported: frozenset[str]
+    words: frozenset[str]
+
+
+def read_imports(load: Loader, modules: Modules, paths: Iterable[str]) -> Read:
+    """Read the files and every first-party module that they import, directly or not."""
+    wave = list(dict.fromkeys(paths))
+    seen = set(wave)
+    imported: set[str] = set()
+    words: set[str] = set()
+    looked_up: set[Looked] = set()
+    never: set[Looked] = set()
+    while wave:
+        load.read_all(wave)
+        found: dict[str, None] = {}
+        for path in wave:
+            base, folder = modules.base(path), dirname(path)
+            facts = load(path)
+            words.update(facts.inner_imports)
+            for binding in facts.bindings:
+                value = binding.value
+                if not isinstance(value, Import):
+                    continue
+                runs = not binding.guard.never
+                if not is_new(value, folder, base, looked_up if runs else never):
+                    continue
+                for target in imported_files(modules, value, path):
+                    imported.add(target)
+                    if runs and target not in seen:
+                        seen.add(target)
+                        found[target] = None
+        wave = list(found)
+    return Read(frozenset(seen), frozenset(imported), frozenset(words))
+
+
+def is_new(value: Import, folder: str, base: str, seen: set[Looked]) -> bool:
+    """Whether no import that means the same was seen, in files of one folder and base."""
+    asked = (value.module, value.name, value.level, folder if value.level else base)
+    if asked in seen:
+        return False
+    seen.add(asked)
+    return True
+
+
+def imported_files(modules: Modules, value: Import, importer: str) -> Iterable[str]:
+    """The first-party files that an import statement loads."""
+    if value.level:
+        target = modules.relative(value.module, importer, value.level)
+    else:
+        target = modules.find(value.module, importer)
+    if target is None:
+        return
+    if value.level == 0 and "." in value.module:
+        parts = value.module.split(".")
+        for end in range(1, len(parts)):
+            package = modules.find(".".join(parts[:end]), importer)
+            if package is not None and package.endswith(".py"):
+                yield package
+    if target.endswith(".py"):
+        yield target
+    if value.name not in (None, "*"):
+        inner = modules.submodule(target, value.name or "")
+        if inner is not None and inner.endswith(".py"):
+            yield inner
