@@ -27,6 +27,8 @@ class Vacuity(msgspec.Struct, frozen=True, array_like=True, gc=False):
     span: of the statement's first line, or of the call. words: what it goes over, or asks for.
     source: the dotted name of the call that gave it; empty for a list filled elsewhere.
     checks: the checks inside.
+    captured: what it goes over was captured, streamed, searched for or filtered, or is a part of a
+        result, and so may well be empty; else it is all that a function returned.
     """
 
     kind: Literal["loop", "all", "if", "exit"]
@@ -34,6 +36,7 @@ class Vacuity(msgspec.Struct, frozen=True, array_like=True, gc=False):
     words: str
     source: str
     checks: tuple[Span, ...]
+    captured: bool = True
 
 
 class Callee(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -23,7 +23,7 @@ import msgspec
 from scopecheck.evidence import Asserts, EventUse, Evidence
 from scopecheck.source import Span
 
-FACTS_VERSION = 21
+FACTS_VERSION = 22
 
 
 class Name(msgspec.Struct, frozen=True, array_like=True, tag="n", gc=False):

@@ -66,9 +66,7 @@ _BUILTINS = _PASSING | {
     "zip",
 }
 # What the test compares with, which it had before.
-_WANTED = re.compile(
-    r"^_?(?:expect|want|original|before|previous|reference)|(?:^|_)(?:answers?|solutions?)$"
-)
+_WANTED = re.compile(r"_?(?:expect|want|original|before|previous|reference)")
 _LOOKING = frozenset({"min", "max", "next"})
 _RECORDS = re.compile(
     r"records$|(?<!_)messages$|record_tuples|call_args_list|mock_calls|await_args_list|method_calls"
@@ -161,8 +159,33 @@ class Emptiness:
                 return self.captured(value)
         return None
 
+    def is_filtered(self, node: ast.expr) -> bool:
+        """Whether this is what a condition has left of something."""
+        if isinstance(node, ast.Name):
+            values = self._bound.get(node.id) or [None]
+            return any(value is not None and self.is_filtered(value) for value in values)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+            return node.func.id in _PASSING and self.is_filtered(node.args[0])
+        return isinstance(node, _COMPREHENSIONS) and any(one.ifs for one in node.generators)
+
+    def is_part(self, node: ast.expr) -> bool:
+        """Whether this is a part of what a call gave, by its key: `answer["items"]`."""
+        match node:
+            case ast.Name(id=name):
+                values = self._bound.get(name) or [None]
+                return any(value is not None and self.is_part(value) for value in values)
+            case ast.Call(func=ast.Name(id=name), args=[value]) if name in _PASSING:
+                return self.is_part(value)
+            case ast.Call(func=ast.Attribute(value=value, attr=attr), args=[]):
+                return attr in _PASSING_METHODS and self.is_part(value)
+            case ast.Subscript(slice=ast.Constant(value=str())):
+                return True
+            case ast.Await(value=value):
+                return self.is_part(value)
+        return False
+
     def _named(self, name: str) -> str | None:
-        if _WANTED.search(name):
+        if _WANTED.match(name):
             return None
         if name in self._given or self._is_proved(name) or name in self._busy:
             return None
@@ -222,14 +245,16 @@ class Emptiness:
         if parts[0] in self._cases:
             return True
         if len(parts) == 1:
-            return parts[0] in self._own and not self._own[parts[0]]
+            # What a fixture makes was made for the test.
+            own = parts[0] in self._own and not self._own[parts[0]]
+            return own or parts[0] in self._given
         return any(given[: len(parts)] == parts for given in self._given_parts)
 
     def _part(self, node: ast.Attribute | ast.Subscript) -> str | None:
         if self._is_proved(ast.unparse(node)):
             return None
         match node:
-            case ast.Subscript(slice=ast.Constant(value=int())):
+            case ast.Subscript(slice=index) if is_number(index):
                 return None
         if isinstance(node, ast.Attribute) and _RECORDS.search(node.attr):
             parts = dotted(node)
@@ -274,7 +299,7 @@ class Emptiness:
             case ast.Attribute(value=ast.Name(id=name), attr=attr) if attr in _FILLING:
                 # `on_event=events.append`: a call of it has been seen already.
                 self._fills.setdefault(name, []).append(_Fill("inner"))
-            case ast.Subscript(value=value, slice=ast.Constant(value=int())):
+            case ast.Subscript(value=value, slice=index) if is_number(index):
                 if where != "inner" and isinstance(node.ctx, ast.Load):
                     self._prove(value)
         outer = self._function
@@ -355,6 +380,13 @@ def _parametrized(decorator: ast.expr) -> list[str]:
             strings = [one.value for one in walk(names) if isinstance(one, ast.Constant)]
             return re.findall(r"\w+", ",".join(map(str, strings)))
     return []
+
+
+def is_number(index: ast.expr) -> bool:
+    """Whether this is an index that is written there: `0`, `-1`."""
+    if isinstance(index, ast.UnaryOp):
+        index = index.operand
+    return isinstance(index, ast.Constant) and isinstance(index.value, int)
 
 
 def _yields(function: ast.AST) -> bool:

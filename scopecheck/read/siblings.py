@@ -55,7 +55,8 @@ def is_pinned(
         plain = _plain(body)
         if text.line_at(test.start()) != function.lineno and all(one in plain for one in wanted):
             deepest = len(test[1]) + _STEP
-            if any(_PIN.search(line) for line in body.splitlines() if _indent(line) <= deepest):
+            lines = (line for line in body.splitlines() if _indent(line) <= deepest)
+            if any(_PIN.search(line) and "all(" not in line for line in lines):
                 return True
     return False
 

@@ -91,18 +91,42 @@ class Vacuities:
                     break
                 continue
             kind, words, source = found
-            return Vacuity(kind, head(one.node, self._text), words, source, self._spans()), one
+            captured = kind != "loop" or self._is_captured(one, source)
+            span = head(one.node, self._text)
+            return Vacuity(kind, span, words, source, self._spans(), captured), one
         if len(self._checks) == 1 and self._checks[0].every is not None and not around:
-            if _is_absence(self._checks[0]):
-                return None, None
             every = self._checks[0].every
             assert isinstance(every, (ast.GeneratorExp, ast.ListComp))
+            if _is_absence(self._checks[0]) or _is_character(every.generators[0].target):
+                return None, None
             subject = every.generators[0].iter
             origin = self._emptiness.captured(subject)
             if origin is not None and len(every.generators) == 1:
-                span = self._text.span(every)
-                return Vacuity("all", span, self._text.words(subject), origin, self._spans()), None
+                span, words = self._text.span(every), self._text.words(subject)
+                captured = self._may_lack(subject, every.generators[0].target, origin)
+                return Vacuity("all", span, words, origin, self._spans(), captured), None
         return None, None
+
+    def _is_captured(self, loop: Round, source: str) -> bool:
+        """Whether what a loop goes over may well be empty, or is searched for something."""
+        node = loop.node
+        assert isinstance(node, (ast.For, ast.AsyncFor))
+        if isinstance(node, ast.AsyncFor) or self._may_lack(node.iter, node.target, source):
+            return True
+        inside = [check.rounds[check.rounds.index(loop) + 1 :] for check in self._checks]
+        return all(any(one.kind == "if" for one in rounds) for rounds in inside)
+
+    def _may_lack(self, subject: ast.expr, target: ast.expr, source: str) -> bool:
+        """Whether something was captured, filtered, or is a part of a result, by form and name."""
+        if not source or self._emptiness.is_filtered(subject) or self._emptiness.is_part(subject):
+            return True
+        names = {
+            last_name(node)
+            for one in (subject, target)
+            for node in walk(one)
+            if isinstance(node, (ast.Name, ast.Attribute))
+        }
+        return any(map(_CAPTURE_NAME.search, (*names, source.rpartition(".")[2])))
 
     def _spans(self) -> tuple[Span, ...]:
         return tuple(self._text.span(check.node) for check in self._checks)  # type: ignore[arg-type]
@@ -118,6 +142,8 @@ class Vacuities:
         if one.kind == "loop":
             assert isinstance(one.node, (ast.For, ast.AsyncFor))
             if not self._about(one.node) or all(map(_is_absence, self._checks)):
+                return None
+            if _is_character(one.node.target):
                 return None
             if isinstance(subject, ast.Call) and isinstance(one.node.body[-1], ast.Break):
                 # What is wanted is the one thing that a generator lends.
@@ -164,6 +190,11 @@ def _has_examples(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
         isinstance(one, ast.Call) and last_name(one.func) == "given"
         for one in function.decorator_list
     )
+
+
+def _is_character(target: ast.expr) -> bool:
+    """Whether a loop goes over a text, by the name of what it goes over."""
+    return isinstance(target, ast.Name) and target.id in ("c", "ch", "char", "character", "letter")
 
 
 def _is_docstring(node: ast.stmt) -> bool:
