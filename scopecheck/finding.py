@@ -13,7 +13,7 @@ Severity: TypeAlias = Literal["error", "warning"]
 Applicability: TypeAlias = Literal["safe", "unsafe"]
 
 
-class Place(msgspec.Struct, frozen=True, order=True):
+class Place(msgspec.Struct, frozen=True, order=True, gc=False):
     """A stretch of a file, and what it has to do with the finding (empty for the primary place).
 
     `path` is relative to the project's root, with `/`.

@@ -125,14 +125,14 @@ class FactsStore:
                 self._load(content)
         return self._entries
 
-    def _load(self, content: bytes) -> None:
+    def _load(self, content: memoryview) -> None:
         size = int.from_bytes(content[:8], "little")
         try:
             index = msgspec.msgpack.decode(content[8 : 8 + size], type=_Index)
         except (msgspec.MsgspecError, RecursionError, UnicodeError):
             return
         if index.identity == identity():
-            self._slab = memoryview(content)[8 + size :]
+            self._slab = content[8 + size :]
             self._entries = {entry.path: entry for entry in index.entries}
 
     def save(self) -> None:
@@ -161,5 +161,5 @@ class FactsStore:
                 part = self._slab[entry.start : entry.start + entry.size]
                 put(path, self._restamped.get(path, entry.stamp), entry.digest, part, age)
         index = msgspec.msgpack.encode(_Index(identity(), entries))
-        self._folder.write(_NAME, b"".join((len(index).to_bytes(8, "little"), index, *parts)))
+        self._folder.write(_NAME, len(index).to_bytes(8, "little"), index, *parts)
         self._fresh = {}

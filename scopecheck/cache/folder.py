@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import zlib
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 
 from scopecheck import __version__
@@ -49,7 +49,7 @@ class CacheFolder:
         self.trouble = ""
         self._written = False
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str) -> memoryview | None:
         """What was written under a name; None where there is nothing whole."""
         path = f"{self.path}{os.sep}{name}"
         try:
@@ -64,24 +64,25 @@ class CacheFolder:
             return None
         size = int.from_bytes(data[len(_MAGIC) : start - 4], "little")
         checksum = int.from_bytes(data[start - 4 : start], "little")
-        content = data[start:]
+        content = memoryview(data)[start:]
         if len(content) != size or zlib.crc32(content) != checksum:
             return None
         return content
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, *parts: bytes | memoryview) -> None:
         """Put this content under a name; a failure is noted as `trouble`, and changes nothing."""
-        if self.trouble or len(content) > _LARGEST:
+        length = sum(map(len, parts))
+        if self.trouble or length > _LARGEST:
             return
-        size = len(content).to_bytes(8, "little")
-        checksum = zlib.crc32(content).to_bytes(4, "little")
+        size = length.to_bytes(8, "little")
+        checksum = reduce(lambda before, part: zlib.crc32(part, before), parts, 0)
         begun = self.path / f"{_BEGUN}{os.getpid()}-{time.time_ns()}"
         try:
             if not self._is_ready():
                 return
             try:
                 with begun.open("xb") as file:
-                    file.writelines((_MAGIC, size, checksum, content))
+                    file.writelines((_MAGIC, size, checksum.to_bytes(4, "little"), *parts))
                 begun.replace(self.path / name)
                 self._written = True
             except BaseException:

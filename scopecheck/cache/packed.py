@@ -2,15 +2,17 @@
 
 Most names that a module or class binds are those of its functions, whose name and place say it all.
 Of these bindings the bytes have the functions' numbers alone, and what is unpacked shares them.
+Files import the same names from the same modules: what is unpacked shares these, too.
 """
 
 from __future__ import annotations
 
+from sys import intern
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from scopecheck.facts import ALWAYS, Binding, FileFacts, FunctionRef
+from scopecheck.facts import ALWAYS, Binding, FileFacts, FunctionRef, Guard, Import
 
 if TYPE_CHECKING:
     from scopecheck.facts import Function
@@ -26,6 +28,9 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True, gc=False):
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_Packed)
 _REFS = tuple(map(FunctionRef, range(256)))
+# Of each there are some thousands in a million lines of tests.
+_imports: dict[Import, Import] = {}
+_guards: dict[Guard, Guard] = {}
 
 
 def pack(facts: FileFacts) -> bytes:
@@ -58,7 +63,9 @@ def unpack(data: bytes | memoryview) -> FileFacts:
     packed = _DECODER.decode(data)
     functions = packed.facts.functions
     bindings = tuple(
-        tuple([one if isinstance(one, Binding) else _bound(functions, one) for one in each])
+        tuple(
+            [_shared(one) if isinstance(one, Binding) else _bound(functions, one) for one in each]
+        )
         for each in packed.bindings
     )
     return _with_bindings(packed.facts, bindings)
@@ -68,6 +75,15 @@ def _bound(functions: tuple[Function, ...], index: int) -> Binding:
     function = functions[index]
     ref = _REFS[index] if index < len(_REFS) else FunctionRef(index)
     return Binding(function.name, ref, function.span, ALWAYS)
+
+
+def _shared(binding: Binding) -> Binding:
+    """A binding like this one, whose parts are those of others like them."""
+    value, guard = binding.value, binding.guard
+    if type(value) is Import:
+        value = _imports.setdefault(value, value)
+    guard = _guards.setdefault(guard, guard)
+    return Binding(intern(binding.name), value, binding.span, guard, binding.target)
 
 
 def _with_bindings(facts: FileFacts, bindings: tuple[tuple[Binding, ...], ...]) -> FileFacts:

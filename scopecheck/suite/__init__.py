@@ -33,6 +33,7 @@ from scopecheck.suite.opened import is_held_open
 from scopecheck.suite.refusals import refuse
 from scopecheck.suite.resolve import Resolver
 from scopecheck.suite.sources import Options, Plugins, PluginSource, Rules
+from scopecheck.suite.users import Users
 from scopecheck.suite.vocabulary import Vocabulary
 from scopecheck.whole import NeedsWhole, Part, Whole, known
 
@@ -415,12 +416,7 @@ class Suite:
     @cached_property
     def users(self) -> Mapping[Fixture, frozenset[str]]:
         """The node ids of the tests that set a definition up."""
-        found: dict[Fixture, set[str]] = {}
-        for plan, items in self.items_of.items():
-            nodeids = [item.nodeid for item in items]
-            for fixture in plan.order:
-                found.setdefault(fixture, set()).update(nodeids)
-        return {fixture: frozenset(nodeids) for fixture, nodeids in found.items()}
+        return Users(self.items_of)
 
     @cached_property
     def searched(self) -> frozenset[str]:

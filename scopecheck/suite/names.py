@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from scopecheck.facts import BoundValue, Expression, FileFacts
     from scopecheck.source import Span
     from scopecheck.suite.modules import Modules
+    from scopecheck.suite.namespace import Key
     from scopecheck.suite.values import Value
 
 _MAX_DEPTH = 40
@@ -83,6 +84,7 @@ class Evaluator:
         self._modules: dict[str, Namespace | None] = {}
         self._starred: set[str] = set()
         self._class_spaces: dict[tuple[str, int, int], Namespace] = {}
+        self._busy: set[tuple[Namespace, Key]] = set()
         self._depth = 0
         self._steps = 0
 
@@ -195,10 +197,10 @@ class Evaluator:
         if not bindings:
             return MISSING
         # An earlier binding of the same name is another value: `fx = pytest.fixture(fx)`.
-        key = (name, len(bindings))
+        key: Key = name if len(bindings) == 1 else (name, len(bindings))
         memo = space._memo.get(key)
         if memo is None:
-            if key in space._busy or not self._may_go_on():
+            if (space, key) in self._busy or not self._may_go_on():
                 return UNKNOWN
             memo = space._memo[key] = self._guarded(space, key, bindings)
         return memo
@@ -208,14 +210,14 @@ class Evaluator:
         self._steps = self._steps + 1 if self._depth else 0
         return self._depth <= _MAX_DEPTH and self._steps <= _MAX_STEPS
 
-    def _guarded(self, space: Namespace, key: tuple[str, int], bindings: list[Binding]) -> Value:
+    def _guarded(self, space: Namespace, key: Key, bindings: list[Binding]) -> Value:
         """The value of a name, UNKNOWN where finding it needs the same value again."""
-        space._busy.add(key)
+        self._busy.add((space, key))
         self._depth += 1
         try:
             return self._last(space, bindings)
         finally:
-            space._busy.discard(key)
+            self._busy.discard((space, key))
             self._depth -= 1
 
     def from_outside(self, space: Namespace, name: str) -> Value:

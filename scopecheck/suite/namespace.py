@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import TypeAlias
 
     from scopecheck.facts import Binding, Class, FileFacts
     from scopecheck.suite.values import Value
+
+    Key: TypeAlias = str | tuple[str, int]
+    """A name with one binding, or with so many of its bindings."""
 
 
 class Namespace:
@@ -21,7 +25,6 @@ class Namespace:
     """
 
     __slots__ = (
-        "_busy",
         "_memo",
         "attached",
         "bindings",
@@ -49,8 +52,7 @@ class Namespace:
         self.attached: dict[str, dict[str, Binding]] = {}
         self.complete = True
         self.position: tuple[int, int] | None = None
-        self._memo: dict[tuple[str, int], Value] = {}
-        self._busy: set[tuple[str, int]] = set()
+        self._memo: dict[Key, Value] = {}
         for binding in bindings:
             self.add(binding)
 
@@ -66,7 +68,12 @@ class Namespace:
             if len(binding.target) == 1:
                 self.attached.setdefault(binding.target[0], {})[binding.name] = binding
             return
-        self.bindings.setdefault(binding.name, []).append(binding)
+        same = self.bindings.get(binding.name)
+        if same is None:
+            # A list made whole takes less than one that grows, and most stay so.
+            self.bindings[binding.name] = [binding]
+        else:
+            same.append(binding)
 
     @property
     def path(self) -> str:

@@ -5,6 +5,7 @@ Follows `_pytest.compat.getfuncargnames` (pytest 7.4 to 9.2).
 
 from __future__ import annotations
 
+from sys import intern
 from typing import TYPE_CHECKING
 
 from scopecheck.finding import Place
@@ -44,7 +45,8 @@ def requests(
         names = names[1:]
     if function.patched:
         names = names[function.patched :]
-    return tuple(Request(p.name, Place(inner.module, p.span)) for p in names)
+    # Many tests ask for the same names.
+    return tuple([Request(intern(p.name), Place(inner.module, p.span)) for p in names])
 
 
 def _unfilled(function: FunctionValue, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
