@@ -92,12 +92,16 @@ def after_edit(
             return None
         before[path] = known
     part = Part(frozenset(changed), earlier.base.wholes[index])
+    loaded = frozenset(project.load.paths)
+    made = None
     try:
         edit = _Edit(project, earlier, asked, index, part, before)
         made = edit.made()
     except NeedsWhole:
-        return None
+        pass
     if made is None:
+        # What was asked for in vain may be no file of the suite any more.
+        project.load.forget(set(project.load.paths) - loaded)
         return None
     fresh = {f"{root}{path}": notes.files[f"{root}{path}"] for path in changed}
     record = earlier.found.record.with_files(fresh).and_notes(notes)

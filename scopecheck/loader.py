@@ -160,6 +160,11 @@ class Loader:
         """Every file read so far."""
         return self._facts
 
+    def forget(self, paths: Iterable[str]) -> None:
+        """Take the facts of these files for unread."""
+        for path in paths:
+            self._facts.pop(path, None)
+
     def source(self, path: str) -> Source | None:
         """A file's text as it is now; None where it cannot be read."""
         if path in self._texts:
