@@ -293,6 +293,15 @@ def _of_code(suite: Suite, shared: _Shared) -> Iterator[Fault]:
         )
 
 
+def _emptying(suite: Suite, subject: Subject) -> Iterator[str]:
+    """The functions of a container's own module that empty it."""
+    emptied = re.compile(rf"^[ \t]+{re.escape(subject.name)}\.clear\(\)", re.MULTILINE)
+    facts = suite.facts(subject.path) if emptied.search(suite.text(subject.path)) else None
+    for function in () if facts is None else facts.functions:
+        if emptied.search(suite.lines(subject.path, function.line, function.end_line)):
+            yield function.name
+
+
 def _is_given_again(change: Change, subject: Subject) -> bool:
     """Whether a change gives back what the container has from the start, or may."""
     initial = subject.value.items if isinstance(subject.value, Mapping) else ()
@@ -316,7 +325,10 @@ def _verdict(suite: Suite, actor: Actor, change: Change, subject: Subject) -> st
         return other.kind == "del" or other.name in (*_TAKE_AWAY, "reload", "update")
 
     name = re.escape(subject.name)
-    words = re.compile(rf"\b{name}\b|\breload\(|{first_words(subject.path)}\.\w*(?:reset|clear)")
+    words = re.compile(
+        rf"\b{name}\b|\breload\(|{first_words(subject.path)}\.\w*(?:reset|clear)"
+        + "".join(rf"|\b{function}\(" for function in _emptying(suite, subject))
+    )
     if re.search(rf"{first_words(subject.path)}\.\w*(?:reset|clear)\w*\(", body_of(suite, actor)):
         return "restored"
     if re.search(rf"dict\([^)]*\b{name}\b|\b{name}\.copy\(|copy\(\s*{name}", body_of(suite, actor)):

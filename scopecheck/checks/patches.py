@@ -288,10 +288,13 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
     if re.search(rf"\b{re.escape(owner)}\.\w*{_RESETS}\w*\(", below):
         return "inline"
     plain = owner.removesuffix("()")
+    # What is registered is taken away again, or the object made anew in its place.
+    anew = "|".join((*(_inverses(change.name) if change.kind == "call" else ()), "__init__"))
     words = Words(
         rf"\.{re.escape(last)}\b\s*(?:=|\.clear|\.pop|\[)|\breload\(|\bstopall\("
         rf"|(?:setattr|patch|object)\([^)]*\b(?:{re.escape(last)}\b|{re.escape(owner)}[\"'])"
-        rf"|\b{re.escape(plain)}\b[\w.]*\.\w*{_RESETS}\w*\(",
+        rf"|\b{re.escape(plain)}\b[\w.]*\.\w*{_RESETS}\w*\("
+        rf"|\b{re.escape(plain)}\.(?:{anew})\(",
         (last, plain, "reload(", "stopall("),
     )
     return judge(suite, actor, change, touches, undoes, words)
