@@ -155,6 +155,7 @@ def rule_options(command: Any) -> Any:
 @click.option("--statistics", is_flag=True, help="Count findings by rule.")
 @click.option("--exit-zero", is_flag=True, help="End with status 0 even if something is found.")
 @click.option("--stdin-filename", type=click.Path(path_type=Path), help="With `-`: its file.")
+@click.option("--watch", is_flag=True, help="Check again after each edit (extra `watch`).")
 @click.option("--show-files", is_flag=True, help="List the files that would be analysed.")
 @click.option("--quiet", "-q", is_flag=True, help="Print findings only.")
 @click.option("--verbose", "-v", is_flag=True, help="Say what is read and why.")

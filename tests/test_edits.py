@@ -490,15 +490,12 @@ def test_what_may_concern_other_files_is_linked_as_a_whole(
 def test_a_file_that_only_the_test_led_to_is_left_out(suite: Path) -> None:
     """Also where the edited file was looked at alone first, with what it led to before."""
     helper = {
-        "tests/helper.py": "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n"
-        "    from kinds import Kind\n",
         "tests/kinds.py": "class Kind: ...\n",
-        "tests/test_d.py": "import helper\n\nclass TestD(helper.Kind):\n"
-        "    def test_d(self): ...\n",
+        "tests/test_d.py": "import kinds\n\nclass TestD(kinds.Kind):\n    def test_d(self): ...\n",
     }
     write(suite, helper)
     found(suite)
-    (suite / "tests/test_d.py").write_text("import helper\n\ndef test_d(spare): ...\n")
+    (suite / "tests/test_d.py").write_text("class TestD:\n    def test_d(self): ...\n")
     assert found(suite) == found(suite, cached=False)
 
 

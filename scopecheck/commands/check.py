@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from scopecheck.commands.accepted import add_ignores, baseline_file, known_findings, use_baseline
 from scopecheck.commands.session import NO_TESTS, save, say, say_more, say_notes, set_up, with_rules
 from scopecheck.config import ConfigError
@@ -28,6 +30,11 @@ Done = TypeVar("Done")
 
 def run(arguments: Sequence[str], options: CheckOptions) -> int:
     """`scopecheck check`; the exit status."""
+    if options.watch:
+        from scopecheck.commands.watch import watch
+
+        once = msgspec.structs.replace(options, watch=False)
+        return watch(arguments, options, lambda: run(arguments, once))
     from scopecheck import rulebook
     from scopecheck.project import Project
     from scopecheck.report.outputs import OutputError, pair, with_edits

@@ -50,6 +50,7 @@ class CheckOptions(RuleOptions, frozen=True):
     statistics: bool = False
     exit_zero: bool = False
     stdin_filename: Path | None = None
+    watch: bool = False
     show_files: bool = False
     quiet: bool = False
     verbose: bool = False
