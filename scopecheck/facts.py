@@ -264,11 +264,13 @@ class YieldFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     twice: a `yield` that a path reaches after another one, with that earlier one.
     missed: a `return`, or the end of the function, that a path reaches with no yield before.
+    missed_surely: whether no condition decides on that path.
     """
 
     yields: tuple[Span, ...]
     twice: tuple[Span, Span] | None = None
     missed: Span | None = None
+    missed_surely: bool = False
 
 
 class Body(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -1,5 +1,4 @@
-"""SCP206, SCP207 and SCP210: how sure they are by what the pins allow, and that no other rule
-tells the same."""
+"""SCP206 to SCP208 and SCP210: how sure they are, and that no other rule tells the same."""
 
 from __future__ import annotations
 
@@ -104,6 +103,31 @@ def test_mark_of_a_hook_is_read_without_a_warning_from_1_4(
 ) -> None:
     files = {"conftest.py": HOOK, "test_a.py": MARK.replace('(scope="module")', "")}
     assert found(tmp_path, f"pytest-asyncio=={version}", files) == [("SCP207", certainty)]
+
+
+@pytest.mark.parametrize(
+    ("value", "certainty"),
+    [("asyncio.create_task(asyncio.sleep(0))", "proved"), ("make()", "likely")],
+)
+def test_what_is_not_seen_to_belong_to_a_loop_is_likely(
+    tmp_path: Path, value: str, certainty: str
+) -> None:
+    text = f"""
+import asyncio
+import pytest
+from tools import make
+
+@pytest.fixture
+async def tool():
+    yield {value}
+
+@pytest.mark.asyncio
+async def test_tool(tool):
+    assert await tool
+"""
+    option = "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = class\n"
+    files = {"test_a.py": text, "pytest.ini": f"[pytest]\n{option}"}
+    assert found(tmp_path, "pytest-asyncio==1.3.0", files) == [("SCP208", certainty)]
 
 
 def test_explicit_request_of_the_backend_is_no_other_mismatch(tmp_path: Path) -> None:

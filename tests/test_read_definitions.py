@@ -110,6 +110,25 @@ def test_yields(body: str, expected: tuple[tuple[int, int] | None, int | None]) 
     assert yields(body) == expected
 
 
+@pytest.mark.parametrize(
+    ("body", "sure"),
+    [
+        ("return\nyield 1", True),
+        ("with x:\n    return\nyield 1", True),
+        ("if x:\n    return\nyield 1", False),
+        ("if x:\n    if y:\n        return\nyield 1", False),
+        ("try:\n    x = 1\nexcept E:\n    return\nyield 1", False),
+        ("if x:\n    yield 1", False),
+    ],
+)
+def test_a_yield_that_is_missed_whatever_the_conditions(body: str, sure: bool) -> None:
+    function = facts_of(f"def f():\n{indent(dedent(body), '    ')}").functions[0]
+    assert function.body is not None
+    assert function.body.yields is not None
+    assert function.body.yields.missed is not None
+    assert function.body.yields.missed_surely is sure
+
+
 def test_names_that_no_statement_of_the_module_binds() -> None:
     facts = facts_of(
         """

@@ -376,6 +376,7 @@ def fixture_yields_twice(suite: Suite) -> Iterator[Fault]:
                 help="yield a value on this path too, or skip the test there",
                 tests=tests,
                 names=() if at_end else ("missed",),
+                certainty=None if facts.missed_surely else "likely",
             )
 
 

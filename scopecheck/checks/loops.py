@@ -13,7 +13,7 @@ from scopecheck.suite.loops.pytest_asyncio import FIXTURE_DEFAULT, TEST_DEFAULT
 from scopecheck.suite.model import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from scopecheck.finding import Certainty
     from scopecheck.suite import Suite
@@ -332,7 +332,7 @@ def loop_defaults_disagree(suite: Suite) -> Iterator[Fault]:
         help=_missing_option(loops, given),
         names=_missing_value(loops, given),
         tests=frozenset(item.nodeid for item in items),
-        certainty=_option_certainty(suite),
+        certainty=_option_certainty(suite, [fixture for fixture, _ in fixtures.values()]),
     )
 
 
@@ -358,8 +358,13 @@ def _missing_value(loops: Loops, given: dict[str, str]) -> tuple[str, ...]:
     return () if given["fixture"] else (FIXTURE_DEFAULT, given["test"])
 
 
-def _option_certainty(suite: Suite) -> Certainty | None:
-    """`likely` where another allowed version of the plugin would not put anything apart."""
+def _option_certainty(suite: Suite, fixtures: Sequence[Fixture]) -> Certainty | None:
+    """`likely` where nothing that is handed out is known to be bound to its loop.
+
+    Likewise where another allowed version of the plugin would not put anything apart.
+    """
+    if all(suite.handouts.of(fixture).kind != "bound" for fixture in fixtures):
+        return "likely"
     for loops in suite.loops.others:
         apart = any(
             pair.same is False and _by_options(pair)

@@ -49,7 +49,7 @@ def yield_facts(
     missed = walk.missed
     if missed is None and 0 in end and _UNKNOWN not in end:
         missed = text.name_span(function)
-    return YieldFacts(tuple(walk.yields), walk.twice, missed)
+    return YieldFacts(tuple(walk.yields), walk.twice, missed, walk.missed_surely)
 
 
 class _Walk:
@@ -59,6 +59,8 @@ class _Walk:
         self.yields: list[Span] = []
         self.twice: tuple[Span, Span] | None = None
         self.missed: Span | None = None
+        self.missed_surely = False
+        self._conditions = 0
 
     def block(self, body: Sequence[ast.stmt], states: _States) -> _States:
         """The states after the statements; empty when none of their paths goes on."""
@@ -76,6 +78,7 @@ class _Walk:
                 states = self._expressions(node, states)
                 if 0 in states and _UNKNOWN not in states and self.missed is None:
                     self.missed = self._text.span(node)
+                    self.missed_surely = not self._conditions
                 return _NOTHING
             case ast.Raise():
                 self._expressions(node, states)
@@ -112,8 +115,10 @@ class _Walk:
         # After an earlier branch the paths differ by its condition, which this one may repeat.
         inside = states if len(states) == 1 else frozenset({_UNKNOWN})
         before = len(self.yields)
+        self._conditions += 1
         then = self.block(node.body, inside)
         other = self.block(node.orelse, inside)
+        self._conditions -= 1
         dispatch = len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If)
         if dispatch and len(self.yields) > before:
             # `if a: ... elif b: ...`: the cases may be all there are.
@@ -127,10 +132,12 @@ class _Walk:
         before = len(self.yields)
         after = self.block([*node.body, *node.orelse], states)
         body_yields = len(self.yields) > before
+        self._conditions += 1
         for handler in node.handlers:
             # Entered before or after the body's yield: nothing is proved of it.
             entry = frozenset({_UNKNOWN}) if body_yields else states
             after |= self.block(handler.body, entry) & (states | frozenset({_UNKNOWN, 1, 2}))
+        self._conditions -= 1
         if node.handlers and body_yields:
             after = frozenset({_UNKNOWN}) if after else after
         if not after:
