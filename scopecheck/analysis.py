@@ -37,6 +37,7 @@ class Analysis(msgspec.Struct, frozen=True):
     baseline: what the baseline took away of all that was found; None where there is none.
     suites: what was analysed, where it was asked for. checked: the names of the rules that were.
     suppressed: how many findings comments took away.
+    rootdirs: of the suites, relative to the root (`.` for itself); node ids are relative to them.
     notes: what a person is told of the run as a whole, a sentence each.
     """
 
@@ -50,3 +51,4 @@ class Analysis(msgspec.Struct, frozen=True):
     checked: frozenset[str] = frozenset()
     suppressed: int = 0
     notes: tuple[str, ...] = ()
+    rootdirs: tuple[str, ...] = ()

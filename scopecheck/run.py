@@ -19,6 +19,7 @@ from scopecheck.finding import Fault, Place
 from scopecheck.found import finding_of
 from scopecheck.project import Project
 from scopecheck.repair import with_edits, with_offers
+from scopecheck.source import relative
 from scopecheck.suppress import suppress
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def analyse(
         chosen,
         asked.suppressed,
         asked.notes,
+        tuple(relative(root, files.config.rootdir) or "." for files in project.discovered),
     )
 
 

@@ -352,6 +352,28 @@ def test_config_says_which_and_why(project: Path) -> None:
     assert "per-file-ignores" in json.dumps(schema)
 
 
+def test_node_ids_can_be_given_to_pytest_where_they_are_printed(tmp_path: Path) -> None:
+    """Two suites below one root, with tests of the same name."""
+    (tmp_path / "pyproject.toml").write_text("[tool.scopecheck]\n")
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        (folder / "tests").mkdir(parents=True)
+        (folder / "pytest.ini").write_text("[pytest]\n")
+        (folder / "conftest.py").write_text(CONFTEST)
+        (folder / "tests/test_a.py").write_text("def test_a(engine): assert engine\n")
+    for here in (".", "one", "one/tests", "two"):
+        cwd = tmp_path / here
+        options = ("--no-cache", "--output-format", "full", "--select", "SCP101")
+        shown = scopecheck("check", "--root", str(tmp_path), *options, str(tmp_path), cwd=cwd)
+        ids = re.findall(r"^affects: (.*)", shown.stdout, re.MULTILINE)
+        assert len(set(ids)) == 2
+        for number, each in enumerate(ids):
+            path = each.partition("::")[0]
+            suite = ("one", "two")[number]
+            assert (cwd / path).resolve() == (tmp_path / suite / "tests/test_a.py").resolve()
+        assert here != "one" or ids[0] == "tests/test_a.py::test_a"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="asks for a terminal of its own")
 @pytest.mark.parametrize(
     ("environment", "paged"),

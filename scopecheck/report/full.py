@@ -26,7 +26,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
 from scopecheck.report.frames import ELLIPSIS, Frame, Label
-from scopecheck.report.paths import for_reader
+from scopecheck.report.paths import for_reader, tests_for_reader
 from scopecheck.report.text import Painter, counted, located, printable, summary_line
 from scopecheck.source import WHOLE_FILE
 
@@ -52,8 +52,11 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 def write(analysis: Analysis, stream: TextIO, *, color: bool) -> None:
     """Every finding with its frames, and the figures last."""
     shown = for_reader(analysis.root)
+    tests = tests_for_reader(analysis.root, analysis.rootdirs)
     width = _width(stream)
-    report = Report(analysis.source, color=color, width=width, shown=shown, wrapped=stream.isatty())
+    report = Report(
+        analysis.source, color=color, width=width, shown=shown, tests=tests, wrapped=stream.isatty()
+    )
     for finding in analysis.findings:
         for line in report.finding(finding):
             stream.write(f"{line}\n")
@@ -74,11 +77,13 @@ class Report:
         color: bool,
         width: int,
         shown: Callable[[str], str] = str,
+        tests: Callable[[str, str], str] = lambda test, _: test,
         wrapped: bool = False,
     ) -> None:
         self._wrapped = wrapped
         self.paint = Painter(color)
         self._shown = shown
+        self._shown_test = tests
         self._source = source
         self._width = width
         self._files: dict[str, list[str]] = {}
@@ -112,7 +117,7 @@ class Report:
             how = "--fix" if fix.applicability == "safe" else "--fix --unsafe-fixes"
             yield from self._remark("fix", f"{fix.title} ({how})")
         if fault.tests:
-            yield from self._affected(fault.tests)
+            yield from self._affected(fault.tests, fault.place.path)
 
     def _headline(self, finding: Finding) -> Iterator[str]:
         """What was found; where it is wrapped, the other lines are indented."""
@@ -167,8 +172,9 @@ class Report:
         for line in rest:
             yield f"{' ' * len(kind)}  {line}"
 
-    def _affected(self, tests: frozenset[str]) -> Iterator[str]:
-        named = [printable(test) for test in sorted(tests)[:NAMED_TESTS]]
+    def _affected(self, tests: frozenset[str], path: str) -> Iterator[str]:
+        first = sorted(tests)[:NAMED_TESTS]
+        named = [printable(self._shown_test(test, path)) for test in first]
         label = self.paint("note", "affects")
         if len(tests) == 1:
             yield f"{label}: {named[0]}"

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
+from posixpath import join, normpath
 from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from scopecheck.finding import Finding
 
@@ -55,6 +56,31 @@ def for_reader(root: Path) -> Callable[[str], str]:
     if here in root.parents or root in here.parents:
         return lambda path: seen_from(here, root, path)
     return lambda path: (root / path).as_posix()
+
+
+def tests_for_reader(root: Path, rootdirs: Sequence[str]) -> Callable[[str, str], str]:
+    """How a person reads node ids: as pytest prints them and takes them in the working directory.
+
+    The answer takes a node id, which is relative to its suite's rootdir, and a path in the finding
+    that names it, since several suites may have the same.
+
+    Args:
+        root: of the project.
+        rootdirs: of the suites, relative to the root.
+    """
+    shown = for_reader(root)
+    deepest = sorted(rootdirs, key=len, reverse=True)
+
+    def read(test: str, beside: str) -> str:
+        path, colons, rest = test.partition("::")
+        found = [each for each in deepest if len(deepest) == 1 or (root / each / path).is_file()]
+        if not found:
+            return test
+        near = [each for each in found if each == "." or beside.startswith(f"{each}/")]
+        rootdir = (near or found)[0]
+        return f"{shown(normpath(join(rootdir, path)))}{colons}{rest}"
+
+    return read
 
 
 def places_seen_from(folder: Path, root: Path, finding: Finding) -> Finding:
