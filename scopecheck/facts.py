@@ -23,7 +23,7 @@ import msgspec
 from scopecheck.evidence import Asserts, EventUse, Evidence
 from scopecheck.source import Span
 
-FACTS_VERSION = 22
+FACTS_VERSION = 23
 
 
 class Name(msgspec.Struct, frozen=True, array_like=True, tag="n", gc=False):
