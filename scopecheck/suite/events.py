@@ -284,6 +284,10 @@ class Events:
             story.uses.extend(Use(word, use, None, own) for word in words)
         elif words is None and use in ("member", "equal", "any"):
             story.open = True
+            if len(constant.parts) > 1 and constant.parts[-1].isupper():
+                # A member of an enum that was not read: `EventType.RUN_STARTED`.
+                name = constant.parts[-1]
+                story.uses.extend(Use(word, use, None, own) for word in (name, name.lower()))
 
     def _verdict(self, story: Story, verdict: Constant, space: Namespace, *, own: bool) -> None:
         """Takes in what the result of a function says that a test asserts."""
