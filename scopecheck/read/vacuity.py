@@ -124,7 +124,9 @@ class Vacuities:
             last_name(node)
             for one in (subject, target)
             for node in walk(one)
-            if isinstance(node, (ast.Name, ast.Attribute))
+            if isinstance(node, ast.Name)
+            # The method `items` is no name for what is in a dict.
+            or (isinstance(node, ast.Attribute) and node.attr != "items")
         }
         return any(map(_CAPTURE_NAME.search, (*names, source.rpartition(".")[2])))
 
