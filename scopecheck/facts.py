@@ -586,6 +586,10 @@ class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """What its statements do and hand back."""
         return _decoded_workings(self.kept_workings) if self.kept_workings else NO_WORKINGS
 
+    def may_name(self, word: str) -> bool:
+        """Whether its `workings` may have a word in them: a look that decodes nothing."""
+        return word.encode() in self.kept_workings
+
     @property
     def bindings(self) -> tuple[Binding, ...]:
         """See `Workings`."""

@@ -34,7 +34,7 @@ def shared_fixture_mutation(suite: Suite) -> Iterator[Fault]:
     """SCP401: the value of a wide fixture is changed by a test or a narrower fixture."""
     sources = _Sources(suite)
     for actor in suite.changes.actors:
-        if actor.function.effects is None:
+        if not actor.function.kept_effects:
             continue
         told: set[str] = set()
         shared: dict[str, Fixture | None] = {}
@@ -68,8 +68,8 @@ def _changed(
     for change in actor.changes:
         if change.target and change.target[0] in names and is_in_place(change):
             yield change, change.target[0]
-    effects = actor.function.effects
-    for passed in effects.passed if names and effects is not None else ():
+    effects = actor.function.effects if names else None
+    for passed in () if effects is None else effects.passed:
         roots = [path[0] for _, path in passed.arguments if len(path) == 1 and path[0] in names]
         if not roots or not any(source_of(root) is not None for root in roots):
             continue

@@ -77,15 +77,13 @@ def _shared(suite: Suite) -> dict[object, _Shared]:
 
 def _changed(suite: Suite, actor: Actor) -> Iterator[tuple[Change, Subject]]:
     """The changes that an actor makes to containers of modules, calls of its helpers included."""
-    effects = actor.function.effects
-    if effects is None:
-        return
-    for change in effects.changes:
+    for change in actor.changes:
         if change.target and is_in_place(change) and change.kind != "attribute":
             subject = _container(suite, actor, change.target, change)
             if subject is not None and not _may_be_tuple(suite, change, subject):
                 yield change, subject
-    for passed in effects.passed:
+    effects = actor.function.effects
+    for passed in () if effects is None else effects.passed:
         if all(_container(suite, actor, path, None) is None for _, path in passed.arguments):
             continue
         for _, path in suite.changes.given(actor.path, actor.function, passed):

@@ -25,8 +25,10 @@ _CACHES = frozenset({"functools.lru_cache", "functools.cache"})
 def mutable_parametrize(suite: Suite) -> Iterator[Fault]:
     """SCP408: a test changes a container that `parametrize` gives it more than once."""
     for actor in suite.changes.actors:
+        if actor.kind != "test" or not actor.changes:
+            continue
         effects = actor.function.effects
-        if effects is None or actor.kind != "test" or not effects.mutable_parameters:
+        if effects is None or not effects.mutable_parameters:
             continue
         again = [item for item in actor.items if not item.testcase and _runs_again(item)]
         for name in dict.fromkeys(effects.mutable_parameters):

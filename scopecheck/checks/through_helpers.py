@@ -87,7 +87,6 @@ class Helpers:
     ) -> None:
         self._suite = suite
         self._found: dict[tuple[str, int, int], list[_Made]] = {}
-        self._acting = suite.changes.acting
         names = self._direct(leaves)
         for _ in range(_MAX_CALLS):
             more = self._indirect(names)
@@ -157,7 +156,7 @@ class Helpers:
                 continue
             for function in facts.functions:
                 key = _key(path, function)
-                if key in self._found or (path, function.line) in self._acting:
+                if key in self._found or self._suite.changes.is_actor(path, function):
                     continue
                 helper = Actor("helper", path, function)
                 if not _may_be_called(path, function) or not words.search(
@@ -214,15 +213,15 @@ class Helpers:
 @once
 def _changing(suite: Suite) -> list[Actor]:
     """The functions that no test is and no fixture, that change something when they are called."""
-    acting = suite.changes.acting
-    return [
+    helpers = (
         Actor("helper", path, function)
         for path in sorted(suite.own_files)
         if (facts := suite.facts(path)) is not None
         for function in facts.functions
-        if function.effects is not None and function.effects.changes
-        if _may_be_called(path, function) and (path, function.line) not in acting
-    ]
+        if function.kept_effects and not suite.changes.is_actor(path, function)
+        if _may_be_called(path, function)
+    )
+    return [helper for helper in helpers if helper.changes]
 
 
 def _key(path: str, function: Function) -> tuple[str, int, int]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, int, str]
 
+_GETTERS = ("getfixturevalue", "getfuncargvalue")
 _TEST_FOLDERS = frozenset({"test", "tests"})
 _LOOP_FIXTURES = frozenset({"event_loop"})
 
@@ -267,7 +268,7 @@ def _parameters_elsewhere(facts: FileFacts, known: set[tuple[str, int]]) -> set[
     return {
         parameter.name
         for function in facts.functions
-        if (function.decorators or function.name.startswith("test"))
+        if (function.kept_decorators or function.name.startswith("test"))
         and (facts.path, function.line) not in known
         for parameter in function.parameters
     }
@@ -277,10 +278,10 @@ def _gets_computed_names(suite: Suite, facts: FileFacts) -> bool:
     """Whether a `getfixturevalue` of the file asks for a name that is put together in code."""
     return any(
         isinstance(found.call.func, Name)
-        and found.call.func.parts[-1] in ("getfixturevalue", "getfuncargvalue")
+        and found.call.func.parts[-1] in _GETTERS
         and not _is_plain(suite, facts, found.call)
         for function in facts.functions
-        if function.body is not None
+        if any(map(function.may_name, _GETTERS)) and function.body is not None
         for found in function.body.calls
     )
 

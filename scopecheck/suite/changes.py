@@ -107,12 +107,15 @@ class Actor:
     function: Function
     fixture: Fixture | None = None
     items: list[Item] = field(default_factory=list)
+    _changes: tuple[Change, ...] | None = field(default=None, init=False)
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """What it changes, in source order."""
-        effects = self.function.effects
-        return () if effects is None else effects.changes
+        """What it changes, in source order; decoded once, for many checks ask for it."""
+        if self._changes is None:
+            effects = self.function.effects
+            self._changes = () if effects is None else effects.changes
+        return self._changes
 
 
 class Changes:
@@ -164,10 +167,10 @@ class Changes:
                 actor.items.append(item)
         return tuple(self._by_function.values())
 
-    @cached_property
-    def acting(self) -> frozenset[tuple[str, int]]:
-        """The functions of the actors: path and line."""
-        return frozenset((actor.path, actor.function.line) for actor in self.actors)
+    def is_actor(self, path: str, function: Function) -> bool:
+        """Whether a function is one of the actors'."""
+        assert self.actors is not None
+        return (path, function.line, function.span.column) in self._by_function
 
     def _setups_of(self, item: Item) -> tuple[tuple[Actor, Fixture], ...]:
         """The fixtures that a test sets up, in order, with their actors."""
@@ -302,7 +305,7 @@ class Changes:
             facts = self._facts(path)
             for function in () if facts is None else facts.functions:
                 key = (path, function.line, function.span.column)
-                if function.effects is not None and key not in self._by_function:
+                if function.kept_effects and key not in self._by_function:
                     found.append(Actor("helper", path, function, items=items))
         return tuple(found)
 
@@ -316,19 +319,20 @@ class Changes:
         """
         key = (path, function.line, function.span.column)
         known = self._mutated.get(key)
-        if known is not None or function.effects is None or calls > _MAX_CALLS:
+        effects = function.effects if known is None and calls <= _MAX_CALLS else None
+        if effects is None:
             return known or frozenset()
         self._mutated[key] = frozenset()
         names = {parameter.name for parameter in function.parameters}
         certain = [
             change
-            for change in function.effects.changes
+            for change in effects.changes
             if change.target[:1] and change.target[0] in names and is_in_place(change)
             if not (change.condition or change.nested)
         ]
-        left = self._first_return(path, function) if certain or function.effects.passed else 0
+        left = self._first_return(path, function) if certain or effects.passed else 0
         found = {change.target[0] for change in certain if change.span.line <= left}
-        for passed in function.effects.passed:
+        for passed in effects.passed:
             if not passed.nested and passed.span.line <= left:
                 for where, given in self.given(path, function, passed, calls + 1):
                     if where and given[0] in names:
@@ -393,13 +397,21 @@ class Changes:
             for parameter in function.parameters:
                 if parameter.name == target[0]:
                     return Subject("parameter", target[0], path, target[1:])
+        space = None
+        if imported is None:
+            space = self._evaluator.module(path)
+            if space is None:
+                return None
+            if target[0].removesuffix("()") not in space.bindings:
+                # Most are local names, far too many to keep.
+                return _builtin(target) if space.complete else None
         key = (path, target, imported)
         if key not in self._resolved:
             if imported is not None:
                 found = self._imported(imported, path, target, 0)
             else:
-                space = self._evaluator.module(path)
-                found = None if space is None else self._follow(space, target, 0)
+                assert space is not None
+                found = self._follow(space, target, 0)
             self._resolved[key] = found
         return self._resolved[key]
 
@@ -440,7 +452,7 @@ class Changes:
         called = name != target[0]
         bindings = space.bindings.get(name)
         if not bindings:
-            return _external(f"builtins.{target[0]}", target[1:]) if space.complete else None
+            return _builtin(target) if space.complete else None
         plain = [b for b in bindings if not isinstance(b.value, (Extended, Deleted))]
         if not plain:
             return None
@@ -512,6 +524,12 @@ class Changes:
                 name = self._evaluator.modules.name_of(found.module)
                 return f"{name}.{found.function.name}"
         return ""
+
+
+@lru_cache(1024)
+def _builtin(target: tuple[str, ...]) -> Subject:
+    """What a path stands for that begins with a name of no module."""
+    return _external(f"builtins.{target[0]}", target[1:])
 
 
 def _external(name: str, rest: tuple[str, ...]) -> Subject:
