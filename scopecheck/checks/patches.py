@@ -94,7 +94,8 @@ def _is_reset(suite: Suite, actor: Actor, change: Change, subject: Subject) -> b
         return True
     written = re.escape(".".join((*change.target[-1:], change.name)))
     below = suite.lines(actor.path, change.span.end_line + 1, actor.function.end_line)
-    if re.search(rf"assert\b.*{written}\s*(?:==|!=|is\b|in\b|not\b|<|>|$)", below, re.MULTILINE):
+    asserted = rf"assert\b.*{written}\s*(?:==|!=|is\b|in\b|not\b|<|>|$)"
+    if change.name in below and re.search(asserted, below, re.MULTILINE):
         return True
     owner = ".".join(change.target)
     if change.value.startswith(f"{owner}.{change.name}."):
@@ -285,7 +286,7 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
         return "restored"
     owner = change.target[-1]
     below = suite.lines(actor.path, change.span.end_line + 1, actor.function.end_line)
-    if re.search(rf"\b{re.escape(owner)}\.\w*{_RESETS}\w*\(", below):
+    if f"{owner}." in below and re.search(rf"\b{re.escape(owner)}\.\w*{_RESETS}\w*\(", below):
         return "inline"
     plain = owner.removesuffix("()")
     # What is registered is taken away again, or the object made anew in its place.
