@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _OVERRIDES = "dependency_overrides"
 # What a name of a library stands for is told from its spelling alone: `unittest.mock.MagicMock`.
-_CLASS_NAME = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z0-9]\w*)?|[A-Z]{1,3}[a-z]\w*")
+_CLASS_NAME = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z0-9]\w*)?|[A-Z]+[a-z]\w*")
 # Objects that are another one in each thread, task or request.
 _LOCAL = re.compile(r"local|proxy|contextvar|context_var", re.IGNORECASE)
 
@@ -46,11 +46,13 @@ def unrestored_patch(suite: Suite) -> Iterator[Fault]:
             fault = _started(suite, actor, change)
             if fault is None:
                 subject = suite.changes.subject(actor.path, actor.function, change)
-                if subject is None or subject.key in told:
+                if subject is None or not told.isdisjoint((subject.key, (subject.key, change.name))):
                     continue
                 fault = _patched(suite, actor, change, subject)
-                if fault is not None or change.kind == "attribute":
+                if fault is not None:
                     told.add(subject.key)
+                elif change.kind == "attribute":
+                    told.add((subject.key, change.name))
             if fault is not None:
                 yield fault
 
