@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.clients import left_on_clients
 from scopecheck.checks.context_makers import Makers
 from scopecheck.checks.context_sharing import given_twice
 from scopecheck.checks.leaks import body_of
@@ -37,6 +38,7 @@ def shared_context(suite: Suite) -> Iterator[Fault]:
     yield from _of_classes(suite, makers)
     yield from given_twice(suite, makers)
     yield from request_state_kept(suite)
+    yield from left_on_clients(suite)
 
 
 # -- fixtures ------------------------------------------------------------------------------------

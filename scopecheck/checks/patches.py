@@ -46,7 +46,9 @@ def unrestored_patch(suite: Suite) -> Iterator[Fault]:
             fault = _started(suite, actor, change)
             if fault is None:
                 subject = suite.changes.subject(actor.path, actor.function, change)
-                if subject is None or not told.isdisjoint((subject.key, (subject.key, change.name))):
+                if subject is None or not told.isdisjoint(
+                    (subject.key, (subject.key, change.name))
+                ):
                     continue
                 fault = _patched(suite, actor, change, subject)
                 if fault is not None:

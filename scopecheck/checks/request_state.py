@@ -30,7 +30,7 @@ _OF_ONE = re.compile(
 )
 
 
-class _Kept(NamedTuple):
+class Kept(NamedTuple):
     """An object that outlives a test, with what sets its state of one request.
 
     subject: of a module; fixture: a wide one that makes it. setters: methods, with the attributes.
@@ -46,13 +46,13 @@ class _Kept(NamedTuple):
 def request_state_kept(suite: Suite) -> Iterator[Fault]:
     """What one test tells a dispatcher of its user, and another test finds."""
     for kept in (*_of_fixtures(suite), *_of_modules(suite)):
-        users = {actor: name for actor, name in _users(suite, kept) if name}
+        users = {actor: name for actor, name in users_of(suite, kept) if name}
         if any(a.kind != "test" and _sets_again(suite, a, n, kept) for a, n in users.items()):
             continue
         yield from _told(suite, kept, users)
 
 
-def _of_fixtures(suite: Suite) -> Iterator[_Kept]:
+def _of_fixtures(suite: Suite) -> Iterator[Kept]:
     seen: set[tuple[str, int]] = set()
     for actor in suite.changes.setups:
         fixture = actor.fixture
@@ -72,10 +72,10 @@ def _of_fixtures(suite: Suite) -> Iterator[_Kept]:
             given = bound[0] if len(bound) == 1 else None
         found = _keeper(suite, actor.path, given)
         if found is not None:
-            yield _Kept(fixture.name, *found, fixture=fixture)
+            yield Kept(fixture.name, *found, fixture=fixture)
 
 
-def _of_modules(suite: Suite) -> Iterator[_Kept]:
+def _of_modules(suite: Suite) -> Iterator[Kept]:
     for path, binding in bound_calls(suite):
         value = binding.value
         func = value.func if isinstance(value, Call) else None
@@ -85,7 +85,7 @@ def _of_modules(suite: Suite) -> Iterator[_Kept]:
         subject = suite.changes.resolve(path, None, (binding.name,))
         if found is not None and subject is not None and subject.kind == "object":
             suite.counts(path)
-            yield _Kept(binding.name, *found, subject=subject)
+            yield Kept(binding.name, *found, subject=subject)
 
 
 def _keeper(suite: Suite, path: str, value: object) -> tuple[str, dict[str, str]] | None:
@@ -117,7 +117,7 @@ def _keeper(suite: Suite, path: str, value: object) -> tuple[str, dict[str, str]
     return (made.class_.name, setters) if setters else None
 
 
-def _users(suite: Suite, kept: _Kept) -> Iterator[tuple[Actor, str]]:
+def users_of(suite: Suite, kept: Kept) -> Iterator[tuple[Actor, str]]:
     """Who gets the object, and by what name."""
     if kept.subject is not None:
         for actor in naming(suite, kept.subject):
@@ -141,7 +141,7 @@ def _body(suite: Suite, actor: Actor) -> str:
     return body_of(suite, actor).partition("\n")[2] or body_of(suite, actor)
 
 
-def _sets_again(suite: Suite, actor: Actor, name: str, kept: _Kept) -> bool:
+def _sets_again(suite: Suite, actor: Actor, name: str, kept: Kept) -> bool:
     """Whether what is called for each test sets or resets the state, or may."""
     body = body_of(suite, actor)
     attributes = "|".join(map(re.escape, {*kept.setters, *kept.setters.values()}))
@@ -149,7 +149,7 @@ def _sets_again(suite: Suite, actor: Actor, name: str, kept: _Kept) -> bool:
     return re.search(rf"{again}|patch", body) is not None
 
 
-def _told(suite: Suite, kept: _Kept, users: dict[Actor, str]) -> Iterator[Fault]:
+def _told(suite: Suite, kept: Kept, users: dict[Actor, str]) -> Iterator[Fault]:
     """One finding for each object: who sets its state first, and who finds it."""
     methods = "|".join(map(re.escape, kept.setters))
     setting: list[tuple[Actor, Span, str]] = []
@@ -166,12 +166,12 @@ def _told(suite: Suite, kept: _Kept, users: dict[Actor, str]) -> Iterator[Fault]
         attribute = kept.setters[found[1]]
         undone = rf"\b{re.escape(name)}\.(?:\w*(?:reset|clear)\w*\(|{attribute}\s*=)|\bfinally:"
         if not re.search(undone, body):
-            setting.append((actor, _span(actor, body, found), attribute))
+            setting.append((actor, span_in(actor, body, found), attribute))
     if not setting or not finding:
         return
     actor, span, attribute = min(setting, key=lambda each: (each[0].path, each[1].line))
     affected = frozenset(item.nodeid for each in finding for item in each.items)
-    made = _made(kept)
+    made = made_at(kept)
     place = Place(actor.path, span)
     message = (
         f"`{kept.name}`, one `{kept.maker}` for all tests, keeps `{attribute}` of the request: "
@@ -195,7 +195,8 @@ def _told(suite: Suite, kept: _Kept, users: dict[Actor, str]) -> Iterator[Fault]
     )
 
 
-def _made(kept: _Kept) -> Place:
+def made_at(kept: Kept) -> Place:
+    """Where an object that outlives a test is made."""
     if kept.fixture is not None:
         assert kept.fixture.place is not None
         return kept.fixture.place
@@ -204,7 +205,7 @@ def _made(kept: _Kept) -> Place:
     return Place(kept.subject.path, Span(line, 1, line, 1 + len(name)))
 
 
-def _span(actor: Actor, body: str, found: re.Match[str]) -> Span:
+def span_in(actor: Actor, body: str, found: re.Match[str]) -> Span:
     """Where in its file something stands that was found in an actor's text."""
     line = actor.function.line + body.count("\n", 0, found.start())
     column = found.start() - body.rfind("\n", 0, found.start())
