@@ -17,7 +17,8 @@ import msgspec
 
 from scopecheck import rulebook
 from scopecheck.cache.moved import LINES, SAID
-from scopecheck.facts import Class, ClassRef, Function, FunctionRef
+from scopecheck.expressions import ClassRef, FunctionRef
+from scopecheck.facts import Class, Function
 from scopecheck.found import found_in
 from scopecheck.kept import Base, Checked, encoded, places_of, still_lacks
 from scopecheck.loader import Loader

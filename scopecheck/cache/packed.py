@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scopecheck.facts import ALWAYS, Binding, FileFacts, FunctionRef, Guard, Import
+from scopecheck.expressions import FunctionRef
+from scopecheck.facts import ALWAYS, Binding, FileFacts, Guard, Import
 
 if TYPE_CHECKING:
     from scopecheck.facts import Function

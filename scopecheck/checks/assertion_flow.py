@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at
-from scopecheck.facts import Name
+from scopecheck.expressions import Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.values import MISSING, ClassValue, FunctionValue
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from scopecheck.checks.leaks import body_of, judge, runs_in_process, symbol_of, tests_of
 from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at, tests
-from scopecheck.facts import Call, Name
+from scopecheck.expressions import Call, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.literals import occurs
 from scopecheck.suite.changes import is_container, is_in_place, is_test_code

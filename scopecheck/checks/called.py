@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.looks import looks
-from scopecheck.facts import Call, FunctionRef, Name
+from scopecheck.expressions import Call, FunctionRef, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.values import ClassValue, FixtureValue
 

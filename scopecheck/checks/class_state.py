@@ -9,7 +9,7 @@ from scopecheck.checks.asserted import assertions
 from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of
 from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at, tests
-from scopecheck.facts import Name
+from scopecheck.expressions import Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.changes import IN_PLACE, is_container, is_in_place, is_test_code
 from scopecheck.suite.values import ClassValue

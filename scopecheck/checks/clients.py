@@ -9,7 +9,7 @@ from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of
 from scopecheck.checks.once import bound_calls
 from scopecheck.checks.request_state import Kept, made_at, span_in, users_of
 from scopecheck.checks.wording import at, scoped
-from scopecheck.facts import Call, Entered, Name
+from scopecheck.expressions import Call, Entered, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.changes import is_test_code
 from scopecheck.suite.model import Scope

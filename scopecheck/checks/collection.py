@@ -11,7 +11,8 @@ from scopecheck.checks.looks import looks
 from scopecheck.checks.reach import has_own_run
 from scopecheck.checks.wording import listed
 from scopecheck.checks.wording import tests as how_many_tests
-from scopecheck.facts import ClassRef, Deleted, FunctionRef
+from scopecheck.expressions import ClassRef, FunctionRef
+from scopecheck.facts import Deleted
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
 from scopecheck.suite.asserting import is_test_path

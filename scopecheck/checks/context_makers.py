@@ -6,7 +6,7 @@ import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Awaited, Call, Entered, Items, Mapping, Name
+from scopecheck.expressions import Awaited, Call, Entered, Items, Mapping, Name
 from scopecheck.suite.changes import is_container, is_in_place
 from scopecheck.suite.values import ClassValue, FunctionValue
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from scopecheck.checks.blocks import is_in_loop
 from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of
 from scopecheck.checks.wording import at
-from scopecheck.facts import Awaited, Call, Const, Entered, FunctionRef, Items, Name, Star
+from scopecheck.expressions import Awaited, Call, Const, Entered, FunctionRef, Items, Name, Star
 from scopecheck.finding import Fault, Place
 from scopecheck.literals import occurs
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scopecheck.checks.context_makers import Makers
-    from scopecheck.facts import Expression, FileFacts, Function
+    from scopecheck.expressions import Expression
+    from scopecheck.facts import FileFacts, Function
     from scopecheck.source import Span
     from scopecheck.suite import Suite
     from scopecheck.suite.changes import Actor

@@ -8,7 +8,7 @@ from scopecheck.checks.looks import looks
 from scopecheck.checks.once import registrations
 from scopecheck.checks.wording import at, listed
 from scopecheck.checks.wording import tests as how_many_tests
-from scopecheck.facts import ClassRef
+from scopecheck.expressions import ClassRef
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.collect import as_function, matches
 from scopecheck.suite.values import (

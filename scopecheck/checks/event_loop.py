@@ -15,7 +15,7 @@ from scopecheck.checks.reach import (
     unreached_fixtures,
 )
 from scopecheck.checks.wording import at, first_test, request_place, taken_version, tests, written
-from scopecheck.facts import Const, Name
+from scopecheck.expressions import Const, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.marks import used_names
 from scopecheck.suite.model import Scope

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from scopecheck.checks.leaks import body_of, judge, runs_in_process, symbol_of
 from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at, scoped, tests
-from scopecheck.facts import Call, Change, ClassRef, Items, Mapping, Name
+from scopecheck.expressions import Call, ClassRef, Items, Mapping, Name
+from scopecheck.facts import Change
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.changes import is_container, is_in_place
 from scopecheck.suite.model import Scope
@@ -17,7 +18,8 @@ from scopecheck.suite.values import ClassValue, External
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scopecheck.facts import Expression, Passed
+    from scopecheck.expressions import Expression
+    from scopecheck.facts import Passed
     from scopecheck.suite import Suite
     from scopecheck.suite.changes import Actor
     from scopecheck.suite.model import Fixture, Item, Plan

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from scopecheck.checks.blocks import are_alternatives
-from scopecheck.facts import Call, Name
+from scopecheck.expressions import Call, Name
 from scopecheck.literals import occurs
 from scopecheck.suite.changes import AFTER
 from scopecheck.suite.model import Scope

@@ -19,7 +19,7 @@ from scopecheck.checks.wording import (
     tests,
     written,
 )
-from scopecheck.facts import Name
+from scopecheck.expressions import Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.marks import argument_names
 from scopecheck.suite.model import SCOPES, Scope
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
-    from scopecheck.facts import Call, Function
+    from scopecheck.expressions import Call
+    from scopecheck.facts import Function
     from scopecheck.source import Span
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Fixture, Item

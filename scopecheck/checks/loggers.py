@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.leaks import text_of
-from scopecheck.facts import Call, Const, Import
+from scopecheck.expressions import Call, Const
+from scopecheck.facts import Import
 from scopecheck.suite.changes import is_test_code
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at, scoped, tests, written
-from scopecheck.facts import Awaited, Call, Import, Name
+from scopecheck.expressions import Awaited, Call, Name
+from scopecheck.facts import Import
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.loop_objects import last_names
 from scopecheck.suite.model import Scope

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scopecheck.checks.looks import looks
 from scopecheck.checks.places import constant_place, find_mark, first_line
 from scopecheck.checks.wording import at, first_test, listed, scoped, taken_version, written
-from scopecheck.facts import Name
+from scopecheck.expressions import Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.values import text_of
 

@@ -19,7 +19,7 @@ from scopecheck.checks.leaks import (
 from scopecheck.checks.looks import looks
 from scopecheck.checks.naming import naming, written
 from scopecheck.checks.wording import at, tests
-from scopecheck.facts import Mapping
+from scopecheck.expressions import Mapping
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
 from scopecheck.suite.changes import is_container, is_in_place, is_test_code

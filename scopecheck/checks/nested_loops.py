@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at, first_test
-from scopecheck.facts import Attribute, Awaited, Call, Entered, Import, Name
+from scopecheck.expressions import Attribute, Awaited, Call, Entered, Name
+from scopecheck.facts import Import
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.values import (
     External,
@@ -22,7 +23,8 @@ from scopecheck.suite.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scopecheck.facts import Expression, Function, LoopCall
+    from scopecheck.expressions import Expression
+    from scopecheck.facts import Function, LoopCall
     from scopecheck.suite import Suite
     from scopecheck.suite.loops import Loop
     from scopecheck.suite.model import Fixture, Item

@@ -6,7 +6,8 @@ from functools import wraps
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
-from scopecheck.facts import Awaited, Call, Entered, Import
+from scopecheck.expressions import Awaited, Call, Entered
+from scopecheck.facts import Import
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from scopecheck.checks.leaks import (
 )
 from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at
-from scopecheck.facts import Call, Const, Items, Mapping, Name
+from scopecheck.expressions import Call, Const, Items, Mapping, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.changes import is_test_code
 from scopecheck.suite.registries import INVERSE

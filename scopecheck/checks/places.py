@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from scopecheck.facts import Call, Extended, Import, Items, Joined, Name
+from scopecheck.expressions import Call, Items, Joined, Name
+from scopecheck.facts import Extended, Import
 from scopecheck.finding import Place
 from scopecheck.suite.values import ClassValue, MarkValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scopecheck.facts import Expression
+    from scopecheck.expressions import Expression
     from scopecheck.source import Span
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Fixture, Item

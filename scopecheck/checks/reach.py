@@ -5,7 +5,7 @@ from __future__ import annotations
 from posixpath import basename, dirname
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Const, Name
+from scopecheck.expressions import Const, Name
 
 if TYPE_CHECKING:
     from scopecheck.facts import Binding, FileFacts

@@ -9,7 +9,7 @@ from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of
 from scopecheck.checks.naming import naming, written
 from scopecheck.checks.once import bound_calls
 from scopecheck.checks.wording import at, scoped, tests
-from scopecheck.facts import Call, Name
+from scopecheck.expressions import Call, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
 from scopecheck.suite.model import Scope

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of, text_of
 from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at
-from scopecheck.facts import Const
+from scopecheck.expressions import Const
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.changes import is_test_code
 from scopecheck.suite.model import Scope

@@ -16,7 +16,7 @@ from scopecheck.checks.wording import (
     tests,
     written,
 )
-from scopecheck.facts import Call, Const, Joined, Name
+from scopecheck.expressions import Call, Const, Joined, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.marks import argument_names
 from scopecheck.suite.model import Fixture, Scope
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias
 
-    from scopecheck.facts import CallFact, Expression, Function
+    from scopecheck.expressions import Expression
+    from scopecheck.facts import CallFact, Function
     from scopecheck.source import Span
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Item, Problem

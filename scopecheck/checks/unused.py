@@ -15,7 +15,8 @@ from scopecheck.checks.reach import (
     unreached_fixtures,
 )
 from scopecheck.checks.wording import at, listed
-from scopecheck.facts import Const, Import, Name
+from scopecheck.expressions import Const, Name
+from scopecheck.facts import Import
 from scopecheck.finding import Fault, Place
 from scopecheck.suite import mentions
 from scopecheck.suite.values import ModuleValue, text_of
@@ -23,7 +24,8 @@ from scopecheck.suite.values import ModuleValue, text_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from scopecheck.facts import Call, FileFacts
+    from scopecheck.expressions import Call
+    from scopecheck.facts import FileFacts
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Fixture
 

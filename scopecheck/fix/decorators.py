@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Call, FunctionRef, Name
+from scopecheck.expressions import Call, FunctionRef, Name
 from scopecheck.fix.calls import rewrite_call
 from scopecheck.fix.edits import Withheld
 from scopecheck.fix.names import quote, spell

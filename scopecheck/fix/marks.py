@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Name
+from scopecheck.expressions import Name
 from scopecheck.fix.calls import with_item
 from scopecheck.fix.edits import Withheld
 from scopecheck.fix.names import quote, spell
@@ -12,7 +12,7 @@ from scopecheck.fix.names import quote, spell
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scopecheck.facts import Call
+    from scopecheck.expressions import Call
     from scopecheck.fix.workspace import Workspace
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from scopecheck.facts import Call, Name
+from scopecheck.expressions import Call, Name
 from scopecheck.fix.calls import rewrite_call
 from scopecheck.fix.edits import Withheld
 from scopecheck.fix.marks import calls_of_marks, decorate, mark_module, spell_mark
@@ -22,7 +22,7 @@ from scopecheck.suite.values import ClassValue, MarkValue
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from scopecheck.facts import Expression
+    from scopecheck.expressions import Expression
     from scopecheck.fix.workspace import Workspace
     from scopecheck.source import Span
     from scopecheck.suite import Suite

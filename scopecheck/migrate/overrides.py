@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from scopecheck.facts import Attribute, Call, Import, Name, Opaque
+from scopecheck.expressions import Attribute, Call, Name, Opaque
+from scopecheck.facts import Import
 from scopecheck.fix.calls import without_items
 from scopecheck.fix.edits import Withheld
 from scopecheck.fix.names import remove_names, spell
@@ -21,7 +22,7 @@ from scopecheck.suite.values import External
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from scopecheck.facts import Expression
+    from scopecheck.expressions import Expression
     from scopecheck.fix.edits import Editor
     from scopecheck.fix.workspace import Workspace
     from scopecheck.migrate.sharing import FixtureKey

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Call, Const, Import
+from scopecheck.expressions import Call, Const
+from scopecheck.facts import Import
 from scopecheck.fix import functions
 from scopecheck.fix.calls import without_arguments
 from scopecheck.fix.edits import Withheld

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from scopecheck.facts import Call, Expression, FunctionRef, Opaque
+from scopecheck.expressions import Call, Expression, FunctionRef, Opaque
 from scopecheck.read.expressions import ExpressionReader, dotted
 from scopecheck.read.text import Text
 

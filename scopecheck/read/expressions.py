@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import (
+from scopecheck.expressions import (
     Attribute,
     Awaited,
     Call,
@@ -23,7 +23,7 @@ from scopecheck.facts import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scopecheck.facts import FunctionRef
+    from scopecheck.expressions import FunctionRef
     from scopecheck.read.text import Text
 
 _OPAQUE = Opaque()

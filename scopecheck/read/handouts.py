@@ -6,14 +6,16 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Choice, Const, Handout, Items, Name, Opaque
+from scopecheck.expressions import Choice, Const, Items, Name, Opaque
+from scopecheck.facts import Handout
 from scopecheck.read.expressions import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import TypeAlias
 
-    from scopecheck.facts import Expression, YieldFacts
+    from scopecheck.expressions import Expression
+    from scopecheck.facts import YieldFacts
     from scopecheck.read.expressions import ExpressionReader
     from scopecheck.read.text import Text
     from scopecheck.source import Span

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from scopecheck.facts import ITEM, Condition, Const, Opaque
+from scopecheck.expressions import Const, Opaque
+from scopecheck.facts import ITEM, Condition
 from scopecheck.read.conditions import truth
 from scopecheck.read.expressions import dotted
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import TypeAlias
 
-    from scopecheck.facts import Expression
+    from scopecheck.expressions import Expression
     from scopecheck.read.expressions import ExpressionReader
 
     Conditions: TypeAlias = tuple[Condition, ...]

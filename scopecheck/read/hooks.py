@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import ITEM, HookFacts, MarkAddition, Opaque
+from scopecheck.expressions import Opaque
+from scopecheck.facts import ITEM, HookFacts, MarkAddition
 from scopecheck.read.hook_tests import NEVER, UNDECIDED, NamesOfTest, any_of
 from scopecheck.read.hook_words import (
     CHANGES,

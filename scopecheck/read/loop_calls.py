@@ -9,14 +9,15 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Entered, LoopCall
+from scopecheck.expressions import Entered
+from scopecheck.facts import LoopCall
 from scopecheck.read.expressions import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import TypeAlias
 
-    from scopecheck.facts import Expression
+    from scopecheck.expressions import Expression
     from scopecheck.read.expressions import ExpressionReader
 
     _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef

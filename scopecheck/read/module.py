@@ -6,29 +6,31 @@ import ast
 import weakref
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import (
-    ALWAYS,
-    NO_WORKINGS,
+from scopecheck.expressions import (
     Awaited,
-    Binding,
     Call,
-    CallFact,
-    Class,
     ClassRef,
-    Decorator,
-    Deleted,
     Entered,
-    Extended,
-    FileFacts,
-    Flaw,
-    Function,
     FunctionRef,
-    Guard,
-    Import,
     Items,
     Name,
     Opaque,
     Part,
+)
+from scopecheck.facts import (
+    ALWAYS,
+    NO_WORKINGS,
+    Binding,
+    CallFact,
+    Class,
+    Decorator,
+    Deleted,
+    Extended,
+    FileFacts,
+    Flaw,
+    Function,
+    Guard,
+    Import,
     Redefinition,
     Workings,
 )
@@ -53,7 +55,7 @@ from scopecheck.read.words import FileWords, changes_path, dynamic, global_names
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scopecheck.facts import Expression
+    from scopecheck.expressions import Expression
     from scopecheck.read.text import Text
     from scopecheck.source import Span
 

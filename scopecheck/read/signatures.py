@@ -9,7 +9,8 @@ from scopecheck.facts import Parameter
 from scopecheck.read.expressions import dotted
 
 if TYPE_CHECKING:
-    from scopecheck.facts import Expression, ParameterKind
+    from scopecheck.expressions import Expression
+    from scopecheck.facts import ParameterKind
     from scopecheck.read.expressions import ExpressionReader
     from scopecheck.read.text import Text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Name
+from scopecheck.expressions import Name
 from scopecheck.repair.bench import Offer
 from scopecheck.suite.changes import is_container
 from scopecheck.suite.values import FunctionValue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Name
+from scopecheck.expressions import Name
 from scopecheck.repair.bench import Offer
 from scopecheck.suite.values import External
 

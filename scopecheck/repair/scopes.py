@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from scopecheck.facts import Call, Const, Opaque
+from scopecheck.expressions import Call, Const, Opaque
 from scopecheck.repair.bench import Offer
 from scopecheck.repair.solver import solve
 from scopecheck.suite.model import Scope

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Call, ClassRef, Import, Name
+from scopecheck.expressions import Call, ClassRef, Name
+from scopecheck.facts import Import
 from scopecheck.repair.bench import Offer
 from scopecheck.repair.handling import fixture_at
 from scopecheck.suite.model import Scope

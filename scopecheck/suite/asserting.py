@@ -15,7 +15,8 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Call, Import, Name
+from scopecheck.expressions import Call, Name
+from scopecheck.facts import Import
 from scopecheck.suite.values import (
     MISSING,
     ClassValue,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Call, Name
+from scopecheck.expressions import Call, Name
 from scopecheck.suite.marks import marks_in
 from scopecheck.suite.namespace import Namespace
 from scopecheck.suite.values import (

@@ -18,23 +18,15 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from scopecheck.facts import (
-    Call,
-    ClassRef,
-    Deleted,
-    Extended,
-    FunctionRef,
-    Import,
-    Items,
-    Mapping,
-    Name,
-)
+from scopecheck.expressions import Call, ClassRef, FunctionRef, Items, Mapping, Name
+from scopecheck.facts import Deleted, Extended, Import
 from scopecheck.suite.values import MISSING, ClassValue, External, FunctionValue, ModuleValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from scopecheck.facts import Change, Expression, FileFacts, Function, Passed
+    from scopecheck.expressions import Expression
+    from scopecheck.facts import Change, FileFacts, Function, Passed
     from scopecheck.suite.classes import Lineages
     from scopecheck.suite.model import Fixture, Item, Plan
     from scopecheck.suite.names import Evaluator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import FunctionRef
+from scopecheck.expressions import FunctionRef
 from scopecheck.suite.values import MISSING, ClassValue, External, Literal, Result
 
 if TYPE_CHECKING:

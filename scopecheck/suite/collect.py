@@ -10,7 +10,8 @@ import fnmatch
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import ClassRef, FunctionRef, Import
+from scopecheck.expressions import ClassRef, FunctionRef
+from scopecheck.facts import Import
 from scopecheck.finding import Place
 from scopecheck.suite import marks as pytest_marks
 from scopecheck.suite.hooks import marks_subclasses

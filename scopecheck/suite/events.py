@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from scopecheck.evidence import EventForms
-from scopecheck.facts import Call, Const, Items, Name
+from scopecheck.expressions import Call, Const, Items, Name
 from scopecheck.finding import Place
 from scopecheck.suite.asserting import is_test_path
 from scopecheck.suite.contracts import AGENT_EVENTS, AGENT_EVENTS_NEEDED, AGENT_PRESET

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scopecheck.facts import Const, Import, Name
+from scopecheck.expressions import Const, Name
+from scopecheck.facts import Import
 from scopecheck.suite.asserting import checking_methods
 from scopecheck.suite.changes import XUNIT
 from scopecheck.suite.contracts import AGENT_EVENTS

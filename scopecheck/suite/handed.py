@@ -11,18 +11,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import (
+from scopecheck.expressions import (
     Attribute,
     Awaited,
     Call,
     Choice,
     ClassRef,
     Const,
-    Deleted,
     Entered,
-    Extended,
     FunctionRef,
-    Import,
     Items,
     Joined,
     Mapping,
@@ -31,6 +28,7 @@ from scopecheck.facts import (
     Part,
     Star,
 )
+from scopecheck.facts import Deleted, Extended, Import
 from scopecheck.suite.data_names import (
     DATA_FIXTURES,
     DATA_TYPES,
@@ -58,7 +56,8 @@ from scopecheck.suite.values import UNKNOWN, ClassValue, External, FunctionValue
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from scopecheck.facts import Binding, Expression, FileFacts, Function, Handout
+    from scopecheck.expressions import Expression
+    from scopecheck.facts import Binding, FileFacts, Function, Handout
     from scopecheck.suite.model import Fixture
     from scopecheck.suite.names import Evaluator
     from scopecheck.suite.values import Value

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Call as FactsCall
-from scopecheck.facts import Name, Star
+from scopecheck.expressions import Call as FactsCall
+from scopecheck.expressions import Name, Star
 from scopecheck.suite.marks import argument_names
 from scopecheck.suite.namespace import Namespace
 from scopecheck.suite.values import (
@@ -19,7 +19,8 @@ from scopecheck.suite.values import (
 )
 
 if TYPE_CHECKING:
-    from scopecheck.facts import Call, Expression, Function
+    from scopecheck.expressions import Call, Expression
+    from scopecheck.facts import Function
     from scopecheck.suite.classes import Lineage
     from scopecheck.suite.names import Evaluator
     from scopecheck.suite.values import Value

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from posixpath import dirname, join
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Call, Import, Name
+from scopecheck.expressions import Call, Name
+from scopecheck.facts import Import
 from scopecheck.suite.values import FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scopecheck.facts import Binding, Expression, FileFacts
+    from scopecheck.expressions import Expression
+    from scopecheck.facts import Binding, FileFacts
     from scopecheck.suite.names import Evaluator
 
 # Modules that a build writes.

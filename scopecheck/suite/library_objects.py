@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Attribute, Const, Joined, Name
+from scopecheck.expressions import Attribute, Const, Joined, Name
 from scopecheck.finding import Place
 from scopecheck.suite.data_names import COLLECTIONS, is_data
 from scopecheck.suite.loop_objects import driver, loop_object
@@ -18,7 +18,7 @@ from scopecheck.suite.values import External
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scopecheck.facts import Call, Expression
+    from scopecheck.expressions import Call, Expression
     from scopecheck.suite.loop_objects import LoopObject
     from scopecheck.suite.loop_values import Frame, Kind, When
     from scopecheck.suite.values import Value

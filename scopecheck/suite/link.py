@@ -11,7 +11,8 @@ from dataclasses import replace
 from posixpath import basename, dirname, join, relpath
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import ClassRef, FunctionRef, Import
+from scopecheck.expressions import ClassRef, FunctionRef
+from scopecheck.facts import Import
 from scopecheck.finding import Place
 from scopecheck.suite import marks as pytest_marks
 from scopecheck.suite.calls import returned

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Call, Name
+from scopecheck.expressions import Call, Name
 from scopecheck.suite.model import SCOPES, Parametrized, Scope
 from scopecheck.suite.values import (
     External,
@@ -21,7 +21,7 @@ from scopecheck.suite.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scopecheck.facts import Expression
+    from scopecheck.expressions import Expression
     from scopecheck.suite.values import Value
 
 

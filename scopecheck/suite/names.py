@@ -8,24 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import (
+from scopecheck.expressions import (
     Attribute,
     Awaited,
-    Binding,
     Call,
     Choice,
     ClassRef,
     Const,
-    Deleted,
-    Extended,
     FunctionRef,
-    Import,
     Items,
     Joined,
     Mapping,
     Name,
     Star,
 )
+from scopecheck.facts import Binding, Deleted, Extended, Import
 from scopecheck.suite import calls
 from scopecheck.suite.named_modules import PLAIN_LIBRARIES, PYTEST_NAMES, module_named
 from scopecheck.suite.namespace import Namespace
@@ -49,7 +46,8 @@ from scopecheck.suite.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from scopecheck.facts import BoundValue, Expression, FileFacts
+    from scopecheck.expressions import Expression
+    from scopecheck.facts import BoundValue, FileFacts
     from scopecheck.source import Span
     from scopecheck.suite.modules import Modules
     from scopecheck.suite.namespace import Key

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Entered, Items, Name
+from scopecheck.expressions import Entered, Items, Name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scopecheck.facts import Expression, FileFacts, Function
+    from scopecheck.expressions import Expression
+    from scopecheck.facts import FileFacts, Function
 
 # What is called on a value once the tests are done with it.
 _CLOSING = frozenset(

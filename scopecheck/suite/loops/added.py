@@ -23,7 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from scopecheck.facts import Name
+from scopecheck.expressions import Name
 from scopecheck.suite.marks import UNKNOWN_MARK
 from scopecheck.suite.model import Scope
 from scopecheck.suite.values import MarkValue

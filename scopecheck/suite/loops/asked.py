@@ -8,14 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from scopecheck.facts import ITEM, Call, Const, Items, Name
+from scopecheck.expressions import Call, Const, Items, Name
+from scopecheck.facts import ITEM
 from scopecheck.suite.namespace import Namespace
 from scopecheck.suite.values import UNKNOWN, ClassValue, External, FunctionValue, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from scopecheck.facts import Condition, Expression
+    from scopecheck.expressions import Expression
+    from scopecheck.facts import Condition
     from scopecheck.suite.names import Evaluator
     from scopecheck.suite.values import Value
 

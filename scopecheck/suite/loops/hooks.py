@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from scopecheck.facts import Call, FunctionRef, Name
+from scopecheck.expressions import Call, FunctionRef, Name
 from scopecheck.finding import Place
 from scopecheck.suite.loops.added import AddedMark, AsyncHooks, HookedMark, Needed
 from scopecheck.suite.loops.asked import Asked, Reader, local_space
