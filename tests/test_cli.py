@@ -445,9 +445,10 @@ def test_what_starting_up_does_not_load(project: Path, arguments: list[str]) -> 
         (project / f"tests/test_{name}.py").write_text("def test_x(): ...\n")
     code = (
         "import sys; sys.argv[1:] = sys.argv[1:]\n"
-        "from scopecheck.cli import main\n"
-        "try: main()\n"
-        "finally: print(*sorted(sys.modules), file=sys.stderr)\n"
+        "from scopecheck.cli import run\n"
+        "status = run()\n"
+        "print(*sorted(sys.modules), file=sys.stderr)\n"
+        "sys.exit(status)\n"
     )
     result = subprocess.run(
         [sys.executable, "-c", code, *arguments],

@@ -66,11 +66,10 @@ def watch(event, arguments):
             done.append(event + " " + path)
 
 sys.addaudithook(watch)
-from scopecheck.cli import main
-try:
-    main()
-finally:
-    sys.stderr.write(f"\\ndone: {done}")
+from scopecheck.cli import run
+status = run()
+sys.stderr.write(f"\\ndone: {done}")
+sys.exit(status)
 """
 
 

@@ -43,17 +43,21 @@ def is_pinned(
     """
     parts: tuple[ast.stmt | ast.expr, ...] = (*statements, subject)
     read = {name for node in parts for name in _names(node, ast.Load)}
-    wanted = {
-        _plain(_source(node, text))
+    needed = [
+        node
         for node in parts
         if not isinstance(node, ast.Assign) or _calls(node) or read & _names(node, ast.Store)
-    }
+    ]
+    names = {name for node in needed for name in _names(node, ast.Load)}
+    wanted = {_plain(text.source(node)) for node in needed}
     tests = list(_TEST.finditer(text.text)) if statements or _calls(subject) else []
     ends = [test.start() for test in tests[1:]]
     for test, end in zip(tests, [*ends, len(text.text)], strict=False):
         body = text.text[test.start() : end]
+        if text.line_at(test.start()) == function.lineno or not all(one in body for one in names):
+            continue
         plain = _plain(body)
-        if text.line_at(test.start()) != function.lineno and all(one in plain for one in wanted):
+        if all(one in plain for one in wanted):
             deepest = len(test[1]) + _STEP
             lines = (line for line in body.splitlines() if _indent(line) <= deepest)
             if any(_PIN.search(line) and "all(" not in line for line in lines):
@@ -71,10 +75,6 @@ def _names(node: ast.AST, context: type[ast.expr_context]) -> set[str]:
         for inner in walk(node)
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, context)
     }
-
-
-def _source(node: ast.stmt | ast.expr, text: Text) -> str:
-    return ast.get_source_segment(text.text, node) or ""
 
 
 def _plain(code: str) -> str:

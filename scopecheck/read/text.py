@@ -99,6 +99,12 @@ class Text:
             self.column(end_line, node.end_col_offset or node.col_offset),
         )
 
+    def source(self, node: ast.expr | ast.stmt) -> str:
+        """The text of a node, as `ast.get_source_segment` gives it, which parts the whole file."""
+        last, end = node.end_lineno or node.lineno, node.end_col_offset or 0
+        first = self.offset(node.lineno, self.column(node.lineno, node.col_offset))
+        return self.text[first : self.offset(last, self.column(last, end))]
+
     def words(self, node: ast.expr) -> str:
         """The text of an expression, where it is on one line and short, else empty."""
         span = self.span(node)
