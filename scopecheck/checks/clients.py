@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of
 from scopecheck.checks.once import bound_calls
-from scopecheck.checks.request_state import Kept, made_at, span_in, users_of
+from scopecheck.checks.request_state import (
+    Kept,
+    made_at,
+    span_in,
+    users_of,
+    values_of_wide_fixtures,
+)
 from scopecheck.checks.wording import at, scoped
 from scopecheck.expressions import Call, Entered, Name
 from scopecheck.finding import Fault, Place
@@ -65,23 +71,8 @@ def left_on_clients(suite: Suite) -> Iterator[Fault]:
 
 
 def _of_fixtures(suite: Suite) -> Iterator[Kept]:
-    seen: set[tuple[str, int]] = set()
-    for actor in suite.changes.setups:
-        fixture = actor.fixture
-        if fixture is None or fixture.scope in (None, Scope.FUNCTION) or not fixture.certain:
-            continue
-        function, key = fixture.function, (actor.path, fixture.line)
-        if key in seen or function is None or function.handout is None or fixture.place is None:
-            continue
-        seen.add(key)
-        if fixture.has_params or len(function.handout.values) != 1:
-            continue
-        ((given, _),) = function.handout.values
-        value: object = given
-        if isinstance(given, Name) and len(given.parts) == 1:
-            bound = [b.value for b in function.bindings if b.name == given.parts[0]]
-            value = bound[0] if len(bound) == 1 else None
-        maker = _client(suite, actor.path, value)
+    for fixture, path, given in values_of_wide_fixtures(suite):
+        maker = "" if fixture.has_params else _client(suite, path, given)
         if maker:
             yield Kept(fixture.name, maker, {}, fixture=fixture)
 

@@ -53,6 +53,17 @@ def request_state_kept(suite: Suite) -> Iterator[Fault]:
 
 
 def _of_fixtures(suite: Suite) -> Iterator[Kept]:
+    for fixture, path, given in values_of_wide_fixtures(suite):
+        found = _keeper(suite, path, given)
+        if found is not None:
+            yield Kept(fixture.name, *found, fixture=fixture)
+
+
+def values_of_wide_fixtures(suite: Suite) -> Iterator[tuple[Fixture, str, object]]:
+    """Each fixture wider than a test that hands out one value, its file, and what makes the value.
+
+    A name is followed to the one thing that the fixture binds to it; else it is None.
+    """
     seen: set[tuple[str, int]] = set()
     for actor in suite.changes.setups:
         fixture = actor.fixture
@@ -70,9 +81,7 @@ def _of_fixtures(suite: Suite) -> Iterator[Kept]:
         if isinstance(value, Name) and len(value.parts) == 1:
             bound = [b.value for b in function.bindings if b.name == value.parts[0]]
             given = bound[0] if len(bound) == 1 else None
-        found = _keeper(suite, actor.path, given)
-        if found is not None:
-            yield Kept(fixture.name, *found, fixture=fixture)
+        yield fixture, actor.path, given
 
 
 def _of_modules(suite: Suite) -> Iterator[Kept]:
