@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 import msgspec
 import pytest
 
-from scopecheck import evidence, facts, source
+from scopecheck import evidence, expressions, facts, source
 from scopecheck.cache import Cache
 from scopecheck.cache.moved import LINES, SAID, moved_lines
 from scopecheck.config import Settings
@@ -517,7 +517,7 @@ def test_lines_keep_their_order() -> None:
 
 
 def _structs() -> Iterator[type[msgspec.Struct]]:
-    for module in (facts, evidence, source):
+    for module in (facts, expressions, evidence, source):
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
                 yield kind

@@ -60,6 +60,8 @@ def watch(event, arguments):
         done.append(event)
     elif event == "exec" and arguments[0].co_filename.startswith(root):
         done.append(event + " " + arguments[0].co_filename)
+    elif event == "open" and isinstance(arguments[0], int):
+        pass  # A descriptor, whose path was seen when it was opened: as Python writes caches.
     elif event == "open" and arguments[1] is not None and set(str(arguments[1])) & set("wax+"):
         path = os.path.realpath(os.fspath(arguments[0]))
         if cache not in path and "__pycache__" not in path and path != os.devnull:
