@@ -216,8 +216,6 @@ class _Edit:
             old.wholes,
         )
 
-    # -- whether the edit is of the kind ---------------------------------------------------------
-
     def _has_same_face(self, before: Suite, now: Suite) -> bool:
         from scopecheck.suite.face import face
 

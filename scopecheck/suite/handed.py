@@ -37,7 +37,7 @@ from scopecheck.suite.data_names import (
     RECORDS,
     is_data,
 )
-from scopecheck.suite.library_objects import CLIENTS, LibraryObjects
+from scopecheck.suite.external_objects import CLIENTS, LibraryObjects
 from scopecheck.suite.loop_objects import loop_object
 from scopecheck.suite.loop_values import (
     DATA,
