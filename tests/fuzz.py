@@ -2,11 +2,14 @@
 
     python tests/fuzz.py PATH... [--seconds 600] [--seed 1]
     python tests/fuzz.py --programs [--seconds 600] [--seed 1]
+    python tests/fuzz.py --edits [PATH...] [--seconds 600] [--seed 1]
 
 Takes real Python files from below the paths. Each round puts a few of them into a suite, cuts,
 doubles and exchanges bytes and lines of some, makes up a configuration, and runs all rules over it
 twice, the second time with a cache that may be damaged. What fails is kept and printed.
 `--programs` makes programs of the grammar instead (see `programs`), most of which stay whole.
+`--edits` edits whole suites (see `edits`), made ones or real ones below the paths, and holds each
+run after an edit against one without a cache.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from edited_runs import EditedRuns
 from programs import program
 
 from scopecheck.cache import Cache
@@ -185,21 +189,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("paths", type=Path, nargs="*")
     parser.add_argument("--programs", action="store_true", help="made of the grammar")
+    parser.add_argument("--edits", action="store_true", help="edits of whole suites")
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    if arguments.programs == bool(arguments.paths):
+    if not arguments.edits and arguments.programs == bool(arguments.paths):
         parser.error("either paths or --programs")
-    sources = sources_in(arguments.paths, random.Random(arguments.seed))
+    runs = EditedRuns(arguments.paths) if arguments.edits else None
+    sources = [] if runs else sources_in(arguments.paths, random.Random(arguments.seed))
     done = failed = 0
     for seed in rounds(arguments.seconds, arguments.seed):
         done += 1
         try:
-            once(sources, seed)
+            if runs is None:
+                once(sources, seed)
+            else:
+                runs.once(seed)
         except Exception:
             failed += 1
             traceback.print_exc()
-    sys.stdout.write(f"{done} rounds over {len(sources)} files, {failed} failed\n")
+    over = f"over {len(sources)} files" if runs is None else f"of edits {dict(runs.how)}"
+    sys.stdout.write(f"{done} rounds {over}, {failed} failed\n")
     return 1 if failed else 0
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import msgspec
 import pytest
+from edited_runs import EditedRuns
 
 from scopecheck import evidence, expressions, facts, source
 from scopecheck.cache import Cache
@@ -614,3 +615,11 @@ def test_random_edits(tmp_path: Path, linked: list[str], rules: tuple[str, ...] 
         kept += not linked
         assert after == found(root, cached=False, rules=rules), f"{path}:\n{path.read_text()}"
     assert kept
+
+
+def test_random_edits_of_random_suites() -> None:
+    runs = EditedRuns()
+    first = random.randrange(10**9) if WANTED else 1
+    for seed in range(first, first + int(WANTED or 12)):
+        runs.once(seed)
+    assert set(runs.how) == {"kept", "alone", "whole"}
