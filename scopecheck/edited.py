@@ -24,6 +24,7 @@ from scopecheck.kept import Base, Checked, encoded, places_of, still_lacks
 from scopecheck.loader import Loader
 from scopecheck.repair import with_offers
 from scopecheck.repair.bench import Bench
+from scopecheck.whole import NeedsWhole, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from scopecheck.project import Project
     from scopecheck.repair.bench import Preference
     from scopecheck.suite import Suite
-    from scopecheck.whole import Part
 
 # With more files changed, all is found anew.
 _MOST_FILES = 10
@@ -79,49 +79,55 @@ def after_edit(
     project: Project, cache: Cache, key: bytes, earlier: Earlier, notes: Notes, asked: Asked
 ) -> Checked | None:
     """What is found now, where that can be told from the changed files alone."""
-    from scopecheck.whole import NeedsWhole, Part
+    loaded = frozenset(project.load.paths)
+    try:
+        return _after_edit(project, cache, key, earlier, notes, asked)
+    except NeedsWhole:
+        # What was asked for in vain may be no file of the suite any more.
+        project.load.forget(set(project.load.paths) - loaded)
+        return None
 
+
+def _after_edit(
+    project: Project, cache: Cache, key: bytes, earlier: Earlier, notes: Notes, asked: Asked
+) -> Checked:
     root = f"{project.root}{os.sep}"
     changed = {seen.path.removeprefix(root): seen for seen in earlier.found.changed}
+    if len(changed) > _MOST_FILES:
+        raise NeedsWhole("many files changed")
     index = _suite_of(changed, earlier, asked)
-    if index is None or len(changed) > _MOST_FILES:
-        return None
     before: dict[str, FileFacts] = {}
     for path, seen in changed.items():
         known = cache.facts.before(path, seen.digest)
         if known is None or known.error is not None or project.load(path).error is not None:
-            return None
+            raise NeedsWhole("a file has no facts")
         before[path] = known
     part = Part(frozenset(changed), earlier.base.wholes[index])
-    loaded = frozenset(project.load.paths)
-    made = None
-    try:
-        edit = _Edit(project, earlier, asked, index, part, before)
-        made = edit.made()
-    except NeedsWhole:
-        pass
-    if made is None:
-        # What was asked for in vain may be no file of the suite any more.
-        project.load.forget(set(project.load.paths) - loaded)
-        return None
+    edit = _Edit(project, earlier, asked, index, part, before)
+    made = edit.made()
     fresh = {f"{root}{path}": notes.files[f"{root}{path}"] for path in changed}
     record = earlier.found.record.with_files(fresh).and_notes(notes)
     cache.results.add(key, record, encoded(made, edit.base(notes)))
     return made
 
 
-def _suite_of(changed: Iterable[str], earlier: Earlier, asked: Asked) -> int | None:
-    """The suite that files are test files of, whose change no other file can meet."""
+def _suite_of(changed: Iterable[str], earlier: Earlier, asked: Asked) -> int:
+    """The suite that files are test files of, whose change no other file can meet.
+
+    Raises:
+        NeedsWhole: there is none.
+    """
     numbers = {path: number for number, path in enumerate(earlier.checked.paths)}
     far = frozenset(earlier.base.far)
     for index, whole in enumerate(earlier.base.wholes):
         if whole.leaves.issuperset(changed):
             others = (files for at, files in enumerate(asked.files) if at != index)
             if any(not set(files.test_files).isdisjoint(changed) for files in others):
-                return None
-            alone = all(path in numbers and numbers[path] not in far for path in changed)
-            return index if alone else None
-    return None
+                raise NeedsWhole("a file of several suites")
+            if not all(path in numbers and numbers[path] not in far for path in changed):
+                raise NeedsWhole("a check that looks far read it")
+            return index
+    raise NeedsWhole("not a test file that nothing imports")
 
 
 class _Edit:
@@ -156,25 +162,23 @@ class _Edit:
             asked.files[index], asked.plugins[index], asked.selectors, self._part, load
         )
 
-    def made(self) -> Checked | None:
+    def made(self) -> Checked:
         """What is found, if the edit is of a kind for which that can be told."""
         project, earlier = self._project, self._earlier
         base, paths = earlier.base, self._part.files
         if not all(still_lacks(project, base, path, self._numbers[path]) for path in paths):
-            return None
+            raise NeedsWhole("words that were looked for in vain")
         now = self._link()
         self._modules = now.evaluator.modules
         self._nodes = tuple(f"{now.linker.nodeid(path)}::" for path in sorted(paths))
         before = self._link(_Before(project.load, self._before))
-        if (
-            now.linker.named_late
-            or before.linker.named_late
-            or not self._has_same_face(before, now)
-        ):
-            return None
+        if now.linker.named_late or before.linker.named_late:
+            raise NeedsWhole("a plugin named by a test file")
+        self._check_faces(before, now)
         findings = self._findings(now)
-        if findings is None or not paths.isdisjoint(now.far) or not self._has_same_files():
-            return None
+        if not paths.isdisjoint(now.far):
+            raise NeedsWhole("a check that looks far reads it")
+        self._check_files()
         self._now = now
         old = earlier.checked
         facts = {path: project.load(path) for path in paths}
@@ -216,15 +220,16 @@ class _Edit:
             old.wholes,
         )
 
-    def _has_same_face(self, before: Suite, now: Suite) -> bool:
+    def _check_faces(self, before: Suite, now: Suite) -> None:
         from scopecheck.suite.face import face
 
-        return all(
-            self._imports_same(path) and face(before, path) == face(now, path)
-            for path in self._part.files
-        )
+        for path in sorted(self._part.files):
+            self._check_imports(path)
+            one, other = face(before, path), face(now, path)
+            if one != other:
+                raise NeedsWhole(f"another face: {one.differs(other)}")
 
-    def _imports_same(self, path: str) -> bool:
+    def _check_imports(self, path: str) -> None:
         """Whether a file imports the same of the project's own files."""
         from scopecheck.suite import imported_files
         from scopecheck.suite.face import imports_of, is_for_all
@@ -232,25 +237,27 @@ class _Edit:
         old, new = self._before[path], self._project.load(path)
         stems = {one.rpartition("/")[2].removesuffix(".py") for one in self._numbers}
         if not stems.isdisjoint(set(old.inner_imports) ^ set(new.inner_imports)):
-            return False
+            raise NeedsWhole("an import in a function")
         differ = imports_of(old) ^ imports_of(new)
         if any(map(is_for_all, differ)):
-            return False
+            raise NeedsWhole("an import that changes how tests run")
         modules = self._modules
-        return not any(True for value in differ for _ in imported_files(modules, value, path))
+        if any(True for value in differ for _ in imported_files(modules, value, path)):
+            raise NeedsWhole("an import of the project's own files")
 
-    def _has_same_files(self) -> bool:
+    def _check_files(self) -> None:
         """Whether the whole suite would read the same files as before."""
         project, whole = self._project, self._part.whole
         read = set(project.own_files)
         if not read <= self._numbers.keys():
-            return False
+            raise NeedsWhole("a file more")
         if whole.late <= read:
-            return True
+            return
         # What reads such a file is not known: it may be what was taken out of a file.
-        return all(_only_adds(self._before[path], project.load(path)) for path in self._before)
+        if not all(_only_adds(self._before[path], project.load(path)) for path in self._before):
+            raise NeedsWhole("files that were read late")
 
-    def _findings(self, now: Suite) -> tuple[Finding, ...] | None:
+    def _findings(self, now: Suite) -> tuple[Finding, ...]:
         """What was found elsewhere, and what is found in the changed files."""
         from scopecheck import checks
         from scopecheck.checks.looks import distance_of
@@ -264,17 +271,20 @@ class _Edit:
             for one in found_in(now, asked.chosen, asked.settings)
             if self._concerns(one)
         }
-        if not all(map(self._is_alone, (*old, *new))):
-            return None
+        for one in (*old, *new):
+            if not self._is_alone(one):
+                raise NeedsWhole(f"a finding with others: {one.code}")
         for one in old ^ new.keys():
             rule = rules[one.name]
             check = checks.find(rule.code, rule.name)
+            if check is None or distance_of(check) == "far":
+                raise NeedsWhole(f"a finding of a check that looks far: {one.code}")
             # How a whole suite is best mended, a part does not tell.
-            if check is None or distance_of(check) == "far" or rule.fix != "none":
-                return None
+            if rule.fix != "none":
+                raise NeedsWhole(f"a finding with a fix: {one.code}")
         held = {(one.code, one.fault.place.path, one.fault.place.span) for one in others}
         if any((o.code, o.fault.place.path, o.fault.place.span) in held for o in new):
-            return None
+            raise NeedsWhole("a finding where another is")
         return (*others, *new)
 
     def _concerns(self, finding: Finding) -> bool:

@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 
 
 class NeedsWhole(Exception):  # noqa: N818 - no error, but an answer
-    """Only the whole suite can tell."""
+    """Only the whole suite can tell; why, for who looks for what to widen."""
 
 
 class Whole(msgspec.Struct, frozen=True, array_like=True):
@@ -62,5 +62,5 @@ def known(answer: Answer | None) -> Answer:
         NeedsWhole: there is none.
     """
     if answer is None:
-        raise NeedsWhole
+        raise NeedsWhole("an answer that the whole suite was not asked for")
     return answer

@@ -77,7 +77,7 @@ def _is_for_pytest(suite: Suite) -> bool:
     files = suite.files
     if files.conftests or files.config.ini:
         return True
-    suite.needs_whole()
+    suite.needs_whole("whether pytest runs the suite")
     if not any(item.testcase for item in suite.items):
         return True
     return any(

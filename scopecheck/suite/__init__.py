@@ -237,7 +237,7 @@ class Suite:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The names of events that the tested code knows."""
-        self.needs_whole()
+        self.needs_whole("the names of all events")
         return Vocabulary(self.own_files, self.text, self._load.emitted)
 
     @cached_property
@@ -280,7 +280,7 @@ class Suite:
         if part is None or fixture not in self.users:
             return found
         if not found or name in part.whole.ambiguous:
-            raise NeedsWhole
+            raise NeedsWhole("what a fixture's request gets in all tests")
         return found
 
     @cached_property
@@ -304,7 +304,7 @@ class Suite:
 
     def other_tests(self, folder: str) -> Iterator[str]:
         """The texts of files below a folder that look like tests and are not the suite's own."""
-        self.needs_whole()
+        self.needs_whole("other tests")
         read = self.own_files
         root = str(self._load.root)
         for parent, folders, names in disk.walk(f"{root}/{folder}" if folder else root):
@@ -321,18 +321,21 @@ class Suite:
         """Whether a file that was read imports this one, or may."""
         if self.part is not None and path in self.part.files:
             return False
-        self.needs_whole()
+        self.needs_whole("what imports a file")
         stem = path.rpartition("/")[2].removesuffix(".py")
         return path in self._imported or stem in self._inner_imports
 
-    def needs_whole(self) -> None:
+    def needs_whole(self, what: str) -> None:
         """Do nothing for a whole suite.
+
+        Args:
+            what: what is asked that a part cannot tell.
 
         Raises:
             NeedsWhole: it is a part of one.
         """
         if self.part is not None:
-            raise NeedsWhole
+            raise NeedsWhole(what)
 
     def whole(self) -> Whole:
         """What a look at a part will need to know of this suite."""

@@ -7,7 +7,7 @@ tests are called, how many there are and what they do otherwise is no part of it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scopecheck.expressions import Const, Name
 from scopecheck.facts import Import
@@ -32,7 +32,35 @@ _FOR_ALL = ("nest_async", "sybil")
 _LOOKUPS = ("getfixturevalue", "getfuncargvalue")
 
 
-def face(suite: Suite, path: str) -> Hashable:
+class Face(NamedTuple):
+    """What others may rest on, part by part."""
+
+    unread: bool
+    fixtures: Hashable
+    used: Hashable
+    edges: Hashable
+    flags: Hashable
+    bearing: Hashable
+    problems: Hashable
+    unknown: Hashable
+    parametrized: Hashable
+    unseen: bool
+    level: Hashable
+    text: _Text | None
+
+    def differs(self, other: Face) -> str:
+        """The names of the parts in which two faces differ."""
+        parts = [name for name in self._fields if getattr(self, name) != getattr(other, name)]
+        if parts == ["text"] and self.text and other.text:
+            parts = [
+                f"text: {name}"
+                for name in _Text._fields
+                if getattr(self.text, name) != getattr(other.text, name)
+            ]
+        return ", ".join(parts)
+
+
+def face(suite: Suite, path: str) -> Face:
     """The face of a file that was linked; equal for two states that are alike to all others.
 
     Raises:
@@ -53,7 +81,7 @@ def face(suite: Suite, path: str) -> Hashable:
     }
     names = {name for item in items for name in _parametrized(item)}
     whole = suite.part.whole if suite.part is not None else suite.whole()
-    return (
+    return Face(
         facts is None,
         frozenset(_shape(fixture, path) for fixture in own),
         frozenset(used),
@@ -65,7 +93,7 @@ def face(suite: Suite, path: str) -> Hashable:
         frozenset(names & whole.unreached),
         path in suite.collector.with_unseen_tests,
         level and (level.complete, level.generates, level.generates_any),
-        facts and _of_text(facts, items, whole.unreached),
+        None if facts is None else _of_text(facts, items, whole.unreached),
     )
 
 
@@ -154,7 +182,18 @@ def _is_lookup(func: Any) -> bool:
     return isinstance(func, Name) and func.parts[-1] in _LOOKUPS
 
 
-def _of_text(facts: FileFacts, items: Iterable[Item], unreached: frozenset[str]) -> Hashable:
+class _Text(NamedTuple):
+    setups: Hashable
+    asked: Hashable
+    lookups: Hashable
+    checking: Hashable
+    events: Hashable
+    sent: Hashable
+    plugins: bool
+    stops: Hashable
+
+
+def _of_text(facts: FileFacts, items: Iterable[Item], unreached: frozenset[str]) -> _Text:
     """What the statements of a file say that may matter to others."""
     collected = {(item.place.path, item.line) for item in items}
     owners = [class_.name for class_ in facts.classes]
@@ -172,7 +211,7 @@ def _of_text(facts: FileFacts, items: Iterable[Item], unreached: frozenset[str])
         for found in function.body.calls
         if _is_lookup(found.call.func)
     }
-    return (
+    return _Text(
         frozenset(
             (function.name, owners[function.owner] if function.owner >= 0 else "")
             for function in facts.functions

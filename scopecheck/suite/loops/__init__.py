@@ -268,7 +268,7 @@ class Loops:
     @cached_property
     def usual_runner(self) -> Runner | None:
         """The plugin that runs most of the suite's async tests."""
-        self._needs_whole()
+        self._needs_whole("which plugin runs most tests")
         return usual_runner(self, self._items)
 
     @cached_property
@@ -293,7 +293,7 @@ class Loops:
 
     def folders(self, fixture: Fixture) -> frozenset[str]:
         """The folders of the tests that a fixture of package scope is set up for."""
-        self._needs_whole()
+        self._needs_whole("the folders of a fixture's tests")
         return self._folders.get(fixture, frozenset())
 
     @cached_property
@@ -306,9 +306,9 @@ class Loops:
                     found.setdefault(fixture, set()).add(item.path.rpartition("/")[0])
         return {fixture: frozenset(folders) for fixture, folders in found.items()}
 
-    def _needs_whole(self) -> None:
+    def _needs_whole(self, what: str) -> None:
         if self._whole is not None:
-            raise NeedsWhole
+            raise NeedsWhole(what)
 
     # -- what follows --------------------------------------------------------------------------
 
