@@ -6,8 +6,10 @@ projects for each statement.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from scopecheck.expressions import Call, Name
 from scopecheck.suite.marks import marks_in
@@ -111,6 +113,7 @@ _PATCHERS = {
 }
 
 
+@lru_cache(4096)
 def external(name: str) -> Value:
     """A dotted name outside the files read, under its canonical spelling."""
     name = _CANONICAL.get(name, name)

@@ -9,8 +9,11 @@ from scopecheck.expressions import FunctionRef
 from scopecheck.suite.values import MISSING, ClassValue, External, Literal, Result
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scopecheck.facts import Binding
     from scopecheck.suite.names import Evaluator
+    from scopecheck.suite.namespace import Namespace
     from scopecheck.suite.values import Value
 
 # Bases outside the files read that add no tests, no fixtures and no `__init__`.
@@ -152,23 +155,27 @@ class Lineages:
 
     def names(self, lineage: Lineage) -> dict[str, ClassValue]:
         """Every name that a class of the lineage binds, and the class it is found in."""
-        found: dict[str, ClassValue] = {}
-        for value in lineage.classes:
-            for name in self._evaluator.class_space(value).bindings:
-                found.setdefault(name, value)
-        return found
+        return {name: value for value, _, names in self._bound_by_each(lineage) for name in names}
 
-    def collected_names(self, lineage: Lineage) -> list[tuple[str, ClassValue]]:
-        """Names in pytest's order: bases first, each class in definition order."""
+    def members(self, lineage: Lineage) -> Iterator[tuple[str, ClassValue, Namespace]]:
+        """Every name of `names` with its class and that one's namespace, in pytest's order.
+
+        That is bases first, each class in definition order.
+        """
+        for value, space, names in reversed(self._bound_by_each(lineage)):
+            for name in names:
+                yield name, value, space
+
+    def _bound_by_each(self, lineage: Lineage) -> list[tuple[ClassValue, Namespace, list[str]]]:
+        """The classes, each with its namespace and the names that no class before it binds."""
         seen: set[str] = set()
-        groups: list[list[tuple[str, ClassValue]]] = []
+        found = []
         for value in lineage.classes:
             space = self._evaluator.class_space(value)
-            group = [(name, value) for name in space.bindings if name not in seen]
-            seen.update(name for name, _ in group)
-            groups.append(group)
-        groups.reverse()
-        return [pair for group in groups for pair in group]
+            names = [name for name in space.bindings if name not in seen]
+            seen.update(names)
+            found.append((value, space, names))
+        return found
 
     def has_constructor(self, lineage: Lineage) -> str | None:
         """`__init__` or `__new__` when a class of the lineage defines one."""

@@ -7,14 +7,18 @@ otherwise is said where it is done.
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from scopecheck.expressions import ClassRef, FunctionRef
 from scopecheck.facts import Import
 from scopecheck.finding import Place
 from scopecheck.suite import marks as pytest_marks
 from scopecheck.suite.hooks import marks_subclasses
+from scopecheck.suite.link import is_plain_function
 from scopecheck.suite.model import Item, Level, Request
 from scopecheck.suite.refusals import Refusal
 from scopecheck.suite.signatures import innermost, requests
@@ -29,10 +33,30 @@ from scopecheck.suite.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scopecheck.expressions import Expression
     from scopecheck.suite.classes import Lineage
     from scopecheck.suite.link import Linker
     from scopecheck.suite.namespace import Namespace
     from scopecheck.suite.values import MarkValue, Value
+
+
+class _Parent(Struct):
+    """What tests are collected from, a module or a class, with what holds for each of them.
+
+    marks: of the class and what it stands in. patched: leading parameters that patches of the class
+    fill. opaque: an unknown decorator of the class may change its methods. may_skip: decorators of
+    the class by which unittest may put the tests aside.
+    """
+
+    nodeid: str
+    path: str
+    levels: tuple[Level, ...]
+    marks: tuple[MarkValue, ...]
+    lineage: Lineage | None = None
+    patched: int = 0
+    opaque: bool = False
+    may_skip: tuple[tuple[Expression, Namespace], ...] = ()
+
 
 _DOUBTFUL = ("a decorator may put something else in its place",)
 
@@ -59,25 +83,18 @@ class Collector:
         if space is None:
             return
         level = self._linker.add_module(path, space)
-        levels = (*self._linker.levels_of(path), level)
         nodeid = self._linker.nodeid(path)
         if self._evaluator.lookup(space, "__test__") == Literal(False):
             return
         if space.facts.always_stops:
             self._linker.broken.setdefault(nodeid, Refusal("the module ends its import itself"))
+        levels = (*self._linker.levels_of(path), level)
         own = pytest_marks.marks_in(self._evaluator.lookup(space, "pytestmark"))
+        module = _Parent(nodeid, path, levels, own)
         for name in space.bindings:
-            self._collect(space, name, levels, nodeid, own, path)
+            self._collect(space, name, module)
 
-    def _collect(
-        self,
-        space: Namespace,
-        name: str,
-        levels: tuple[Level, ...],
-        parent: str,
-        outer_marks: tuple[MarkValue, ...],
-        path: str,
-    ) -> None:
+    def _collect(self, space: Namespace, name: str, module: _Parent) -> None:
         last = space.bindings[name][-1].value
         functions = matches(self._rules.python_functions, name)
         attached = space.attached.get(name)
@@ -89,11 +106,11 @@ class Collector:
             return
         value = self._evaluator.lookup(space, name)
         if isinstance(value, ClassValue):
-            self._collect_class(value, name, levels, parent, outer_marks, path)
+            self._collect_class(value, name, module)
         elif functions:
             function = as_function(value)
             if function is not None and not self._is_fixture(value):
-                self._add_item(function, name, levels, parent, outer_marks, path, None)
+                self._add_item(function, name, module)
                 if attached is not None and "__signature__" in attached:
                     self.items[-1].unknown += ("its signature is assigned",)
                 if attached is not None and "pytestmark" in attached:
@@ -103,15 +120,7 @@ class Collector:
         hidden = isinstance(value, FunctionValue) and value.hidden is not None
         return isinstance(value, FixtureValue) or (hidden and self._rules.version < (8, 4))
 
-    def _collect_class(
-        self,
-        value: ClassValue,
-        name: str,
-        levels: tuple[Level, ...],
-        parent: str,
-        outer_marks: tuple[MarkValue, ...],
-        path: str,
-    ) -> None:
+    def _collect_class(self, value: ClassValue, name: str, parent: _Parent) -> None:
         lineage = self._lineages.of(value)
         flag = self._lineages.is_test(lineage)
         if not lineage.testcase and not (matches(self._rules.python_classes, name) or flag is True):
@@ -123,38 +132,35 @@ class Collector:
             if constructor is not None:
                 self.refused.append((value, constructor))
                 return
-        level = Level("class", f"{parent}::{name}")
+        nodeid = f"{parent.nodeid}::{name}"
+        level = Level("class", nodeid)
         if lineage.opaque:
             level.complete = False
             level.reason = f"a base class of {name} is not known"
-            self.with_unseen_tests.add(path)
-        owner = "::".join([*parent.split("::")[1:], name])
-        self._linker.register_class(lineage, level, path, owner)
-        own = self._class_marks(lineage, value)
-        marks = (*own, *outer_marks)
-        nodeid = f"{parent}::{name}"
-        inner = (*levels, level)
+            self.with_unseen_tests.add(parent.path)
+        owner = "::".join(nodeid.split("::")[1:])
+        self._linker.register_class(lineage, level, parent.path, owner)
+        marks = (*self._class_marks(lineage, value), *parent.marks)
+        class_ = _Parent(nodeid, parent.path, (*parent.levels, level), marks, lineage)
+        class_.patched = sum(one.patched for one in lineage.classes)
+        class_.opaque = any(one.decorated for one in lineage.classes)
+        class_.may_skip = self._may_skip_class(lineage)
         if lineage.testcase:
-            self._collect_testcase(lineage, inner, nodeid, marks, path)
+            self._collect_testcase(lineage, class_)
             return
-        for attribute, holder in self._lineages.collected_names(lineage):
-            space = self._evaluator.class_space(holder)
+        for attribute, _, space in self._lineages.members(lineage):
+            functions = matches(self._rules.python_functions, attribute)
+            if not functions and is_plain_function(space, space.bindings[attribute]):
+                continue
             member = self._evaluator.lookup(space, attribute)
             if isinstance(member, ClassValue):
-                self._collect_class(member, attribute, inner, nodeid, marks, path)
-            elif matches(self._rules.python_functions, attribute):
+                self._collect_class(member, attribute, class_)
+            elif functions:
                 function = as_function(member)
                 if function is not None and not self._is_fixture(member):
-                    self._add_item(function, attribute, inner, nodeid, marks, path, lineage)
+                    self._add_item(function, attribute, class_)
 
-    def _collect_testcase(
-        self,
-        lineage: Lineage,
-        levels: tuple[Level, ...],
-        nodeid: str,
-        marks: tuple[MarkValue, ...],
-        path: str,
-    ) -> None:
+    def _collect_testcase(self, lineage: Lineage, class_: _Parent) -> None:
         names = self._lineages.names(lineage)
         found = False
         for name in sorted(name for name in names if name.startswith("test")):
@@ -162,11 +168,11 @@ class Collector:
             function = as_function(member)
             if function is not None:
                 found = True
-                self._add_item(function, name, levels, nodeid, marks, path, lineage)
+                self._add_item(function, name, class_)
         if not found and "runTest" in names:
             function = as_function(self._lineages.attribute(lineage, "runTest"))
             if function is not None:
-                self._add_item(function, "runTest", levels, nodeid, marks, path, lineage)
+                self._add_item(function, "runTest", class_)
 
     def _class_marks(self, lineage: Lineage, value: ClassValue) -> tuple[MarkValue, ...]:
         """A class's own marks, those of its bases first (`get_unpacked_marks`)."""
@@ -184,46 +190,50 @@ class Collector:
         found = self._evaluator.evaluate(ClassRef(value.index), value.env)
         return found if isinstance(found, ClassValue) else value
 
-    def _add_item(
-        self,
-        function: FunctionValue,
-        name: str,
-        levels: tuple[Level, ...],
-        parent: str,
-        outer_marks: tuple[MarkValue, ...],
-        path: str,
-        lineage: Lineage | None,
-    ) -> None:
+    def _may_skip_class(self, lineage: Lineage) -> tuple[tuple[Expression, Namespace], ...]:
+        """The decorators of a class and its bases by which unittest may put the tests aside."""
+        return tuple(
+            (one.expression, outer)
+            for value in lineage.classes
+            if value.class_.decorators
+            and (outer := self._evaluator.class_space(value).parent) is not None
+            for one in value.class_.decorators
+            if pytest_marks.may_skip(one.expression)
+        )
+
+    def _add_item(self, function: FunctionValue, name: str, parent: _Parent) -> None:
+        lineage = parent.lineage
         testcase = lineage is not None and lineage.testcase
-        marks = (*function.marks, *outer_marks)
-        if lineage is not None and (patched := sum(c.patched for c in lineage.classes)):
-            function = replace(function, patched=function.patched + patched)
+        marks = (*function.marks, *parent.marks) if function.marks else parent.marks
+        if parent.patched:
+            function = replace(function, patched=function.patched + parent.patched)
         inner = innermost(function)
         facts = inner.function
-        used = tuple(
-            Request(used, Place(inner.module, facts.span))
-            for used in pytest_marks.used_names(marks)
+        place = Place(inner.module, facts.span)
+        used: tuple[Request, ...] = ()
+        if marks:
+            used = tuple([Request(used, place) for used in pytest_marks.used_names(marks)])
+        if function.is_async:
+            if self._linker.loop_factories and self._runs_asyncio(marks):
+                # pytest-asyncio 1.4 and later parametrize it where a hook chooses loop factories.
+                used = (*used, Request("_asyncio_loop_factory", place))
+            if not testcase and self._runs_anyio(marks):
+                used = (*used, Request("anyio_backend", place))
+        asked = requests(
+            function, method=lineage is not None, bound=False, version=self._rules.version
         )
-        if self._linker.loop_factories and self._runs_asyncio(function, marks):
-            # pytest-asyncio 1.4 and later parametrize it where a hook chooses loop factories.
-            used = (*used, Request("_asyncio_loop_factory", Place(inner.module, facts.span)))
-        if self._runs_anyio(function, marks, testcase=testcase):
-            used = (*used, Request("anyio_backend", Place(inner.module, facts.span)))
-        version = self._rules.version
-        method = lineage is not None
-        asked = requests(function, method=method, bound=False, version=version)
         # unittest fills no parameters: what fills them may run the test too.
         runs_async = lineage is not None and (lineage.runs_async or (testcase and bool(asked)))
         if testcase:
             asked = ()
         self.items.append(
             Item(
-                f"{parent}::{name}",
-                path,
+                f"{parent.nodeid}::{name}",
+                parent.path,
                 facts.line,
-                Place(inner.module, facts.span),
+                place,
                 facts,
-                levels,
+                parent.levels,
                 asked,
                 used,
                 marks,
@@ -233,49 +243,46 @@ class Collector:
                 testcase=testcase,
                 runs_async=runs_async,
                 own_marks=len(function.marks),
-                skipped=pytest_marks.is_skipped(marks) or self._is_put_aside(function, lineage),
-                opaque=function.opaque or _under_decorator(lineage),
+                skipped=pytest_marks.is_skipped(marks) or self._is_put_aside(function, parent),
+                opaque=function.opaque or parent.opaque,
                 unknown=(*self._linker.changes_items, *(_DOUBTFUL if function.doubtful else ())),
             )
         )
 
-    def _is_put_aside(self, function: FunctionValue, lineage: Lineage | None) -> bool:
+    def _is_put_aside(self, function: FunctionValue, parent: _Parent) -> bool:
         """Whether a decorator of unittest skips the test, or wants it to fail."""
-        read = [(one, function.env) for one in function.function.decorators]
-        for value in lineage.classes if lineage is not None else ():
-            outer = self._evaluator.class_space(value).parent
-            if outer is not None:
-                read += [(one, outer) for one in value.class_.decorators]
+        read = parent.may_skip
+        if function.function.kept_decorators:
+            own = (one.expression for one in function.function.decorators)
+            read = (*((one, function.env) for one in own if pytest_marks.may_skip(one)), *read)
         return any(
-            pytest_marks.is_unittest_skip(self._evaluator.evaluate(one.expression, space))
-            for one, space in read
-            if pytest_marks.may_skip(one.expression)
+            pytest_marks.is_unittest_skip(self._evaluator.evaluate(expression, space))
+            for expression, space in read
         )
 
-    def _runs_asyncio(self, function: FunctionValue, marks: Sequence[MarkValue]) -> bool:
-        if not function.is_async:
-            return False
+    def _runs_asyncio(self, marks: Sequence[MarkValue]) -> bool:
         return self._rules.asyncio_auto or any(mark.name == "asyncio" for mark in marks)
 
-    def _runs_anyio(
-        self, function: FunctionValue, marks: Sequence[MarkValue], *, testcase: bool
-    ) -> bool:
-        """Whether anyio's plugin puts `usefixtures("anyio_backend")` on the test.
+    def _runs_anyio(self, marks: Sequence[MarkValue]) -> bool:
+        """Whether anyio's plugin puts `usefixtures("anyio_backend")` on an async test.
 
-        (`pytest_pycollect_makeitem` of anyio 4.16: an async test, marked or in auto mode.)
+        (`pytest_pycollect_makeitem` of anyio 4.16: one that is marked, or any in auto mode.)
         """
-        if not self._linker.plugins.anyio or testcase or not function.is_async:
+        if not self._linker.plugins.anyio:
             return False
         return self._rules.anyio_auto or any(mark.name == "anyio" for mark in marks)
 
 
-def matches(patterns: Sequence[str], name: str) -> bool:
+def matches(patterns: tuple[str, ...], name: str) -> bool:
     """Whether a name fits `python_functions` or `python_classes`: a prefix, or a glob."""
-    return any(
-        name.startswith(pattern)
-        or (any(c in pattern for c in "*?[") and fnmatch.fnmatch(name, pattern))
-        for pattern in patterns
+    return name.startswith(patterns) or any(
+        fnmatch.fnmatch(name, pattern) for pattern in _globs(patterns)
     )
+
+
+@lru_cache(64)
+def _globs(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(pattern for pattern in patterns if any(c in pattern for c in "*?["))
 
 
 def as_function(value: Value) -> FunctionValue | None:
@@ -288,8 +295,3 @@ def as_function(value: Value) -> FunctionValue | None:
             given = tuple(key for key, _ in keywords)
             return replace(inner, bound=(count + len(args), (*names, *given)))
     return None
-
-
-def _under_decorator(lineage: Lineage | None) -> bool:
-    """Whether an unknown decorator on a class may change its methods."""
-    return lineage is not None and any(value.decorated for value in lineage.classes)

@@ -7,9 +7,11 @@ where it is done.
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from operator import itemgetter
 from posixpath import basename, dirname, join, relpath
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from scopecheck.expressions import ClassRef, FunctionRef
 from scopecheck.facts import Import
@@ -77,6 +79,7 @@ class Linker:
         self.sources: list[PluginSource] = []
         self.unread: list[str] = []
         self._registered: set[str] = set()
+        self._nodeids: dict[str, str] = {}
         self.loop_factories = False
         # Whether a test module names plugins.
         self.named_late = False
@@ -206,11 +209,9 @@ class Linker:
     def _register_module(self, space: Namespace, level: Level, plugin: str | None = None) -> None:
         for name in sorted(space.bindings):
             bindings = space.bindings[name]
+            if is_plain_function(space, bindings):
+                continue
             last = bindings[-1].value
-            if isinstance(last, FunctionRef):
-                function = space.facts.functions[last.index]
-                if not function.decorators and len(bindings) == 1:
-                    continue
             value = self.evaluator.lookup(space, name)
             certain = True
             if isinstance(value, Unknown):
@@ -397,10 +398,14 @@ class Linker:
 
     def nodeid(self, path: str) -> str:
         """A file's node id: its path from pytest's rootdir."""
-        # `relpath` takes what is relative to be below the working directory, which matters where
-        # the rootdir lies above the root.
-        root = self.evaluator.modules.root
-        return relpath(join(root, path), join(root, self.rules.rootdir))
+        found = self._nodeids.get(path)
+        if found is None:
+            # `relpath` takes what is relative to be below the working directory, which matters
+            # where the rootdir lies above the root.
+            root = self.evaluator.modules.root
+            found = relpath(join(root, path), join(root, self.rules.rootdir))
+            self._nodeids[path] = found
+        return found
 
     def levels_of(self, path: str) -> tuple[Level, ...]:
         """The levels of the session and of the folders that a file lies in, from the outside."""
@@ -416,8 +421,12 @@ class Linker:
 
     def register_class(self, lineage: Lineage, level: Level, home: str, owner: str) -> None:
         """Register the fixtures of a class and its bases at the class's level."""
-        for name, holder in sorted(self.lineages.names(lineage).items()):
-            space = self.evaluator.class_space(holder)
+        members = [
+            (name, holder, space)
+            for name, holder, space in self.lineages.members(lineage)
+            if not is_plain_function(space, space.bindings[name])
+        ]
+        for name, holder, space in sorted(members, key=itemgetter(0)):
             bindings = space.bindings[name]
             last = bindings[-1].value
             if isinstance(last, ClassRef):
@@ -471,6 +480,16 @@ def _kind(function: FunctionValue) -> FixtureKind:
 
 def _truth(value: Value) -> bool | None:
     return bool(value.value) if isinstance(value, Literal) else None
+
+
+def is_plain_function(space: Namespace, bindings: Sequence[Binding]) -> bool:
+    """Whether a name stands for a function as it was written: most names of test modules do."""
+    value = bindings[0].value
+    return (
+        len(bindings) == 1
+        and isinstance(value, FunctionRef)
+        and not space.facts.functions[value.index].kept_decorators
+    )
 
 
 def may_be_unbound(bindings: Sequence[Binding]) -> bool:

@@ -16,8 +16,9 @@ conftest; an edge says that the request of the test is answered by `tests/confte
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,8 +47,7 @@ class Scope(enum.IntEnum):
 SCOPES = {scope.word: scope for scope in Scope}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A name asked for, and where."""
 
     name: str
@@ -57,8 +57,7 @@ class Request:
 FixtureKind = Literal["function", "generator", "coroutine", "asyncgen"]
 
 
-@dataclass(eq=False, slots=True)
-class Fixture:
+class Fixture(Struct, eq=False):
     """One definition registered at one level.
 
     path, line: of the `def`; a fixture of a plugin that was not read has a `plugin` and no path.
@@ -125,8 +124,7 @@ class Fixture:
 LevelKind = Literal["session", "folder", "module", "class"]
 
 
-@dataclass(eq=False, slots=True)
-class Level:
+class Level(Struct, eq=False):
     """A place at which fixtures are registered.
 
     fixtures: by name, registered last is chosen first.
@@ -164,8 +162,7 @@ class Level:
             self.autouse.append(fixture.name)
 
 
-@dataclass(eq=False, slots=True)
-class Parametrized:
+class Parametrized(Struct, eq=False):
     """What `parametrize` marks do to an item.
 
     direct: names replaced by values, with the scope of the pseudo-fixture.
@@ -180,8 +177,7 @@ class Parametrized:
     complete: bool = True
 
 
-@dataclass(eq=False, slots=True)
-class Item:
+class Item(Struct, eq=False):
     """A test function that pytest collects; its parametrizations are one item here.
 
     levels: from the session inwards. requests: parameters, in order.
@@ -219,8 +215,7 @@ class Item:
 ProblemKind = Literal["scope-mismatch", "unknown-fixture", "cycle", "invalid-scope", "called"]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """What pytest would raise while it sets an item up.
 
     stack: the fixtures being set up, outermost first; empty when the test itself asks.
@@ -235,8 +230,7 @@ class Problem:
     certain: bool = True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Edge:
+class Edge(Struct, frozen=True, eq=False):
     """A request and the definition that answers it; asker None is the test itself.
 
     There is one object for each such pair in a suite.
@@ -247,8 +241,7 @@ class Edge:
     answer: Fixture
 
 
-@dataclass(eq=False, slots=True)
-class Plan:
+class Plan(Struct, eq=False):
     """What pytest does to set up the items of one shape.
 
     order: definitions in the order in which their set-up completes.

@@ -106,6 +106,7 @@ class Evaluator:
         space.complete = not any(
             binding.name == "?" and not binding.target
             for function in facts.functions
+            if function.may_name("?")
             for binding in function.bindings
         )
         for binding in facts.bindings:
@@ -198,6 +199,14 @@ class Evaluator:
         key: Key = name if len(bindings) == 1 else (name, len(bindings))
         memo = space._memo.get(key)
         if memo is None:
+            only = bindings[0].value
+            if isinstance(only, FunctionRef) and len(bindings) == 1:
+                function = space.facts.functions[only.index]
+                if not function.kept_decorators:
+                    # Most names of tests: nothing is evaluated.
+                    memo = FunctionValue(space.path, function, space, only.index)
+                    space._memo[key] = memo
+                    return memo
             if (space, key) in self._busy or not self._may_go_on():
                 return UNKNOWN
             memo = space._memo[key] = self._guarded(space, key, bindings)
@@ -228,6 +237,8 @@ class Evaluator:
 
     def _last(self, space: Namespace, bindings: list[Binding]) -> Value:
         count = len(bindings)
+        if count == 1 and not isinstance(bindings[0].value, Extended):
+            return self.bound(bindings[0], space)
         while count and isinstance(bindings[count - 1].value, Extended):
             count -= 1
         if count < len(bindings):
@@ -281,6 +292,12 @@ class Evaluator:
 
     def evaluate_at(self, expression: Expression, space: Namespace, span: Span) -> Value:
         """What an expression stands for when the code of its namespace has run up to a place."""
+        if space.class_ is None:
+            previous, space.position = space.position, (span.line, span.column)
+            try:
+                return self.evaluate(expression, space)
+            finally:
+                space.position = previous
         spaces = [space]
         while spaces[-1].class_ is not None and spaces[-1].parent is not None:
             spaces.append(spaces[-1].parent)

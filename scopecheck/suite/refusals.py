@@ -54,6 +54,8 @@ def refuse(
     if one_namespace:
         _refuse_same_names(broken, test_files, modules, nodeids)
     for item in found:
+        if not item.marks:
+            continue
         reason = next(_parametrization_errors(item), None)
         if reason is not None:
             item.refused_here = True

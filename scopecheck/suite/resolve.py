@@ -6,9 +6,9 @@ Follows `_pytest.fixtures.FixtureManager.getfixtureclosure` and
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from scopecheck.suite.model import Edge, Fixture, Plan, Problem, Scope
 
@@ -42,38 +42,43 @@ class Resolver:
         self._edges: dict[tuple[Fixture | None, str, Fixture], Edge] = {}
         self._visible: dict[tuple[Level, ...], dict[str, tuple[Fixture, ...]]] = {}
         self._autouse: dict[tuple[Level, ...], tuple[str, ...]] = {}
+        self._starts: dict[tuple[Level, ...], tuple[tuple[Level, ...], tuple[str, ...]]] = {}
 
     def plan(self, item: Item) -> Plan:
         """The plan of an item."""
-        # Levels that register nothing decide nothing.
-        levels = tuple(
-            level
-            for level in item.levels
-            if level.fixtures or not level.complete or level.generates or level.generates_any
-        )
-        initial = tuple(
-            dict.fromkeys(
-                (
-                    *self.autouse(levels),
-                    *(request.name for request in item.usefixtures),
-                    *(request.name for request in item.requests),
-                )
-            )
-        )
+        levels, initial = self._start(item.levels)
+        if item.usefixtures or item.requests:
+            asked = [request.name for request in (*item.usefixtures, *item.requests)]
+            initial = tuple(dict.fromkeys((*initial, *asked)))
         parametrized = item.parametrized
         key = (
             levels,
             initial,
-            tuple(parametrized.direct.items()),
-            tuple(parametrized.indirect.items()),
+            tuple(parametrized.direct.items()) if parametrized.direct else (),
+            tuple(parametrized.indirect.items()) if parametrized.indirect else (),
             item.testcase,
         )
         plan = self._plans.get(key)
         if plan is None:
-            plan = _Shape(self, levels, initial, item).plan()
-            self._plans[key] = plan
+            plan = self._plans[key] = _Shape(self, levels, initial, item).plan()
+        if not plan.problems:
+            return plan
         unseen = {problem.name for problem in plan.problems if _may_be_answered(problem, item)}
         return self._without(plan, unseen) if unseen else plan
+
+    def _start(self, levels: tuple[Level, ...]) -> tuple[tuple[Level, ...], tuple[str, ...]]:
+        """Those of the levels that matter, and the names that each test below them gets."""
+        found = self._starts.get(levels)
+        if found is None:
+            # Levels that register nothing decide nothing.
+            deciding = tuple(
+                level
+                for level in levels
+                if level.fixtures or not level.complete or level.generates or level.generates_any
+            )
+            found = (deciding, tuple(dict.fromkeys(self.autouse(deciding))))
+            self._starts[levels] = found
+        return found
 
     def _without(self, plan: Plan, names: set[str]) -> Plan:
         """The plan of tests for which these names may be answered by what cannot be seen."""
@@ -172,7 +177,11 @@ class _Shape:
             name: _pseudo(name, scope) for name, scope in item.parametrized.direct.items()
         }
         self._indirect = item.parametrized.indirect
-        self._definitions: dict[str, tuple[Fixture, ...]] = {}
+        # With the pseudo-fixture in place of all definitions where a name is parametrized.
+        self._definitions: dict[str, tuple[Fixture, ...]] = {
+            name: (fixture,) for name, fixture in self._pseudo.items()
+        }
+        self._generates = [level.generates for level in levels if level.generates]
         self._active: dict[str, Fixture] = {}
         self._order: dict[Fixture, None] = {}
         self._edges: dict[Edge, None] = {}
@@ -195,12 +204,10 @@ class _Shape:
         )
 
     def _defined(self, name: str) -> tuple[Fixture, ...]:
-        """The definitions of a name, with the pseudo-fixture in place of all when parametrized."""
+        """The definitions of a name, the one chosen last."""
         found = self._definitions.get(name)
         if found is None:
-            pseudo = self._pseudo.get(name)
-            found = (pseudo,) if pseudo is not None else self._resolver.visible(self._levels, name)
-            self._definitions[name] = found
+            found = self._definitions[name] = self._resolver.visible(self._levels, name)
         return found
 
     # -- closure: _pytest.fixtures.FixtureManager.getfixtureclosure ----------------------------
@@ -210,12 +217,11 @@ class _Shape:
             names = list(self._traverse())
         else:
             names = self._breadth_first(overridden=self._version >= (9, 0))
-        scopes = {}
+        scopes: dict[str, Scope] = {}
         for name in names:
             defined = () if name in self._pseudo else self._defined(name)
-            scope = defined[-1].scope if defined else Scope.FUNCTION
-            scopes[name] = Scope.FUNCTION if scope is None else scope
-        return sorted(names, key=lambda name: scopes[name], reverse=True)
+            scopes[name] = (defined[-1].scope if defined else None) or Scope.FUNCTION
+        return sorted(names, key=scopes.__getitem__, reverse=True)
 
     def _traverse(self) -> Iterator[str]:
         """Names in depth-first order, down the override chains that are requested."""
@@ -267,26 +273,33 @@ class _Shape:
 
     def _get(self, top: _Request, name: str) -> None:
         """Set a name up for the test; an explicit stack stands in for pytest's recursion."""
-        stack: deque[tuple[_Request, Iterator[str]]] = deque([(top, iter((name,)))])
+        stack: list[tuple[_Request, Iterator[str]]] = [(top, iter((name,)))]
         while stack:
             request, names = stack[-1]
             wanted = next(names, None)
             if wanted is None:
                 stack.pop()
                 if request.fixture is not None:
-                    if self._version < (8, 4):
-                        self._check_again(request, request.fixture)
-                    self._active[request.name] = request.fixture
-                    self._order[request.fixture] = None
+                    self._set_up(request, request.fixture)
                 continue
             self._steps += 1
             if self._steps > _MAX_STEPS:
                 self._unknown["too many fixtures"] = None
                 return
             inner = self._enter(request, wanted)
-            if inner is not None and inner.fixture is not None:
+            if inner is None or inner.fixture is None:
+                continue
+            if inner.fixture.requests:
                 requests = [found.name for found in inner.fixture.requests]
                 stack.append((inner, iter(requests)))
+            else:
+                self._set_up(inner, inner.fixture)
+
+    def _set_up(self, request: _Request, fixture: Fixture) -> None:
+        if self._version < (8, 4):
+            self._check_again(request, fixture)
+        self._active[request.name] = fixture
+        self._order[fixture] = None
 
     def _enter(self, request: _Request, name: str) -> _Request | None:
         if name == "request":
@@ -312,7 +325,7 @@ class _Shape:
         # of the asker are answered.
         self._check(request, fixture, fixture.scope if self._version >= (8, 4) else scope)
         self._edges[self._resolver.edge(request.fixture, name, fixture)] = None
-        if not fixture.certain or any(name in level.generates for level in self._levels):
+        if not fixture.certain or any(name in names for names in self._generates):
             # A hook may put values, or another scope, in the place of the fixture.
             self._unknown[name] = None
         return _Request(request, fixture, name, scope)

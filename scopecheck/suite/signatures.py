@@ -35,14 +35,16 @@ def requests(
         version: pytest's, as (major, minor).
     """
     inner = innermost(function)
+    if not inner.function.kept_parameters:
+        return ()
     parameters = _unfilled(function, inner.function.parameters)
     static = function.wrapper.startswith("static") or inner.wrapper.startswith("static")
     if bound and not static and parameters and parameters[0].kind in ("normal", "positional"):
         parameters = parameters[1:]
     names = [p for p in parameters if p.kind in ("normal", "keyword") and not p.default]
-    positional_only = any(p.kind == "positional" for p in parameters)
-    if method and not static and not (positional_only and version >= (8, 4)):
-        names = names[1:]
+    if method and not static:
+        keeps_first = version >= (8, 4) and any(p.kind == "positional" for p in parameters)
+        names = names if keeps_first else names[1:]
     if function.patched:
         names = names[function.patched :]
     # Many tests ask for the same names.

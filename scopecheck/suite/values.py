@@ -10,91 +10,82 @@ UNKNOWN                          what only running code can tell
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import astuple, replace
 
 if TYPE_CHECKING:
     from scopecheck.facts import Class, Function
     from scopecheck.suite.namespace import Namespace
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """A value that only running code can tell."""
 
 
 UNKNOWN = Unknown()
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """No such name in a namespace that is known in full."""
 
 
 MISSING = Missing()
 
 
-@dataclass(frozen=True, slots=True)
-class Raises:
+class Raises(Struct, frozen=True):
     """An expression that fails when it is evaluated, so that the import of its file does."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A constant."""
 
     value: str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Struct, frozen=True):
     """A list, tuple or set; `complete` is False when some items are not known."""
 
     items: tuple[Value, ...]
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Dictionary:
+class Dictionary(Struct, frozen=True):
     """A dict with constant string keys."""
 
     items: tuple[tuple[str, Value], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class External:
+class External(Struct, frozen=True):
     """A name that is defined outside the files that were read, by its full dotted path."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """What calling something external returned, by the callee's dotted path."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleValue:
+class ModuleValue(Struct, frozen=True):
     """A module that was read, by its path; `name` is the dotted name it was imported by."""
 
     path: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class PackageValue:
+class PackageValue(Struct, frozen=True):
     """A folder without `__init__.py` (a namespace package), by its path from the root."""
 
     folder: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class MarkValue:
+class MarkValue(Struct, frozen=True):
     """A pytest mark with its arguments; `called` is False for the bare `pytest.mark.name`."""
 
     name: str
@@ -110,16 +101,14 @@ class MarkValue:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class ParamValue:
+class ParamValue(Struct, frozen=True):
     """`pytest.param(value, marks=...)`."""
 
     value: Value
     marks: tuple[MarkValue, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PartialValue:
+class PartialValue(Struct, frozen=True):
     """`functools.partial(func, ...)`."""
 
     func: Value
@@ -127,8 +116,7 @@ class PartialValue:
     keywords: tuple[tuple[str, Value], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FixtureMarker:
+class FixtureMarker(Struct, frozen=True):
     """The options of a fixture decorator that waits for its function.
 
     scope, name, autouse: UNKNOWN where only running code can tell; None where not given.
@@ -143,8 +131,7 @@ class FixtureMarker:
     loop_scope: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionValue:
+class FunctionValue(Struct, frozen=True):
     """A function with what its decorators made of it.
 
     marks: pytest marks, first applied first.
@@ -161,7 +148,7 @@ class FunctionValue:
 
     module: str
     function: Function
-    env: Namespace = field(compare=False, hash=False)
+    env: Namespace
     index: int = -1
     marks: tuple[MarkValue, ...] = ()
     patched: int = 0
@@ -175,6 +162,12 @@ class FunctionValue:
     hidden: FixtureValue | None = None
     bound: tuple[int, tuple[str, ...]] = (0, ())
 
+    def __eq__(self, other: object) -> bool:
+        return self is other or (type(other) is FunctionValue and _told(self) == _told(other))
+
+    def __hash__(self) -> int:
+        return hash((self.module, self.index))
+
     @property
     def is_async(self) -> bool:
         """Whether it still is a coroutine function or an async generator function."""
@@ -185,8 +178,7 @@ class FunctionValue:
         return replace(self, marks=(*self.marks, mark))
 
 
-@dataclass(frozen=True, slots=True)
-class FixtureValue:
+class FixtureValue(Struct, frozen=True):
     """A fixture: a function under a fixture decorator.
 
     marks_below: marks put on the function before the decorator; marks_above: after it.
@@ -197,17 +189,22 @@ class FixtureValue:
     marks_above: tuple[MarkValue, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ClassValue:
+class ClassValue(Struct, frozen=True):
     """A class of a file that was read; decorated tells that an unknown decorator was applied."""
 
     module: str
     class_: Class
-    env: Namespace = field(compare=False, hash=False)
+    env: Namespace
     index: int = -1
     marks: tuple[MarkValue, ...] = ()
     decorated: bool = False
     patched: int = 0
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (type(other) is ClassValue and _told(self) == _told(other))
+
+    def __hash__(self) -> int:
+        return hash((self.module, self.index))
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -215,22 +212,19 @@ class ClassValue:
         return (self.module, self.index, id(self.env))
 
 
-@dataclass(frozen=True, slots=True)
-class Wraps:
+class Wraps(Struct, frozen=True):
     """`functools.wraps(func)`, waiting for the wrapper."""
 
     func: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(Struct, frozen=True):
     """A `mock.patch` decorator; injects tells whether it fills a leading parameter."""
 
     injects: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """A `hypothesis.given(...)` decorator: how many parameters it fills, and which by name."""
 
     count: int
@@ -260,6 +254,12 @@ Value: TypeAlias = (
     | Patch
     | Given
 )
+
+
+def _told(value: FunctionValue | ClassValue) -> tuple[object, ...]:
+    """What makes two functions or classes the same: all but the namespace that they are made in."""
+    module, code, _, *rest = astuple(value)
+    return (module, code, rest)
 
 
 def text_of(value: Value | None) -> str | None:
