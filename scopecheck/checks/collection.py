@@ -11,7 +11,7 @@ from scopecheck.checks.looks import looks
 from scopecheck.checks.reach import has_own_run
 from scopecheck.checks.wording import listed
 from scopecheck.checks.wording import tests as how_many_tests
-from scopecheck.expressions import ClassRef, FunctionRef
+from scopecheck.expressions import Call, ClassRef, FunctionRef
 from scopecheck.facts import Deleted
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
@@ -203,6 +203,7 @@ def _refused_classes(suite: Suite) -> Iterator[Fault]:
             if matches(suite.linker.rules.python_functions, name)
             and _is_test(suite, suite.evaluator.class_space(holder), name)
             and not _is_of_code(suite, lineage, name)
+            and not _is_marked_by_code(suite, holder, name)
         ]
         if not tests or lineages.is_test(lineage) is False or _is_made(suite, value):
             continue
@@ -236,6 +237,21 @@ def _is_of_code(suite: Suite, lineage: Lineage, name: str) -> bool:
         for value in lineage.classes
         if value.module not in suite.files.test_files and not is_test_path(value.module)
     )
+
+
+def _is_marked_by_code(suite: Suite, holder: ClassValue, name: str) -> bool:
+    """Whether a method is decorated by the tested code, which then takes it for its own."""
+    binding = suite.evaluator.class_space(holder).bindings[name][-1]
+    space = suite.evaluator.module(holder.module)
+    if space is None or not isinstance(binding.value, FunctionRef):
+        return False
+    for decorator in space.facts.functions[binding.value.index].decorators:
+        expression = decorator.expression
+        func = expression.func if isinstance(expression, Call) else expression
+        found = suite.evaluator.evaluate(func, space)
+        if isinstance(found, FunctionValue) and not is_test_path(found.module):
+            return True
+    return False
 
 
 def _is_made(suite: Suite, value: ClassValue) -> bool:

@@ -54,6 +54,8 @@ def unrestored_environ(suite: Suite) -> Iterator[Fault]:
             key = _key(suite, actor, change)
             if key is None or not _sets(change) or key in kept:
                 continue
+            if _gives_back(suite, actor, change):
+                continue
             verdict = _judged(suite, actor, change, key)
             if verdict != "restored":
                 kept[key] = _Kept(change, verdict)
@@ -147,6 +149,17 @@ _LOOPED = re.compile(
     r"environ\.pop\(\w+[^)]*\)\s+for\b"
     r"|\bfor \w+ in [^\n]*:\s*\n\s*(?:(?:os\.)?environ\.pop\(|del (?:os\.)?environ\[)"
 )
+
+
+def _gives_back(suite: Suite, actor: Actor, change: Change) -> bool:
+    """Whether a variable is given the value that was read before, for what the tested code did."""
+    if not change.by_name or "." in change.value:
+        return False
+    kept = rf"\b{re.escape(change.value)}\b\s*=\s*(?:os\.)?(?:getenv\(|environ\b)[^\n]*"
+    above = suite.lines(actor.path, actor.function.line, change.span.line - 1)
+    return re.search(kept + re.escape(change.key.strip("'\"")), above) is not None
+
+
 _COPIED = re.compile(r"(\w+)\s*=\s*(?:dict\((?:os\.)?environ\)|(?:os\.)?environ\.copy\(\))")
 
 

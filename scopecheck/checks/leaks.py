@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 from scopecheck.checks.blocks import are_alternatives
 from scopecheck.expressions import Call, Name
 from scopecheck.literals import occurs
-from scopecheck.suite.changes import AFTER
+from scopecheck.suite.changes import AFTER, is_test_code
 from scopecheck.suite.model import Scope
 from scopecheck.suite.values import ClassValue, FunctionValue
 
@@ -249,9 +249,9 @@ def _is_restored_around(suite: Suite, actor: Actor, words: Searched) -> bool:
     def may_restore(other: Actor) -> bool:
         found = judged.get(other)
         if found is None:
-            text = text_of(suite, other)
-            found = bool(words.search(text)) or _calls_own(suite, other, words)
-            judged[other] = found
+            found = bool(words.search(text_of(suite, other)))
+            found = found or _calls_own(suite, other, actor.path, words)
+            judged[other] = found = found or _calls_helper(suite, other, words)
         return found
 
     def is_restored(item: Item) -> bool:
@@ -271,19 +271,42 @@ def _is_restored_around(suite: Suite, actor: Actor, words: Searched) -> bool:
 
 
 _OWN_CALL = re.compile(r"\bself\.(\w+)\(")
+_CALL = re.compile(r"(?<![\w.])([^\W\d][\w.]*)\(")
 
 
-def _calls_own(suite: Suite, actor: Actor, words: Searched) -> bool:
-    """Whether a set-up calls another method of its file that has these words."""
+def _calls_own(suite: Suite, actor: Actor, path: str, words: Searched) -> bool:
+    """Whether a set-up calls another method that has these words.
+
+    Args:
+        suite: the suite.
+        actor: the set-up.
+        path: of the tests, whose classes may override what a base class calls.
+        words: what the text of the method has.
+    """
     body = body_of(suite, actor)
     names = set(_OWN_CALL.findall(body)) if "self." in body else ()
-    facts = suite.facts(actor.path) if names else None
-    return facts is not None and any(
+    return any(
         function.owner >= 0
         and function.name in names
-        and words.search(suite.lines(actor.path, function.line, function.end_line))
+        and words.search(suite.lines(home, function.line, function.end_line))
+        for home in (dict.fromkeys((actor.path, path)) if names else ())
+        if (facts := suite.facts(home)) is not None
         for function in facts.functions
     )
+
+
+def _calls_helper(suite: Suite, actor: Actor, words: Searched) -> bool:
+    """Whether a set-up calls a function of the test code that has these words."""
+    space = suite.evaluator.module(actor.path)
+    if space is None:
+        return False
+    for name in dict.fromkeys(_CALL.findall(body_of(suite, actor))):
+        found = suite.evaluator.evaluate(Name(tuple(name.split("."))), space)
+        if isinstance(found, FunctionValue) and is_test_code(found.module):
+            function = found.function
+            if words.search(suite.lines(found.module, function.line, function.end_line)):
+                return True
+    return False
 
 
 # Names of fixtures that nobody can see, and that may put something back.

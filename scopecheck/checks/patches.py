@@ -297,7 +297,7 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
     anew = "|".join((*(_inverses(change.name) if change.kind == "call" else ()), "__init__"))
     words = Words(
         rf"\.{re.escape(last)}\b\s*(?:=|\.clear|\.pop|\[)|\breload\(|\bstopall\("
-        rf"|(?:setattr|patch|object)\([^)]*\b(?:{re.escape(last)}\b|{re.escape(owner)}[\"'])"
+        rf"|(?:setattr[(,]|(?:patch|object)\()[^)]*\b(?:{re.escape(last)}\b|{re.escape(owner)}[\"'])"
         rf"|\b{re.escape(plain)}\b[\w.]*\.\w*{_RESETS}\w*\("
         rf"|\b{re.escape(plain)}\.(?:{anew})\(",
         (last, plain, "reload(", "stopall("),
@@ -305,7 +305,7 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
     return judge(suite, actor, change, touches, undoes, words)
 
 
-_RESETS = r"(?:reset|clear|restore|shutdown|cleanup|tear_?down)"
+_RESETS = r"(?:reset|clear|restore|shutdown|cleanup|tear_?down|(?<!is_)empty)"
 
 
 def _takes_away(change: Change) -> bool:

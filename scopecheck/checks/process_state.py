@@ -52,6 +52,7 @@ def _of_sys(name: str) -> str:
 
 
 _LOGGING = r"\b(?:dict|file|basic)Config\(|handlers\b|[rR]emoveHandler|logging\.shutdown"
+_PANDAS = _State("an option of pandas", r"set_option\(|option_context|reset_option")
 _BY_CALL = {
     "os.chdir": _State("the working directory", r"chdir\(", "chdir(path)"),
     "os.fchdir": _State("the working directory", r"chdir\(", "chdir(path)"),
@@ -77,7 +78,7 @@ _BY_CALL = {
     "logging.captureWarnings": _State("the logging of warnings", r"captureWarnings\("),
     "numpy.seterr": _State("the error handling of numpy", r"seterr\(|errstate\("),
     "numpy.set_printoptions": _State("the print options of numpy", r"printoptions\("),
-    "pandas.set_option": _State("an option of pandas", r"set_option\(|option_context|reset_option"),
+    "pandas.set_option": _PANDAS,
     "torch.set_default_dtype": _State("the default type of torch", r"set_default_dtype\("),
     "uvloop.install": _State("the event loop policy", r"set_event_loop_policy\(|event_loop_policy"),
     "gc.disable": _State("the garbage collector", r"gc\.enable\("),
@@ -101,6 +102,8 @@ _OF_LOGGERS = {
     "propagate": _State("the `propagate` of a logger", r"\.propagate\b|caplog"),
     "disabled": _State("the `disabled` of a logger", r"\.disabled\b"),
 }
+# Functions that put back what another one changes.
+_BACK_BY = {"gc.enable": "gc.disable", "pandas.reset_option": "pandas.set_option"}
 _BACK = {"addHandler": "removeHandler", "addFilter": "removeFilter"}
 _DECIMAL = _State("the decimal context", r"getcontext\(|setcontext\(|localcontext\(")
 
@@ -208,7 +211,7 @@ def _process_name(suite: Suite, actor: Actor, change: Change) -> str:
     calls = change.kind == "call" and change.name in _LAST_WORDS
     if calls or (change.kind == "attribute" and target[-1:] == ("sys",)):
         name = _name(suite, actor, change, (*target, change.name))
-        return name if name in _BY_CALL or name == "gc.enable" or name[:4] == "sys." else ""
+        return name if name in _BY_CALL or name in _BACK_BY or name[:4] == "sys." else ""
     if suite.options.paired_calls and change.kind == "call":
         name = _name(suite, actor, change, (*target, change.name))
         if any(name in pair for pair in suite.options.paired_calls.items()):
@@ -236,7 +239,7 @@ def _paired(paired: Mapping[str, str], target: tuple[str, ...], name: str) -> st
     return ""
 
 
-_LAST_WORDS = frozenset(name.rpartition(".")[2] for name in (*_BY_CALL, "gc.enable"))
+_LAST_WORDS = frozenset(name.rpartition(".")[2] for name in (*_BY_CALL, *_BACK_BY))
 
 
 def _state(suite: Suite, actor: Actor, name: str, change: Change) -> _State | None:
@@ -319,8 +322,11 @@ def _adds_again(suite: Suite, actor: Actor, change: Change) -> bool:
 def _puts_back(suite: Suite, actor: Actor, name: str, change: Change) -> bool:
     """Whether the change gives back what was kept before, or the state that a process begins with.
 
-    (`os.chdir(before)` alone in a test undoes what the tested code did.)
+    (`os.chdir(before)` alone in a test undoes what the tested code did, and so does a level that a
+    logger is given when the test is over.)
     """
+    if name == "logger.setLevel" and _is_last(actor, change):
+        return True
     if name in ("logging.disable", "logger.setLevel"):
         if change.key.rpartition(".")[2] in ("NOTSET", "0"):
             return True
@@ -345,7 +351,15 @@ def _puts_back(suite: Suite, actor: Actor, name: str, change: Change) -> bool:
     )
 
 
+def _is_last(actor: Actor, change: Change) -> bool:
+    """Whether a test ends with this change, and so makes no use of it."""
+    ends = change.span.end_line == actor.function.end_line
+    begins = change.span.line == actor.function.line + 1
+    return actor.kind == "test" and ends and not (begins or change.condition or change.under)
+
+
 _UNDOING = frozenset({"remove", "pop", "enable", "removeHandler", "removeFilter", "tzset"})
+_UNDOING |= {name.rpartition(".")[2] for name in _BACK_BY}
 # What a process begins with.
 _OFF = {
     "sys.settrace": ("None",),
@@ -364,8 +378,7 @@ _HANDLERS_GIVEN = re.compile(r"\.handlers(?:\[:\])?\s*=\s*\w")
 
 def _judged(suite: Suite, actor: Actor, change: Change, name: str, state: _State) -> Verdict:
     same = {key for key, other in _BY_CALL.items() if other.what == state.what} | {name}
-    if name == "gc.disable":
-        same.add("gc.enable")
+    same.update(back for back, other in _BACK_BY.items() if other == name)
     if name.startswith("logger."):
         last = name.rpartition(".")[2]
         same.add(f"logger.{_BACK.get(last, last)}")

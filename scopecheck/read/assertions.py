@@ -230,6 +230,8 @@ class _Reader:
             if not kinds & _FAILURES:
                 continue
             inside = _assertion(statement.body)
+            if kinds == {"AssertionError"} and _is_raised(statement.body, inside):
+                return
             if inside is not None and _goes_on(handler.body):
                 line = handler.lineno
                 column = self._text.column(line, handler.col_offset)
@@ -348,6 +350,18 @@ def _assertion(statements: Sequence[ast.stmt]) -> ast.Assert | None:
             if isinstance(inner, list) and (found := _assertion(inner)) is not None:
                 return found
     return None
+
+
+def _is_raised(statements: Sequence[ast.stmt], assertion: ast.Assert | None) -> bool:
+    """Whether `assert False` is all that a `try` does: it is there to raise what is caught."""
+    while len(statements) == 1 and isinstance(statements[0], (ast.With, ast.AsyncWith)):
+        statements = statements[0].body
+    return (
+        assertion is not None
+        and statements[0] is assertion
+        and isinstance(assertion.test, ast.Constant)
+        and not assertion.test.value
+    )
 
 
 def _goes_on(statements: Sequence[ast.stmt]) -> bool:

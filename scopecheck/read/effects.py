@@ -47,7 +47,7 @@ _PROCESS = frozenset(
         *("removeFilter", "set_start_method", "settrace", "setprofile", "enable", "reload"),
         *("start", "stop", "stopall", "undo", "setenv", "delenv", "setattr", "delattr", "setitem"),
         *("delitem", "syspath_prepend", "set_level", "dictConfig", "setswitchinterval"),
-        *("fileConfig", "seterr", "set_printoptions", "set_option"),
+        *("fileConfig", "seterr", "set_printoptions", "set_option", "reset_option"),
         *("set_default_dtype", "captureWarnings"),
     ]
 )

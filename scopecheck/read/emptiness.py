@@ -184,6 +184,18 @@ class Emptiness:
                 return self.is_part(value)
         return False
 
+    def made_of(self, node: ast.expr) -> set[str]:
+        """The names of what calls gave that got this, or what this is a part of."""
+        while isinstance(node, (ast.Subscript, ast.Attribute)):
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return set()
+        return {
+            name
+            for name, values in self._bound.items()
+            if any(value is not None and _takes(value, node.id) for value in values)
+        }
+
     def _named(self, name: str) -> str | None:
         if _WANTED.match(name):
             return None
@@ -342,6 +354,10 @@ class Emptiness:
     def _call(self, node: ast.Call, where: Where, loop: ast.expr | None) -> None:
         if not (isinstance(node.func, ast.Name) and node.func.id in _BUILTINS):
             self._handed.update(one.id for one in node.args if isinstance(one, ast.Name))
+        match node:
+            case ast.Call(func=ast.Attribute(attr="start_soon"), args=[ast.Name(id=name), *_]):
+                # A task of a group has ended, or the test has failed, when the group is left.
+                self._called_here.add(name)
         match node.func:
             case ast.Attribute(value=ast.Name(id=name), attr=attr) if attr in _FILLING:
                 self._fills.setdefault(name, []).append(_Fill(where, loop, self._function))
@@ -371,6 +387,15 @@ class Emptiness:
                 parts = dotted(target)
                 if parts is not None:
                     self._given_parts.add(parts)
+
+
+def _takes(node: ast.expr, name: str) -> bool:
+    """Whether this is a call that is given what has this name."""
+    call = node.value if isinstance(node, ast.Await) else node
+    if not isinstance(call, ast.Call):
+        return False
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return any(isinstance(value, ast.Name) and value.id == name for value in given)
 
 
 def _parametrized(decorator: ast.expr) -> list[str]:

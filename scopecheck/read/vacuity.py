@@ -101,7 +101,7 @@ class Vacuities:
                 return None, None
             subject = every.generators[0].iter
             origin = self._emptiness.captured(subject)
-            if origin is not None and len(every.generators) == 1:
+            if origin is not None and len(every.generators) == 1 and not self._is_input(subject):
                 span, words = self._text.span(every), self._text.words(subject)
                 captured = self._may_lack(subject, every.generators[0].target, origin)
                 return Vacuity("all", span, words, origin, self._spans(), captured), None
@@ -151,6 +151,8 @@ class Vacuities:
                 # What is wanted is the one thing that a generator lends.
                 return None
             source = self._emptiness.captured(subject, streamed=isinstance(one.node, ast.AsyncFor))
+            if source is not None and self._is_input(subject):
+                return None
             return None if source is None else ("loop", self._text.words(subject), source)
         asked = truth_of(subject, holds=one.kind == "if")
         if one.kind not in ("if", "exit") or asked is None:
@@ -163,6 +165,11 @@ class Vacuities:
         source = self._emptiness.asked(asked, line)
         kind: Literal["if", "exit"] = "if" if one.kind == "if" else "exit"
         return None if source is None else (kind, self._text.words(asked), source)
+
+    def _is_input(self, subject: ast.expr) -> bool:
+        """Whether what comes out of a call is held against this, which went into it."""
+        outputs = self._emptiness.made_of(subject)
+        return any(_mentions(check.node, outputs) for check in self._checks)
 
     def _about(self, loop: ast.For | ast.AsyncFor) -> bool:
         """Whether the checks in a loop are about its items, and not about what is made of them."""

@@ -243,6 +243,8 @@ class _Search:
         if facts.dynamic or self._hands_itself_on(facts):
             return None
         names = set(facts.global_names)
+        # `public(frozendict=FrozenDict)` may give the module a name.
+        names.update(key for found in facts.module_calls for key, _ in found.call.keywords)
         for binding in facts.bindings:
             if binding.target:
                 continue

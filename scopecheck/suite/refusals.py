@@ -112,7 +112,8 @@ def _parametrization_errors(item: Item) -> Iterator[str]:
             if name in seen:
                 yield f"duplicate parametrization of '{name}'"
             seen.add(name)
-            if name not in item.plan.closure:
+            # A fixture that cannot be seen may need the name.
+            if name not in item.plan.closure and not item.plan.unknown:
                 kind = "fixture" if name in item.parametrized.indirect else "argument"
                 yield f"function uses no {kind} '{name}'"
 
