@@ -257,7 +257,8 @@ FlawKind: TypeAlias = Literal[
 class Flaw(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An assertion in a test that its form alone shows to be worth nothing.
 
-    words: the expression that is asserted, where it is short.
+    words: the expression that is asserted, where it is short; of one whose failure is caught, what
+        becomes of the test, where it does not pass: it `is skipped`.
     cause: what makes it so: the handler that catches its failure, the statement that ends the
         block before it, the `raises` that the exception leaves.
     """

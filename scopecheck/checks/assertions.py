@@ -80,7 +80,7 @@ def swallowed_assertion(suite: Suite) -> Iterator[Fault]:
         yield _fault(
             item,
             flaw,
-            "the failure of this assertion is caught, and the test passes",
+            f"the failure of this assertion is caught, and the test {flaw.words or 'passes'}",
             ((flaw, "it is caught here"),),
             "catch only what the tested code may raise, or raise again",
         )

@@ -236,7 +236,8 @@ class _Reader:
                 line = handler.lineno
                 column = self._text.column(line, handler.col_offset)
                 cause = type(self._text.span(inside))(line, column, line, column + len("except"))
-                yield self._flaw("swallowed", inside, cause=cause)
+                words = "is skipped" if any(map(_skips, handler.body)) else ""
+                yield Flaw("swallowed", self._text.span(inside), words, cause)
             return
 
     def _flaw(
@@ -367,6 +368,11 @@ def _is_raised(statements: Sequence[ast.stmt], assertion: ast.Assert | None) -> 
 def _goes_on(statements: Sequence[ast.stmt]) -> bool:
     """Whether a handler only reports, or skips, so that the test does not fail."""
     return all(map(_only_reports, statements))
+
+
+def _skips(statement: ast.stmt) -> bool:
+    """Whether this is `pytest.skip(...)` or the like."""
+    return isinstance(statement, ast.Expr) and _called(statement.value) in _SKIPS
 
 
 def _only_reports(statement: ast.stmt) -> bool:
