@@ -200,9 +200,6 @@ def _with_note(finding: Finding, known: int, group: Sequence[Finding]) -> Findin
     return msgspec.structs.replace(finding, fault=fault)
 
 
-# -- the file ------------------------------------------------------------------------------------
-
-
 def read(file: Path) -> dict[Key, int]:
     """The entries of a baseline file.
 

@@ -226,9 +226,6 @@ def walk(top: str) -> Iterator[tuple[str, list[str], list[str]]]:
             yield from walk(path)
 
 
-# -- a later look ----------------------------------------------------------------------------------
-
-
 class Record(msgspec.Struct, frozen=True, array_like=True):
     """Notes as they are kept."""
 

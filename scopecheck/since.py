@@ -149,9 +149,6 @@ def _names(finding: Finding) -> set[str]:
     return {*_NAME.findall(quoted), fault.symbol.rpartition("::")[2]}
 
 
-# -- git -----------------------------------------------------------------------------------------
-
-
 def changes_since(root: Path, revision: str) -> Changes:
     """What changed below a root since a revision.
 

@@ -289,9 +289,6 @@ for _scheme, _rest in DRIVERS.items():
     )
 
 
-# -- what experiments use ------------------------------------------------------------------------
-
-
 async def hold(lock: Any) -> None:
     """Hold a lock while another asks for it."""
     async with lock:
@@ -445,9 +442,6 @@ async def grpc_aio_server() -> Any:
     address = _echoes(server)
     await server.start()
     return server, address
-
-
-# -- running them --------------------------------------------------------------------------------
 
 
 def _code(experiment: Experiment) -> dict[str, Any]:

@@ -118,9 +118,6 @@ def is_conftest(path: str) -> bool:
     return PurePosixPath(path).name == "conftest.py"
 
 
-# -- suites --------------------------------------------------------------------------------------
-
-
 @cache
 def sections() -> tuple[Example, ...]:
     """All sections of the pages that are suites."""
@@ -264,9 +261,6 @@ def _filled(
     )
 
 
-# -- edits ---------------------------------------------------------------------------------------
-
-
 class Editor:
     """Edits the files of one suite.
 
@@ -325,8 +319,6 @@ class Editor:
                 self._files[new] = _head(chance) + "\n\n" + _test(chance, self._fixtures(), 1)
                 return f"new {new}"
 
-    # -- what is there -----------------------------------------------------------------------
-
     def _fixtures(self) -> list[str]:
         found = [
             name
@@ -348,8 +340,6 @@ class Editor:
         pieces = self._pieces(text)
         found = [index for index, piece in enumerate(pieces) if what in piece]
         return (pieces, self._chance.choice(found)) if found else None
-
-    # -- tests -------------------------------------------------------------------------------
 
     def add_test(self, text: str) -> str:
         """A test at the end."""
@@ -438,8 +428,6 @@ class Editor:
         bodies = (f"    def test_{i}(self):\n        {line}\n" for i, line in enumerate(lines))
         return f"{text}\n\nimport unittest\nclass {name}{base}:\n    seen = []\n{''.join(bodies)}"
 
-    # -- what is asked for -------------------------------------------------------------------
-
     def _function(self, text: str) -> re.Match[str] | None:
         found = list(_DEF.finditer(text))
         return self._chance.choice(found) if found else None
@@ -486,8 +474,6 @@ class Editor:
             return re.sub(r"scope=[\"']\w+[\"']", f"scope='{scope}'", text, count=1)
         names = self._fixtures() if self._chance.random() < 0.4 else ["fresh", "other_fixture"]
         return f"{text}\n\nimport pytest\n{_fixture(self._chance, names)}"
-
-    # -- what is done ------------------------------------------------------------------------
 
     def _lines(self) -> list[str]:
         count = self._chance.randint(1, 2)

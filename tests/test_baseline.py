@@ -42,9 +42,6 @@ def scope(
     return Scope(lambda _: rules, lambda _: looked_at, (files or {}).get, complete)
 
 
-# -- what it takes away ----------------------------------------------------------------------------
-
-
 def test_what_is_known_is_left_out_wherever_it_moved_in_its_file() -> None:
     known = {key("a.py::x"): 1}
     outcome = apply(known, [finding("a.py::x", 40), finding("b.py::x", 2)], scope({"a.py": ""}))
@@ -101,9 +98,6 @@ def test_a_rule_that_is_no_more_is_stale() -> None:
     assert apply({key("a.py::x", "gone"): 1}, [], scope()).stale
 
 
-# -- code that moves to another file ---------------------------------------------------------------
-
-
 def test_a_renamed_file_wakes_nothing() -> None:
     known = {key("tests/a.py::T::x"): 2, key("tests/a.py"): 1}
     found = [finding("unit/a.py"), finding("unit/a.py::T::x"), finding("unit/a.py::T::x", 2)]
@@ -135,8 +129,6 @@ def test_only_as_many_move_as_are_missing() -> None:
     assert len(outcome.kept) == 2
     assert outcome.moved == 1
 
-
-# -- the file --------------------------------------------------------------------------------------
 
 ENTRIES = {
     key("tests/b.py::x"): 2,
@@ -279,8 +271,6 @@ def test_it_is_written_in_one_step(tmp_path: Path) -> None:
     with pytest.raises(BaselineError, match="cannot be written: No such file or directory"):
         write(tmp_path / "gone/known.json", {})
 
-
-# -- the command -----------------------------------------------------------------------------------
 
 CONFTEST = """\
 import pytest

@@ -73,9 +73,6 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "_TICK_NS", 0)
 
 
-# -- the same as without -------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", ["agent_platform", "agent_platform_repaired"])
 def test_examples_are_the_same_three_times(tmp_path: Path, name: str) -> None:
     root = tmp_path / name
@@ -238,9 +235,6 @@ def test_named_paths_share_a_result(suite: Path, monkeypatch: pytest.MonkeyPatch
     assert {one.fault.place.path for one in analysis.findings} == {"tests/api/test_b.py"}
 
 
-# -- what is looked at is noted ------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", ["agent_platform", "suite"])
 def test_all_that_is_looked_at_is_noted(
     suite: Path, name: str, monkeypatch: pytest.MonkeyPatch
@@ -290,9 +284,6 @@ def _check_all(made: Project, files: Any, plugins: Any) -> None:
         check = checks.find(rule.code, rule.name)
         if check is not None:
             list(check(suite))
-
-
-# -- damage --------------------------------------------------------------------------------------
 
 
 def _damages(content: bytes) -> Iterator[bytes]:
@@ -374,9 +365,6 @@ def test_an_error_with_the_cache_is_none_without(
     monkeypatch.chdir(suite)
     assert check.run([], CheckOptions()) == status.FOUND
     assert "SCP101" in capsys.readouterr().out
-
-
-# -- the folder ----------------------------------------------------------------------------------
 
 
 def test_the_folder_says_what_it_is(suite: Path) -> None:

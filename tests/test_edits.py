@@ -190,9 +190,6 @@ def test_a_file_that_is_gone_is_noticed(suite: Path) -> None:
     assert found(suite) == found(suite, cached=False)
 
 
-# -- a part of the suite ---------------------------------------------------------------------------
-
-
 def write(root: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -500,9 +497,6 @@ def test_a_file_that_only_the_test_led_to_is_left_out(suite: Path) -> None:
     assert found(suite) == found(suite, cached=False)
 
 
-# -- where lines moved ---------------------------------------------------------------------------
-
-
 def _facts(text: str) -> facts.FileFacts:
     return read(Source("a.py", text, "utf-8", bom=False))
 
@@ -558,9 +552,6 @@ def test_all_that_a_function_says_is_compared() -> None:
     kept = {name for name in facts.Function.__struct_fields__ if name.startswith("kept_")}
     assert {name.removeprefix("kept_") for name in kept} <= told
     assert {*facts.Function.__struct_fields__} - kept - {"above", "height"} <= told
-
-
-# -- at random -----------------------------------------------------------------------------------
 
 
 def _random_edit(text: str, chance: random.Random) -> str:

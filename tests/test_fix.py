@@ -31,9 +31,6 @@ def editor(text: str) -> Editor:
     return Editor(decode("test_a.py", text.encode()))
 
 
-# -- edits -----------------------------------------------------------------------------------------
-
-
 def test_edits_are_made_from_the_text_as_it_was() -> None:
     edits = [
         Edit("a", Span(2, 2, 2, 3), "XX"),
@@ -123,8 +120,6 @@ def test_bytes_are_written_in_the_encoding_of_the_file() -> None:
     assert encode(marked, marked.text) == b"\xef\xbb\xbfx = 1\r\n"
 
 
-# -- diffs -----------------------------------------------------------------------------------------
-
 LINE = st.sampled_from([b"", b"a", b"b", b"\tc\r", b"\xff\xfe", b"def f():", b"@@ -1 +1 @@"])
 TEXT = st.builds(
     lambda lines, ended: b"\n".join(lines) + (b"\n" if ended and lines else b""),
@@ -181,9 +176,6 @@ def test_a_diff_pairs_lines_as_a_person_would() -> None:
         b"-",
         b"-",
     ]
-
-
-# -- files -----------------------------------------------------------------------------------------
 
 
 def test_a_file_is_replaced_and_keeps_its_mode(tmp_path: Path) -> None:
@@ -263,8 +255,6 @@ def test_a_file_is_made_unless_there_is_one(tmp_path: Path) -> None:
         write(tmp_path, [Change("a.ini", None, b"y")])
     assert [path.name for path in tmp_path.iterdir()] == ["a.ini"]
 
-
-# -- rewriting -------------------------------------------------------------------------------------
 
 SESSION = {"loop_scope": '"session"'}
 
@@ -454,9 +444,6 @@ def test_what_libcst_does_not_print_back_is_withheld() -> None:
     with pytest.raises(Withheld):
         # libcst 1.9.0 loses the first of these comments.
         Statement("x = 1\n  # lost\n  # kept\n")
-
-
-# -- imports ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

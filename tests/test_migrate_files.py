@@ -62,9 +62,6 @@ def after(migration: Migration, path: str) -> bytes:
 INI = "[pytest]\nasyncio_mode = auto\n"
 
 
-# -- odd files -------------------------------------------------------------------------------------
-
-
 def test_line_endings_byte_order_mark_and_a_missing_last_one(tmp_path: Path) -> None:
     bom = b"\xef\xbb\xbf"
     conftest = bom + CONFTEST.replace("\n", "\r\n").encode().removesuffix(b"\r\n")
@@ -116,7 +113,6 @@ def test_comments_stay_and_go_with_what_they_speak_of(tmp_path: Path) -> None:
 import asyncio  # used below
 import pytest
 
-# -- loops --
 
 # The session's.
 @pytest.fixture(scope="session")  # not the function's
@@ -174,8 +170,6 @@ class TestA(Base):
 """
     )
 
-
-# -- configurations --------------------------------------------------------------------------------
 
 FIXTURE, TESTS = "asyncio_default_fixture_loop_scope", "asyncio_default_test_loop_scope"
 
@@ -312,8 +306,6 @@ def test_a_suite_without_pytest_asyncio_is_skipped(tmp_path: Path) -> None:
     assert (migration.changes, migration.left, migration.skipped) == ((), (), (".",))
 
 
-# -- requirements ----------------------------------------------------------------------------------
-
 ASYNCIO, PYTEST = targets("1.5.0", "1.0")
 
 
@@ -433,9 +425,6 @@ def test_what_a_tool_wrote_is_only_mentioned(
     migration = moved(tmp_path, {"test_a.py": test, name: text})
     assert [change.path for change in migration.changes] == []
     assert [(one.place.path, one.place.span.line) for one in migration.left] == [(name, line)]
-
-
-# -- the command -----------------------------------------------------------------------------------
 
 
 def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -66,8 +66,6 @@ class Maker:
                 self.files[path] = self.module(inner, wide)
         return self.files
 
-    # -- pieces --------------------------------------------------------------------------------
-
     HEAD = "import asyncio\n\nimport pytest\nimport pytest_asyncio\n"
 
     def override(self, indent: str = "") -> tuple[str, int]:

@@ -88,9 +88,6 @@ def scopecheck(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.Comple
     )
 
 
-# -- rounds ----------------------------------------------------------------------------------------
-
-
 def test_nothing_is_written_by_a_repair(tmp_path: Path) -> None:
     text = MARKED.format(name="one")
     repaired = mended(tmp_path, {"test_one.py": text})
@@ -324,9 +321,6 @@ def test_the_next_fix_is_tried_where_the_first_does_not_hold(
     ]
 
 
-# -- edits in reports ------------------------------------------------------------------------------
-
-
 def test_edits_of_a_report_are_those_of_the_fix(tmp_path: Path) -> None:
     text = MARKED.format(name="one")
     write(tmp_path, {"test_one.py": text})
@@ -350,8 +344,6 @@ def test_a_fix_that_cannot_be_made_is_in_no_report(
     made = analyse([tmp_path], root=tmp_path, settings=settings, edits=True)
     assert (offered.summary.fixable, made.summary.fixable) == (1, 0)
 
-
-# -- the command -----------------------------------------------------------------------------------
 
 CONFIG = '[tool.scopecheck.plugins]\npytest = "8.4"\npytest-asyncio = "1.1.0"\n'
 WAITS = "async def test_one():\n    assert 1 + 1 == 2\n"
@@ -456,9 +448,6 @@ def test_reports_offer_fixes_without_libcst(tmp_path: Path) -> None:
             check=True,
         )
         assert done.stdout.splitlines()[-1] == loaded, name
-
-
-# -- files -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,6 @@ VERSIONS = {"pytest": "8.4", "pytest-asyncio": "1.1.0"}
 EXAMPLES = int(os.environ.get("SCOPECHECK_RANDOM", "60"))
 KILLS = int(os.environ.get("SCOPECHECK_KILLS", "40"))
 
-# -- random files ----------------------------------------------------------------------------------
 
 HEAD = "# é: a first line\nimport os\n\nimport pytest\n\n\ndef test_first():\n\tassert os.sep\n\n\n"
 
@@ -126,8 +125,6 @@ def test_bytes_outside_of_the_fixes_stay(
     if not withheld:
         assert after == written(1)
 
-
-# -- kills -----------------------------------------------------------------------------------------
 
 CONFIG = '[tool.scopecheck.plugins]\npytest = "8.4"\npytest-asyncio = "1.1.0"\n'
 MARKED = "import pytest\n\n\n@pytest.mark.slow\n@pytest.fixture\ndef one():\n    return 1\n\n\n"

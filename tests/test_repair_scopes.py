@@ -141,9 +141,6 @@ def _setups(suite: Suite, way: Way) -> int:
     )
 
 
-# -- plan --cost, plan --if ------------------------------------------------------------------------
-
-
 def planned(capsys: pytest.CaptureFixture[str], **options: object) -> str:
     from scopecheck.commands.options import PlanOptions
     from scopecheck.commands.plan import run

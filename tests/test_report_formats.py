@@ -45,8 +45,7 @@ def twice(finding: Finding, lines: int) -> list[Finding]:
     return [finding, msgspec.structs.replace(finding, fault=fault)]
 
 
-# -- GitLab: the keys that its documentation asks for, with their values --------------------------
-
+# GitLab's documentation asks for these keys.
 POSITION = {"type": "integer", "minimum": 1}
 LOCATION = {
     "type": "object",
@@ -111,9 +110,6 @@ def test_gitlab_takes_odd_names() -> None:
     gitlab(odd())
 
 
-# -- JUnit -----------------------------------------------------------------------------------------
-
-
 def junit(*findings: Finding) -> JUnitXml:
     return JUnitXml.fromstring(written("junit", *findings).encode())
 
@@ -171,9 +167,7 @@ def test_junit_is_xml_whatever_it_holds(text: str) -> None:
     assert junit(found(fault)).failures == 1
 
 
-# -- reviewdog: its messages (`DiagnosticResult` in its proto file) as JSON ------------------------
-
-
+# reviewdog takes its messages (`DiagnosticResult` in its proto file) as JSON.
 def _object(required: list[str], **properties: Any) -> dict[str, Any]:
     return {
         "type": "object",

@@ -111,9 +111,6 @@ def test_a_long_chain_is_cut() -> None:
     assert line.endswith("%0Aa.py:20:1: here%0Aand 979 places more")
 
 
-# -- the step's summary ----------------------------------------------------------------------------
-
-
 def summary(*findings: Finding) -> str:
     stream = io.StringIO()
     report.writer("step-summary")(analysis(*findings), stream, color=False)

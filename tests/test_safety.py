@@ -209,9 +209,7 @@ def test_a_tree_that_cannot_be_written(marked: Path) -> None:
     assert "cannot be written" in result.stderr
 
 
-# -- files damaged at random; `python tests/fuzz.py` runs many more -------------------------------
-
-
+# `python tests/fuzz.py` damages many more files at random.
 def test_damaged_files_neither_crash_nor_hang() -> None:
     sources = fuzz.sources_in([TOP / "examples", TOP / "tests/projects"], random.Random(1))
     assert len(sources) > 10

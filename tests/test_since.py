@@ -112,9 +112,6 @@ ENGINE, WORKER = "scope-mismatch engine", "scope-mismatch worker"
 BOTH = {ENGINE, WORKER}
 
 
-# -- touched ---------------------------------------------------------------------------------------
-
-
 def test_nothing_changed(repository: Repository) -> None:
     assert repository.due() == set()
     repository.write("tests/test_a.py", TESTS + "\n\ndef test_new():\n    assert True\n")
@@ -178,9 +175,6 @@ def test_a_configuration_file_counts_as_a_whole(repository: Repository) -> None:
     assert repository.due(base) == {"config-not-in-force tool:pytest"}
 
 
-# -- caused ----------------------------------------------------------------------------------------
-
-
 def test_a_fixture_that_is_gone(repository: Repository) -> None:
     repository.write("tests/sub/conftest.py", "import pytest\n@pytest.fixture\ndef gadget(): ...\n")
     repository.write("tests/sub/test_s.py", "def test_s(gadget): ...\ndef test_t(lost): ...\n")
@@ -217,9 +211,6 @@ def test_an_override_that_is_gone(repository: Repository) -> None:
     assert repository.due(base) == set()
     repository.write("tests/test_a.py", TESTS)
     assert repository.due(base) == BOTH
-
-
-# -- the range -------------------------------------------------------------------------------------
 
 
 def test_what_others_did_since_does_not_count(repository: Repository) -> None:
@@ -343,9 +334,6 @@ def test_what_is_configured_does_not_matter(repository: Repository) -> None:
     repository.edit("tests/test_a.py", "assert engine", "assert 1")
     repository.edit("tests/test_a.py", "assert True", "assert False")
     assert repository.changes().lines == {"tests/test_a.py": (2, 10)}
-
-
-# -- refusals --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -108,9 +108,6 @@ def _is_cached(suite: Suite, path: str, function: Function) -> bool:
     return False
 
 
-# -- who changes what ----------------------------------------------------------------------------
-
-
 def _given(suite: Suite, cached: list[_Cached]) -> Iterator[tuple[Fixture, _Cached]]:
     """The fixtures that hand out what a cached function without arguments returns."""
     for fixture in suite.fixtures:
@@ -181,9 +178,6 @@ def _is_of_kind(change: Change, rest: tuple[str, ...], cached: _Cached) -> bool:
     if cached.kind == "container":
         return is_in_place(change) and change.kind != "attribute"
     return change.kind == "attribute" and not rest
-
-
-# -- findings ------------------------------------------------------------------------------------
 
 
 def _fault(suite: Suite, actor: Actor, use: _Use) -> Fault | None:

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import Item
     from scopecheck.suite.namespace import Namespace
 
-# -- SCP310 --------------------------------------------------------------------------------------
-
 
 @looks("near")
 def misplaced_pytest_plugins(suite: Suite) -> Iterator[Fault]:
@@ -98,9 +96,6 @@ def _tests_below(suite: Suite, folder: str) -> frozenset[str]:
     return frozenset(item.nodeid for item in suite.items if item.path.startswith(inside))
 
 
-# -- SCP311 --------------------------------------------------------------------------------------
-
-
 @looks("near")
 def unresolved_import(suite: Suite) -> Iterator[Fault]:
     """SCP311: an import of a first-party module, or of a name from one, that does not exist."""
@@ -144,8 +139,6 @@ def _unresolved(suite: Suite, path: str, found: Unresolved) -> Fault:
         searched=suite.searched | {found.inside},
     )
 
-
-# -- SCP312 --------------------------------------------------------------------------------------
 
 # Hooks that collect what pytest itself does not.
 _COLLECT_HOOKS = frozenset({"pytest_pycollect_makeitem", "pytest_collect_file"})
@@ -470,9 +463,6 @@ def _inner(suite: Suite, path: str, function: Function) -> str:
         names.insert(0, facts.classes[owner].name)
         owner = facts.classes[owner].owner
     return "::".join(names)
-
-
-# -- SCP315 --------------------------------------------------------------------------------------
 
 
 @looks("near")

@@ -140,9 +140,6 @@ def _requested(
                 yield edge.request, makers.of_fixture(edge.answer) or ""
 
 
-# -- two users -----------------------------------------------------------------------------------
-
-
 def _to_users(test: _Test) -> Fault | None:
     """The same call twice, for two objects or with two results, told apart by nothing else."""
     before: list[tuple[Call, str]] = []
@@ -226,9 +223,6 @@ def _gets(call: Call, name: str) -> bool:
 
 def _is_looking(call: Call) -> bool:
     return not isinstance(call.func, Name) or _LOOKING.search(call.func.parts[-1]) is not None
-
-
-# -- two tasks -----------------------------------------------------------------------------------
 
 
 def _to_tasks(suite: Suite, test: _Test, body: str, *, apart: bool) -> Fault | None:

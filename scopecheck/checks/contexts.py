@@ -41,9 +41,6 @@ def shared_context(suite: Suite) -> Iterator[Fault]:
     yield from left_on_clients(suite)
 
 
-# -- fixtures ------------------------------------------------------------------------------------
-
-
 def _of_fixtures(suite: Suite, makers: Makers) -> Iterator[Fault]:
     """A fixture wider than function scope that makes a context."""
     told: set[tuple[str, int]] = set()
@@ -86,9 +83,6 @@ def _is_reset(suite: Suite, name: str) -> bool:
         actor.kind in ("fixture", "xunit") and reset.search(body_of(suite, actor))
         for actor in suite.changes.actors
     )
-
-
-# -- modules and classes -------------------------------------------------------------------------
 
 
 def _of_modules(suite: Suite, makers: Makers) -> Iterator[Fault]:

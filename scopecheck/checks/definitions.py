@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 _PYTEST_DECORATORS = frozenset({"pytest.fixture", "pytest.yield_fixture", "pytest_asyncio.fixture"})
 
 
-# -- SCP304 --------------------------------------------------------------------------------------
-
-
 @looks("near")
 def duplicate_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP304: two fixtures with one public name in one module or class; one never runs."""
@@ -127,9 +124,6 @@ def _public_name(value: FixtureValue, attribute: str) -> str | None:
     if isinstance(name, Literal) and isinstance(name.value, str):
         return name.value or attribute
     return None
-
-
-# -- SCP305 --------------------------------------------------------------------------------------
 
 
 @looks("near")
@@ -267,9 +261,6 @@ def _is_skipped(marks: tuple[MarkValue, ...]) -> bool:
     return any(mark.name == "skip" for mark in marks)
 
 
-# -- SCP309 --------------------------------------------------------------------------------------
-
-
 @looks("near")
 def marked_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP309: a mark on a fixture, which has no effect, and is an error since pytest 9."""
@@ -322,9 +313,6 @@ def _instead(marks: tuple[str, ...], fixture: Fixture) -> str:
     if marks == ("asyncio",) and fixture.is_async:
         return "remove it: `pytest_asyncio.fixture` alone makes an async fixture run"
     return "remove it, or put it on the tests that use the fixture"
-
-
-# -- SCP313 --------------------------------------------------------------------------------------
 
 
 @looks("near")
@@ -403,9 +391,6 @@ def _is_generator_fixture(suite: Suite, fixture: Fixture) -> bool:
 
 
 _BINDERS = frozenset({"builtins.staticmethod", "builtins.classmethod"})
-
-
-# -- shared --------------------------------------------------------------------------------------
 
 
 def _definitions(suite: Suite) -> list[Fixture]:

@@ -43,9 +43,6 @@ def event_loop_fixture(suite: Suite) -> Iterator[Fault]:
         yield from _requests(suite)
 
 
-# -- overrides -----------------------------------------------------------------------------------
-
-
 @dataclass
 class _Override:
     """A definition of the suite's own, and the tests that see it.
@@ -265,9 +262,6 @@ def _instead(loops: Loops, override: _Override) -> str:
     if loops.plugin.version >= (1, 4):
         return "remove it; the hook `pytest_asyncio_loop_factories` chooses another kind of loop"
     return "remove it; the fixture `event_loop_policy` chooses another kind of loop"
-
-
-# -- requests ------------------------------------------------------------------------------------
 
 
 @dataclass

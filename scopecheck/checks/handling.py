@@ -35,9 +35,6 @@ _LEGACY = (0, 19)
 _REPLACES_TEST = re.compile(r"\b_?obj\s*=[^=]|\bruntest\s*=[^=]|\bsetattr\([^\n]*\b_?obj\b")
 
 
-# -- SCP205 --------------------------------------------------------------------------------------
-
-
 @looks("far")
 def unhandled_async_test(suite: Suite) -> Iterator[Fault]:
     """SCP205: an async test that no plugin runs."""
@@ -279,9 +276,6 @@ def _fate(suite: Suite) -> str:
         before = "" if _agrees(suite, 8, 4) else "; before 8.4 it skips it with a warning"
         return f"{_pytest(suite)} {said}{before}"
     return f"{_pytest(suite)} skips it with a warning, and from 8.4 on fails it"
-
-
-# -- SCP203, SCP204 ------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -537,9 +531,6 @@ def _received(suite: Suite, users: _Users, receiver: _Receiver) -> Fault:
         advice,
         frozenset(item.nodeid for item in receiver.items),
     )
-
-
-# -- words ---------------------------------------------------------------------------------------
 
 
 def _fault(

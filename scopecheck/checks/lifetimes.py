@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     _Answer: TypeAlias = tuple[Fixture, list[Item]]
 
 
-# -- SCP104 --------------------------------------------------------------------------------------
-
-
 @looks("near")
 def invalid_scope(suite: Suite) -> Iterator[Fault]:
     """SCP104: a scope that pytest does not know."""
@@ -203,8 +200,6 @@ def _requested(item: Item) -> frozenset[str]:
     return frozenset((*closure, *(request.name for request in item.requests)))
 
 
-# -- SCP105 --------------------------------------------------------------------------------------
-
 # pytest warns of every one from here on.
 _WARNS_SINCE = (9, 2)
 # Before, a class-scoped fixture of a TestCase was called with the class as its `self`.
@@ -307,9 +302,6 @@ def _is_called_by_pytest(suite: Suite, fixture: Fixture) -> bool:
 
 def _dotted(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}"
-
-
-# -- SCP106 --------------------------------------------------------------------------------------
 
 
 @dataclass

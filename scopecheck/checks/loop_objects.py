@@ -88,9 +88,6 @@ def loop_bound_outside_loop(suite: Suite) -> Iterator[Fault]:
             yield _told(shared)
 
 
-# -- made in a synchronous fixture ---------------------------------------------------------------
-
-
 def _of_fixtures(suite: Suite) -> Iterator[_Shared]:
     found: dict[object, _Shared] = {}
     handed = {f: suite.handouts.of(f) for f in suite.fixtures if _is_kept(f)}
@@ -128,9 +125,6 @@ def _is_kept(fixture: Fixture) -> bool:
 def _requests(item: Item, fixture: Fixture) -> bool:
     assert item.plan is not None
     return any(edge.asker is None and edge.answer is fixture for edge in item.plan.edges)
-
-
-# -- made in a module ----------------------------------------------------------------------------
 
 
 def _of_modules(suite: Suite) -> Iterator[_Shared]:
@@ -219,9 +213,6 @@ def _is_replaced(name: str, text: str) -> bool:
     return re.search(rf"""["'](?:[\w.]*\.)?{re.escape(name)}["']""", text) is not None
 
 
-# -- what a test does with it --------------------------------------------------------------------
-
-
 def _meets(handed: Handed, name: str, text: str) -> bool:
     """Whether code is seen to use an object in the way that binds it."""
     word = rf"(?<![\w.]){re.escape(name)}\b"
@@ -283,9 +274,6 @@ def _instance(item: Item, scope: Scope) -> str:
         case Scope.PACKAGE:
             return dirname(item.path)
     return ""
-
-
-# -- words ---------------------------------------------------------------------------------------
 
 
 def _told(shared: _Shared) -> Fault:

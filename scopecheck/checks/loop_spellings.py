@@ -36,9 +36,6 @@ def deprecated_asyncio_mark(suite: Suite) -> Iterator[Fault]:
         yield from _policies(suite)
 
 
-# -- marks ---------------------------------------------------------------------------------------
-
-
 @dataclass
 class _Use:
     """A mark, and the tests to which it applies.
@@ -189,9 +186,6 @@ def _keyword(loops: Loops) -> str:
 
 def _symbol(item: Item) -> str:
     return "::".join([item.place.path, *item.nodeid.split("::")[1:]])
-
-
-# -- event_loop_policy ---------------------------------------------------------------------------
 
 
 def _policies(suite: Suite) -> Iterator[Fault]:

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 _OPTIONS = {"fixture": FIXTURE_DEFAULT, "test": TEST_DEFAULT}
 
 
-# -- SCP201, SCP212 ------------------------------------------------------------------------------
-
-
 @looks("near")
 def wide_async_fixture_loop(suite: Suite) -> Iterator[Fault]:
     """SCP201: an async fixture wider than function scope, on another loop than its users."""
@@ -274,9 +271,6 @@ def _advice(apart: _Apart, loops: Loops) -> str:
     return ", or ".join(options[-3:])
 
 
-# -- SCP208 --------------------------------------------------------------------------------------
-
-
 @looks("near")
 def loop_defaults_disagree(suite: Suite) -> Iterator[Fault]:
     """SCP208: pytest's options put async fixtures and the tests that use them on two loops."""
@@ -374,9 +368,6 @@ def _option_certainty(suite: Suite, fixtures: Sequence[Fixture]) -> Certainty | 
         if not apart:
             return "likely"
     return None
-
-
-# -- SCP202 --------------------------------------------------------------------------------------
 
 
 @looks("near")
@@ -477,9 +468,6 @@ def _always_outlived(suite: Suite, fixture: Fixture, item: Item) -> bool:
         any(problem.fixture is fixture for problem in loops.problems(item))
         for loops in suite.loops.others
     )
-
-
-# -- SCP212: collection errors of 0.23 to 0.26 ---------------------------------------------------
 
 
 def _refused_items(loops: Loops) -> frozenset[Item]:

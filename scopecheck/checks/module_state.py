@@ -139,9 +139,6 @@ def _leaves_something(change: Change) -> bool:
     return change.kind == "call" and change.name not in _TAKE_AWAY
 
 
-# -- containers of the tests ---------------------------------------------------------------------
-
-
 def _of_tests(suite: Suite, shared: _Shared) -> Iterator[Fault]:
     subject = shared.subject
     if _is_reset(suite, subject):
@@ -265,9 +262,6 @@ def _told(shared: _Shared, actor: Actor, change: Change, met: list[_Victim]) -> 
         help=f"make `{subject.name}` in a function-scoped fixture",
         tests=frozenset(affected),
     )
-
-
-# -- containers of the code under test -----------------------------------------------------------
 
 
 def _of_code(suite: Suite, shared: _Shared) -> Iterator[Fault]:

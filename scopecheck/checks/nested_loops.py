@@ -226,8 +226,6 @@ class _Reader:
         lines = self._suite.lines(helper.module, function.line, function.end_line)
         return _ASKS.search(lines) is not None
 
-    # -- names of other files ------------------------------------------------------------------
-
     def _names(self, path: str) -> frozenset[str]:
         """Names of functions elsewhere that may run a loop, as code of this file calls them."""
         if not self._helpers:
@@ -260,8 +258,6 @@ class _Reader:
             self._lines[path] = self._suite.text(path).splitlines()
         text = "\n".join(self._lines[path][function.line - 1 : function.end_line])
         return any(re.search(rf"\b{re.escape(name)}\(", text) for name in names)
-
-    # -- what is called ------------------------------------------------------------------------
 
     def _space(self, path: str) -> Namespace | None:
         return self._suite.evaluator.module(path)

@@ -59,9 +59,6 @@ def unrestored_patch(suite: Suite) -> Iterator[Fault]:
                 yield fault
 
 
-# -- attributes and overrides --------------------------------------------------------------------
-
-
 def _patched(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Fault | None:
     what = _what(suite, change, subject)
     if what is None:
@@ -331,9 +328,6 @@ def _advice(change: Change) -> str:
     return f'use `monkeypatch.setattr({owner}, "{change.name}", ...)`, which puts it back'
 
 
-# -- registries ----------------------------------------------------------------------------------
-
-
 def _inverses(name: str) -> tuple[str, ...]:
     """What a method may be called that takes away what `register_tool` or `add_tool` puts in."""
     word, dash, rest = name.partition("_")
@@ -359,9 +353,6 @@ def _registered(suite: Suite, change: Change, subject: Subject) -> str | None:
         return None
     maker = class_.class_.name
     return f"{shown} is registered with the one `{maker}` of the process (`{subject.name}`)"
-
-
-# -- patches that are started --------------------------------------------------------------------
 
 
 _PATCHES = ("unittest.mock.patch", "mock.patch")

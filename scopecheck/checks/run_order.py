@@ -138,8 +138,6 @@ def _reads(actor: Actor, name: str, owner: str, text: str, reads: re.Pattern[str
     return reads.search(text.partition("\n")[2]) is not None
 
 
-# -- several workers -----------------------------------------------------------------------------
-
 _PORT = re.compile(
     r"\bport\s*[=:]\s*[\"']?(\d{4,5})\b|\((?:\"[\w.]*\"|'[\w.]*')\s*,\s*(\d{4,5})\)"
     r"|(?:localhost|127\.0\.0\.1|0\.0\.0\.0):(\d{4,5})"

@@ -290,9 +290,6 @@ def _how_many(items: list[Item]) -> str:
     return "the 1 test that reaches it" if count == 1 else f"all {tests(count)} that reach it"
 
 
-# -- SCP103 --------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class _Lookup:
     """A name that a fixture's body asks for with `request.getfixturevalue`."""

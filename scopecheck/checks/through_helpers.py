@@ -134,8 +134,6 @@ class Helpers:
                 return False
         return True
 
-    # -- functions that leave something ----------------------------------------------------------
-
     def _direct(self, leaves: Callable[[Actor], Iterator[Change]]) -> set[str]:
         self._names: set[str] = set()
         for helper in _changing(self._suite):

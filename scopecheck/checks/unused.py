@@ -165,9 +165,6 @@ def _is_elsewhere(suite: Suite, path: str) -> bool:
     return bool(name) and not path.startswith(f"{name}/")
 
 
-# -- uses that no request shows ------------------------------------------------------------------
-
-
 def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
     """The candidates that something may use otherwise than by a request."""
     names: dict[str, set[Key]] = {}
@@ -330,9 +327,6 @@ def _mentioned_outside(suite: Suite, candidates: dict[Key, list[Fixture]]) -> se
             words = mentions.words_in(text, {key[2] for key in keys - found})
             found |= {key for key in keys if key[2] in words}
     return found
-
-
-# -- what hangs together -------------------------------------------------------------------------
 
 
 def _spread(live: set[Key], unreached: dict[Key, list[Fixture]], others: Iterable[Fixture]) -> None:

@@ -216,8 +216,6 @@ class _Move:
             if fixture.scope is not None and all(fixture in seen for seen in visible)
         )
 
-    # -- loop scopes ---------------------------------------------------------------------------
-
     def _settle_scopes(self, turned: Iterable[Requester], rooted: frozenset[Scope]) -> None:
         workspace, suite = self.workspace, self.suite
         assert self.sharing is not None
@@ -299,8 +297,6 @@ class _Move:
         self.workspace.leave(fixture.path, fixture.line, message)
         return False
 
-    # -- overrides -----------------------------------------------------------------------------
-
     def _take_away(self, override: Override, needed: set[FixtureKey]) -> None:
         workspace = self.workspace
         if override.kind == "foreign":
@@ -339,8 +335,6 @@ class _Move:
             "`pytest_asyncio_loop_factories`"
         )
         self.workspace.note(path, line, message)
-
-    # -- proof ---------------------------------------------------------------------------------
 
     def prove(self) -> None:
         """Link the suite as it will be, and tell of what is not as it should."""

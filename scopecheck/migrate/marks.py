@@ -72,8 +72,6 @@ class Marks:
         for item in suite.items:
             self._items_of.setdefault(item.path, []).append(item)
 
-    # -- what is to be written -----------------------------------------------------------------
-
     def steps(self, targets: Mapping[Item, Scope], default: Scope) -> list[Step]:
         """The edits that give each test its loop scope, where the default is another one."""
         found: dict[Step, None] = {}
@@ -150,8 +148,6 @@ class Marks:
             space = self._suite.evaluator.class_space(value)
         return line if self._workspace.may_edit(path) else 0
 
-    # -- where it is written -------------------------------------------------------------------
-
     def site(self, item: Item) -> Site | None:
         """The closest asyncio mark of a test; None where no file of the project has it."""
         if item not in self._sites:
@@ -205,9 +201,6 @@ def _by_class(items: Iterable[Item]) -> dict[str, list[Item]]:
     for item in items:
         found.setdefault(item.nodeid.rpartition("::")[0], []).append(item)
     return found
-
-
-# -- writing it ----------------------------------------------------------------------------------
 
 
 def write_steps(workspace: Workspace, steps: Iterable[Step]) -> dict[Site, dict[str, str]]:

@@ -151,8 +151,6 @@ class _Reader:
             first = with_comments(self._editor, before[0].first)
             override.prelude = (first, before[-1].last)
 
-    # -- statements ----------------------------------------------------------------------------
-
     def _step(self, step: Step) -> None:
         match step.kind:
             case "assign":
@@ -266,8 +264,6 @@ class _Reader:
             # Only sometimes: what is in force afterwards is what counts.
             self._choose(_IN_FORCE, step.last + 1)
 
-    # -- expressions ---------------------------------------------------------------------------
-
     def _make(self, value: Expression, step: Step) -> bool:
         """Whether a value is an event loop; one of a special kind says which policy makes it."""
         if isinstance(value, Name):
@@ -343,9 +339,6 @@ class _Reader:
     def _more(self, step: Step) -> None:
         code = self._editor.lines(step.first, step.first).strip()
         self._extras.append((step.first, f"does `{code.rstrip(':')}`"))
-
-
-# -- taking them away --------------------------------------------------------------------------
 
 
 def remove(workspace: Workspace, suite: Suite, override: Override) -> None:

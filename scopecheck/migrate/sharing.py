@@ -75,8 +75,6 @@ class Sharing:
         self._settle()
         self._add_unused()
 
-    # -- what ran where ------------------------------------------------------------------------
-
     def override(self, item: Item) -> Scope:
         """The scope of the `event_loop` that a test had."""
         found = self._suite.loops.visible(item, "event_loop")
@@ -165,8 +163,6 @@ class Sharing:
         known = self.definitions.setdefault(key, [])
         if fixture not in known:
             known.append(fixture)
-
-    # -- groups --------------------------------------------------------------------------------
 
     def _join(self, one: Item | FixtureKey, other: Item | FixtureKey) -> None:
         first, second = self._root(one), self._root(other)

@@ -108,8 +108,6 @@ class Code:
         """The file's syntax tree, for other readers."""
         return self._tree
 
-    # -- names ---------------------------------------------------------------------------------
-
     def uses(self, names: Iterable[str]) -> set[str]:
         """Those of the names that the code reads, or that a string has as a word.
 
@@ -139,8 +137,6 @@ class Code:
             if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 waiting += ast.iter_child_nodes(node)
         return False
-
-    # -- statements ----------------------------------------------------------------------------
 
     @property
     def first_line(self) -> int:
@@ -220,8 +216,6 @@ class Code:
         """Whether two texts say the same, wherever it stands."""
         return ast.dump(self._tree) == ast.dump(other._tree)
 
-    # -- expressions ---------------------------------------------------------------------------
-
     def calls(self, name: str) -> Iterator[Call]:
         """The calls of what is spelled `name` or `something.name`, wherever they stand."""
         for node in ast.walk(self._tree):
@@ -248,8 +242,6 @@ class Code:
             if value is not None and isinstance(node, ast.stmt) and node.lineno == line:
                 return Part(self._expressions.read(value), self.text.span(value))
         return None
-
-    # -- functions -----------------------------------------------------------------------------
 
     def steps(self, line: int) -> tuple[Step, ...]:
         """What the function whose `def` is on this line does; its docstring is left out."""

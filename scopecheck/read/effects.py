@@ -124,8 +124,6 @@ class _Walker:
             self._paths.leave()
             self._nested, self._after, self._under = before
 
-    # -- statements ----------------------------------------------------------------------------
-
     def _block(self, body: Sequence[ast.stmt], condition: bool, final: bool) -> None:
         for node in body:
             handle = _HANDLERS.get(node.__class__)
@@ -218,8 +216,6 @@ class _Walker:
             self._inner.extend(one for one in node.body if isinstance(one, _FUNCTIONS))
         else:
             self._inner.append(node)
-
-    # -- changes -------------------------------------------------------------------------------
 
     def _assign(self, target: ast.expr, value: ast.expr, condition: bool, final: bool) -> None:
         if isinstance(target, ast.Name):
@@ -330,8 +326,6 @@ class _Walker:
                 imported,
             )
         )
-
-    # -- calls ---------------------------------------------------------------------------------
 
     def _expression(self, node: ast.expr, condition: bool, final: bool) -> None:
         while isinstance(node, _AROUND):

@@ -283,8 +283,6 @@ class Emptiness:
             return any(value is not None and self._is_made(value) for value in values)
         return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
 
-    # -- reading ---------------------------------------------------------------------------
-
     def _read(self, node: ast.AST, where: Where, loop: ast.expr | None) -> None:
         match node:
             case ast.Assign(targets=targets, value=value):

@@ -169,8 +169,6 @@ class _Reader:
             tuple(self._unread(captures)),
         )
 
-    # -- statements ------------------------------------------------------------------------
-
     def _block(self, body: Iterable[ast.stmt]) -> None:
         for statement in body:
             self._statement(statement)
@@ -299,8 +297,6 @@ class _Reader:
                         self._handed.setdefault(given, set()).add(parts)
         for given in (*names_in(value), *self._under):
             self._into.setdefault(given, set()).add(name)
-
-    # -- what becomes of names -------------------------------------------------------------
 
     def _mark(self, node: ast.expr, fate: str) -> None:
         for name in names_in(node):
@@ -481,8 +477,6 @@ class _Reader:
         if sources:
             return sources[0]
         return "" if self._values[name] and is_empty(self._values[name][0]) else None
-
-    # -- everything else -------------------------------------------------------------------
 
     def _called(self) -> None:
         """The functions that are called or handed on, and the names in what is sent."""

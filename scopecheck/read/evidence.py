@@ -222,8 +222,6 @@ class _Reader:
                     return head(one.node, self._text)
         return None
 
-    # -- statements ------------------------------------------------------------------------
-
     def _block(self, body: Sequence[ast.stmt], rounds: Rounds) -> None:
         for statement in body:
             left = self._statement(statement, rounds)
@@ -290,8 +288,6 @@ class _Reader:
             for child in ast.iter_child_nodes(statement):
                 if isinstance(child, ast.expr):
                     self._expression(child, rounds)
-
-    # -- expressions -----------------------------------------------------------------------
 
     def _expression(self, node: ast.expr, rounds: Rounds) -> None:
         stack: list[Any] = [node]

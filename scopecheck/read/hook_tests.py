@@ -96,8 +96,6 @@ class NamesOfTest:
         yield
         self.tests = before
 
-    # -- sequences of tests --------------------------------------------------------------------
-
     def sequence(self, node: ast.expr) -> Conditions | None:
         """What holds of each test of a sequence of tests; None for anything else."""
         match node:
@@ -156,8 +154,6 @@ class NamesOfTest:
         with self.naming(name):
             found = [one for test in tests for one in self.conditions(test, True)]
         return tuple(_at(one, _LATER) for one in found)
-
-    # -- conditions ----------------------------------------------------------------------------
 
     def conditions(self, test: ast.expr, holds: bool) -> Conditions:
         """What is known where a test is true, or where it is not."""

@@ -131,8 +131,7 @@ class _Reader:
             return (any_of(answers, self._names.now),)
         return answers[0] if answers else None
 
-    # -- statements: each gives what holds after it, None where nothing is run after it ---------
-
+    # Each of these methods gives what holds after the statements, None where nothing is run then.
     def _walk(self, body: Iterable[ast.stmt], under: Conditions) -> Conditions | None:
         holds: Conditions | None = under
         for statement in body:
@@ -251,8 +250,6 @@ class _Reader:
             names.keep(name, value)
         if any(map(self._is_about_mark, ast.walk(value))):
             self._about_marks.add(name)
-
-    # -- expressions ---------------------------------------------------------------------------
 
     def _visit(self, node: ast.AST, under: Conditions, *, asks: bool = False) -> None:
         """Note what an expression or a plain statement does.

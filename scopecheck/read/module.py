@@ -128,8 +128,6 @@ class ModuleReader:
             inner_imports=inner_imports(text),
         )
 
-    # -- statements ------------------------------------------------------------------------
-
     def _bind_all(self, body: Sequence[ast.stmt], guard: Guard, owner: int) -> tuple[Binding, ...]:
         found: list[Binding] = []
         self._statements(body, guard, owner, found)
@@ -313,8 +311,6 @@ class ModuleReader:
                 # `import a.b` binds `a`; the module loaded is kept in the value.
                 name = alias.name.partition(".")[0]
                 found.append(Binding(name, Import(alias.name, None), span, guard))
-
-    # -- classes and functions ---------------------------------------------------------------
 
     def _class(self, node: ast.ClassDef, owner: int) -> tuple[ClassRef, Span]:
         index = len(self._classes)

@@ -99,9 +99,6 @@ def _on_a_copy(act: Act) -> str:
     return f'{NAME}.setattr({owner}, "{name}", {act.owner}.copy()){NEXT}{act.text}'
 
 
-# -- containers of their own ---------------------------------------------------------------------
-
-
 def _as_fixture(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
     """Make a container of a test module in a fixture, which those that use it request."""
     path = fault.place.path

@@ -72,8 +72,6 @@ def deprecated_asyncio_mark(bench: Bench, suite: Suite, fault: Fault) -> Iterato
     yield Offer(title, "safe", write)
 
 
-# -- two loops -------------------------------------------------------------------------------------
-
 _LOOP_SCOPE_SINCE, _TEST_DEFAULT_SINCE = (0, 24), (0, 26)
 
 
@@ -198,8 +196,6 @@ def _reached_from(plan: Plan, fixture: Fixture) -> list[Fixture]:
                 found.append(edge.asker)
     return found
 
-
-# -- anyio -----------------------------------------------------------------------------------------
 
 _BACKEND = """\
 @{fixture}(scope={scope}, params={backends}())

@@ -140,8 +140,6 @@ class _Rounds:
         )
         return Repaired(self._texts.changes(), self._fixed, lines, start.asked, before.asked)
 
-    # -- what is tried -------------------------------------------------------------------------
-
     def _candidates(self, bench: Bench, findings: Iterable[Finding]) -> list[_Candidate]:
         """The fixes of one round: none touches what another one does."""
         chosen: dict[tuple[Edit, ...], _Candidate] = {}
@@ -177,8 +175,6 @@ class _Rounds:
         where = f"{place.path}:{place.span.line}: {finding.code}"
         dropped = _Dropped(where, title, reason, () if fix is None else _contents(fix))
         self._dropped[key_of(finding), title] = dropped
-
-    # -- what stands ---------------------------------------------------------------------------
 
     def _settle(
         self,

@@ -128,8 +128,6 @@ class Scopes:
         for key in [k for k, v in self.variables.items() if len({f.scope for f in v.fixtures}) > 1]:
             del self.variables[key]
 
-    # -- constraints ---------------------------------------------------------------------------
-
     @cached_property
     def _pairs(self) -> dict[tuple[Fixture, Fixture], None]:
         """Who gets what, where both have a scope that is known."""
@@ -201,8 +199,6 @@ class Scopes:
             widest = min(widest, max(loop.scope, variable.scope))
         return widest
 
-    # -- parts ---------------------------------------------------------------------------------
-
     def mismatches(self, fault: Fault) -> list[tuple[Fixture, Fixture]]:
         """The broken constraints that a finding is about."""
         where = (fault.place.path, fault.place.span)
@@ -226,8 +222,6 @@ class Scopes:
                     found.add(key)
                     waiting.append(key)
         return frozenset(found)
-
-    # -- ways ----------------------------------------------------------------------------------
 
     def ways(self, mismatches: Iterable[tuple[Fixture, Fixture]]) -> list[Way]:
         """The ways to mend mismatches: the cheapest first, then those in one direction alone."""
@@ -396,9 +390,6 @@ def _is_constant(fixture: Fixture) -> bool:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-# -- fixers --------------------------------------------------------------------------------------
 
 
 def scopes_of(bench: Bench, suite: Suite) -> Scopes:

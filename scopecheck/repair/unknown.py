@@ -68,9 +68,6 @@ def rename_request(
     editor.replace_lines(function.line, function.end_line, text)
 
 
-# -- a definition out of reach -------------------------------------------------------------------
-
-
 def _moved(suite: Suite, fault: Fault, name: str) -> Iterator[Offer]:
     found = {
         fixture.key: fixture

@@ -116,8 +116,6 @@ class Asserting:
             not given.isdisjoint(_WORD.findall(match[1])) for match in _ASSERTION.finditer(text)
         )
 
-    # -- one name --------------------------------------------------------------------------
-
     def _may_fail(self, item: Item, parts: tuple[str, ...]) -> bool:
         name = parts[-1]
         dotted = ".".join(parts)
@@ -196,8 +194,6 @@ class Asserting:
         if len(parts) > 2:
             return parts[-1] in self._checking_methods
         return lineage.opaque
-
-    # -- one value -------------------------------------------------------------------------
 
     def _value(
         self, value: Value, parts: tuple[str, ...], space: Namespace, depth: int = 0
@@ -282,8 +278,6 @@ class Asserting:
             if self._is_test_code(facts.path)
             for name in checking_methods(facts)
         )
-
-    # -- one file --------------------------------------------------------------------------
 
     def _is_test_code(self, path: str) -> bool:
         """Whether a file is about tests, by its path or imports, and no part of what is tested."""

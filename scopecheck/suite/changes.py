@@ -143,8 +143,6 @@ class Changes:
         self._resolved: dict[tuple[str, tuple[str, ...], Import | None], Subject | None] = {}
         self._functions: dict[str, dict[tuple[int, str], list[Function]]] = {}
 
-    # -- actors --------------------------------------------------------------------------------
-
     @cached_property
     def actors(self) -> tuple[Actor, ...]:
         """Every test, every fixture that some test sets up, every xunit function, once each."""
@@ -301,8 +299,6 @@ class Changes:
                     found.append(Actor("helper", path, function, items=items))
         return tuple(found)
 
-    # -- what functions do to their parameters ---------------------------------------------------
-
     def mutated(self, path: str, function: Function, calls: int = 0) -> frozenset[str]:
         """The parameters whose objects each call of a function changes, the calls in it followed.
 
@@ -366,8 +362,6 @@ class Changes:
             for function in () if facts is None else facts.functions:
                 found.setdefault((function.line, function.name), []).append(function)
         return found.get((line, name), [])
-
-    # -- subjects ------------------------------------------------------------------------------
 
     def subject(self, path: str, function: Function, change: Change) -> Subject | None:
         """What a change is made to; of a plain function called, the function."""

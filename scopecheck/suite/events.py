@@ -187,8 +187,6 @@ class Events:
             return known(self._whole.sent)
         return frozenset(name for facts in self._files() for name in sent_names(facts))
 
-    # -- one function ----------------------------------------------------------------------
-
     def _events(self, path: str, function: Function) -> EventUse | None:
         """What a function has to do with events.
 
@@ -224,8 +222,6 @@ class Events:
             self._words_in[path] = found
         lines = self._words_in[path]
         return bisect_left(lines, function.line) < bisect_right(lines, function.end_line)
-
-    # -- one test --------------------------------------------------------------------------
 
     def _story(self, item: Item, function: Function, events: EventUse) -> Story:
         captures = tuple(c for c in events.captures if self._is_capture(item, c))

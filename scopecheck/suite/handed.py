@@ -106,8 +106,6 @@ class Handouts:
         space = self._evaluator.module(path)
         return UNSEEN if space is None else self._named(name, Frame(space))
 
-    # -- fixtures ------------------------------------------------------------------------------
-
     def _fixture(self, fixture: Fixture) -> Handed:
         function = fixture.function
         if function is None or fixture.path is None:
@@ -163,8 +161,6 @@ class Handouts:
             if said.kind != "unknown":
                 return said
         return found
-
-    # -- expressions ---------------------------------------------------------------------------
 
     def _value(self, expression: Expression, frame: Frame) -> Handed:
         if self._depth > _MAX_DEPTH:
@@ -285,8 +281,6 @@ class Handouts:
                         return self._function(method, given, frame.calls + 1)
         return inside
 
-    # -- calls ---------------------------------------------------------------------------------
-
     def _callee(self, func: Expression, frame: Frame) -> Value:
         """What is called, where that is no local object's method."""
         if isinstance(func, Name) and self._is_object(func.parts[0], frame):
@@ -358,8 +352,6 @@ class Handouts:
 
     def _later(self, argument: Expression | None, frame: Frame) -> Callable[[], Handed]:
         return lambda: UNSEEN if argument is None else self._value(argument, frame)
-
-    # -- the project's own functions and classes -----------------------------------------------
 
     def _whole(self, func: FunctionValue) -> FileFacts | None:
         key = (func.module, func.function.line, func.function.span.column)
@@ -450,8 +442,6 @@ class Handouts:
             )
         finally:
             self._busy.discard(key)
-
-    # -- annotations ---------------------------------------------------------------------------
 
     def _annotated(self, expression: Expression, frame: Frame) -> Handed:
         """What a value is by its type, where the type alone decides."""

@@ -89,8 +89,6 @@ class Linker:
         # Why what a test requests is not known, where a hook may change it.
         self.changes_items: tuple[str, ...] = ()
 
-    # -- plugins and conftests -----------------------------------------------------------------
-
     def add_plugin(self, source: PluginSource) -> None:
         """Register a plugin's fixtures for the whole session, and the plugins it names."""
         if source.name in self._registered or (source.path and source.path in self._registered):
@@ -204,8 +202,7 @@ class Linker:
         rootdir = self.rules.rootdir
         return rootdir == folder or not folder or rootdir.startswith(f"{folder}/")
 
-    # -- registering: FixtureManager.parsefactories --------------------------------------------
-
+    # Registering is as in FixtureManager.parsefactories.
     def _register_module(self, space: Namespace, level: Level, plugin: str | None = None) -> None:
         for name in sorted(space.bindings):
             bindings = space.bindings[name]

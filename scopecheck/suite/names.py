@@ -86,8 +86,6 @@ class Evaluator:
         self._depth = 0
         self._steps = 0
 
-    # -- namespaces ------------------------------------------------------------------------
-
     @property
     def paths(self) -> list[str]:
         """The files looked into so far."""
@@ -174,8 +172,6 @@ class Evaluator:
                 elif not binding.guard.never:
                     plain = Binding(binding.name, binding.value, binding.span, binding.guard)
                     space.bindings.setdefault(binding.name, []).append(plain)
-
-    # -- names ---------------------------------------------------------------------------------
 
     def lookup(self, space: Namespace, name: str) -> Value:
         """What a name stands for at the end of its namespace's code; MISSING if it has none.
@@ -369,8 +365,6 @@ class Evaluator:
             while space is not None and space.class_ is not None:
                 space = space.parent
         return calls.builtin(name)
-
-    # -- expressions ---------------------------------------------------------------------------
 
     def evaluate(self, expression: Expression, space: Namespace) -> Value:
         """What an expression stands for in a namespace."""

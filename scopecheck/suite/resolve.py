@@ -210,8 +210,7 @@ class _Shape:
             found = self._definitions[name] = self._resolver.visible(self._levels, name)
         return found
 
-    # -- closure: _pytest.fixtures.FixtureManager.getfixtureclosure ----------------------------
-
+    # The closure is as in _pytest.fixtures.FixtureManager.getfixtureclosure.
     def _closure(self) -> list[str]:
         if self._version >= (9, 1):
             names = list(self._traverse())
@@ -269,8 +268,7 @@ class _Shape:
                         break
         return list(names)
 
-    # -- set-up: _pytest.fixtures.FixtureRequest._get_active_fixturedef ------------------------
-
+    # Set-up is as in _pytest.fixtures.FixtureRequest._get_active_fixturedef.
     def _get(self, top: _Request, name: str) -> None:
         """Set a name up for the test; an explicit stack stands in for pytest's recursion."""
         stack: list[tuple[_Request, Iterator[str]]] = [(top, iter((name,)))]

@@ -162,8 +162,6 @@ class Loops:
             Loops(*self._arguments, epoch, self._whole) for epoch in reached if epoch != mine
         )
 
-    # -- who runs it ---------------------------------------------------------------------------
-
     def test(self, item: Item) -> Loop | None:
         """The loop of a test; None for one that is not async."""
         if item not in self._tests:
@@ -309,8 +307,6 @@ class Loops:
     def _needs_whole(self, what: str) -> None:
         if self._whole is not None:
             raise NeedsWhole(what)
-
-    # -- what follows --------------------------------------------------------------------------
 
     def visible(self, item: Item, name: str) -> Fixture | None:
         """The definition that a name has for a test, whoever requests it."""

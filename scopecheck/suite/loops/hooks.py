@@ -123,8 +123,6 @@ class _Hooks:
         factories = tuple(one.place for one in found if one.hook == _LOOP_FACTORIES)
         return AsyncHooks(tuple(self._added), tuple(self._unknown), runs, factories)
 
-    # -- finding them --------------------------------------------------------------------------
-
     def _implementations(self) -> Iterator[_Implementation]:
         for index, (space, folder) in enumerate(self._registered_modules()):
             if any(part in f"/{space.path}" for part in _KNOWN):
@@ -207,8 +205,6 @@ class _Hooks:
                 case Name(parts=(*_, word)) if word in _ORDERS | _WRAPPERS:
                     options[word] = Literal(True)
         return options
-
-    # -- reading them --------------------------------------------------------------------------
 
     def _read_additions(self, one: _Implementation, *, late: bool) -> None:
         facts = one.function.function.hook
@@ -352,8 +348,6 @@ class _Hooks:
             for name in space.bindings
             if name != "pytestmark"
         )
-
-    # -- what they run -------------------------------------------------------------------------
 
     def _may_run(self, one: _Implementation) -> bool:
         """Whether a hook may run async tests or fixtures by itself."""
