@@ -95,8 +95,26 @@ def _errors(suite: Suite, item: Item) -> list[dict[str, Any]]:
         return [{"kind": "invalid-scope", "fixture": name, "message": reason}]
     if is_never_set_up(item.marks):
         return []
-    own = [_error(problem) for problem in item.plan.problems if problem.certain]
+    own = [_error(problem) for problem in _problems(suite, item)]
     return own + [_loop_error(problem) for problem in _mismatches(suite, item)]
+
+
+def _problems(suite: Suite, item: Item) -> list[Problem]:
+    """What pytest would raise for requests and lookups, in the order in which they are made."""
+    assert item.plan is not None
+    found = [problem for problem in item.plan.problems if problem.certain]
+    place = {fixture: number for number, fixture in enumerate(item.plan.order)}
+    for lookup in suite.lookups.refused(item):
+        # It is made when all that the fixture requests is there. What the test requests itself is
+        # refused later: only a fixture wider than a function's can look up too narrow a one.
+        made = place[lookup.stack[0]]
+        later = (
+            number
+            for number, problem in enumerate(found)
+            if not problem.stack or place.get(problem.stack[-1], made) > made
+        )
+        found.insert(next(later, len(found)), lookup)
+    return found
 
 
 def _mismatches(suite: Suite, item: Item) -> list[LoopProblem]:

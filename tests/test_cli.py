@@ -307,6 +307,42 @@ def test_plan_of_one_test(project: Path) -> None:
     ]
 
 
+def test_plan_has_what_fixtures_look_up(project: Path) -> None:
+    (project / "tests/conftest.py").write_text(f"""\
+{CONFTEST}
+@pytest.fixture(scope="session")
+def pool(request):
+    return request.getfixturevalue("settings")
+
+@pytest.fixture(scope="session")
+def perhaps(request, pytestconfig):
+    if pytestconfig.option.verbose:
+        return request.getfixturevalue("settings")
+""")
+    (project / "tests/test_c.py").write_text(
+        "def test_pool(pool): ...\ndef test_both(pool, engine, missing): ...\n"
+        "def test_perhaps(perhaps): ...\n"
+    )
+    result = scopecheck("plan", "tests/test_c.py", "--output-format", "json", cwd=project)
+    refused = {
+        item["nodeid"].partition("::")[2]: [
+            (error["kind"], error["fixture"], error.get("requests")) for error in item["errors"]
+        ]
+        for item in json.loads(result.stdout)["items"]
+    }
+    assert refused == {
+        "test_pool": [("scope-mismatch", "pool", "settings")],
+        "test_both": [
+            ("scope-mismatch", "pool", "settings"),
+            ("scope-mismatch", "engine", "settings"),
+            ("unknown-fixture", "missing", None),
+        ],
+        "test_perhaps": [],
+    }
+    shown = scopecheck("plan", "tests/test_c.py::test_pool", cwd=project).stdout
+    assert "session scoped request object. (requested by pool)" in shown
+
+
 def test_plan_for_people(project: Path) -> None:
     result = scopecheck("plan", cwd=project)
     assert result.stdout.splitlines()[:2] == ["tests/test_a.py::test_a", "tests/test_b.py::test_b"]

@@ -118,6 +118,28 @@ def test_for_some_tests(project: Path) -> None:
     assert [entry["name"] for entry in found["fixtures"]] == ["clean"]
 
 
+def test_what_fixtures_look_up(project: Path) -> None:
+    (project / "tests/test_d.py").write_text("""\
+import pytest
+
+@pytest.fixture(scope="module")
+def pool(request, pytestconfig):
+    if pytestconfig.option.verbose:
+        request.getfixturevalue("unused")
+    return request.getfixturevalue("settings")
+
+def test_d(pool): ...
+""")
+    found = document(project, "tests/test_d.py")
+    requests = {(entry["from"], entry["to"], entry["mismatch"]) for entry in found["requests"]}
+    assert requests == {
+        ("tests/test_d.py::pool", "tests/conftest.py::settings", True),
+        ("tests/test_d.py::pool", "[pytest]::pytestconfig", False),
+    }
+    (settings,) = (entry for entry in found["fixtures"] if entry["name"] == "settings")
+    assert settings["tests"] == 1
+
+
 def test_mermaid(project: Path) -> None:
     assert (
         run(project, "tests/test_a.py")

@@ -16,27 +16,22 @@ from scopecheck.checks.wording import (
     tests,
     written,
 )
-from scopecheck.expressions import Call, Const, Joined, Name
 from scopecheck.finding import Fault, Place
+from scopecheck.suite.lookups import LOOP_FIXTURES, is_settled
 from scopecheck.suite.marks import argument_names
-from scopecheck.suite.model import Fixture, Scope
-from scopecheck.suite.values import text_of
+from scopecheck.suite.model import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TypeAlias
 
-    from scopecheck.expressions import Expression
-    from scopecheck.facts import CallFact, Function
     from scopecheck.source import Span
     from scopecheck.suite import Suite
-    from scopecheck.suite.model import Item, Problem
-    from scopecheck.suite.namespace import Namespace
+    from scopecheck.suite.lookups import Lookup
+    from scopecheck.suite.model import Fixture, Item, Problem
 
     _Key: TypeAlias = tuple[str | None, str, Span]
 
-# Mismatches with these are told by the rules about event loops.
-_LOOP_FIXTURES = frozenset({"anyio_backend", "event_loop"})
 _WIDER_BUILTINS = {
     "tmp_path": "`tmp_path_factory`",
     "tmpdir": "`tmpdir_factory`",
@@ -130,7 +125,7 @@ def _mismatches(suite: Suite) -> list[_Mismatch]:
                 continue
             if _is_about_loops(requested):
                 continue
-            if not (_is_settled(first, requested) and _is_settled(first, problem.stack[-1])):
+            if not (is_settled(first, requested) and is_settled(first, problem.stack[-1])):
                 continue
             key = (written(problem.stack[-1]), written(requested))
             mismatch = found.get(key)
@@ -146,25 +141,12 @@ def _is_about_loops(requested: Fixture) -> bool:
     """Whether a mismatch is told by the rules about event loops."""
     if requested.name == "anyio_backend":
         return True
-    return requested.path is None and requested.name in _LOOP_FIXTURES
+    return requested.path is None and requested.name in LOOP_FIXTURES
 
 
 def _is_live(item: Item) -> bool:
     """Whether pytest sets the test up, once it can be collected, and reports what fails in it."""
     return not item.skipped
-
-
-def _is_settled(item: Item, fixture: Fixture) -> bool:
-    """Whether nothing unseen and nearer to the test can take the definition's place."""
-    name = fixture.name
-    if any(level.generates_any or name in level.generates for level in item.levels):
-        return False
-    for level in reversed(item.levels):
-        if fixture in level.fixtures.get(name, ()):
-            return True
-        if (not level.complete or name in level.unseen) and not fixture.pseudo:
-            return False
-    return True
 
 
 def _overridden(suite: Suite, mismatch: _Mismatch) -> Fixture | None:
@@ -290,21 +272,11 @@ def _how_many(items: list[Item]) -> str:
     return "the 1 test that reaches it" if count == 1 else f"all {tests(count)} that reach it"
 
 
-@dataclass(frozen=True)
-class _Lookup:
-    """A name that a fixture's body asks for with `request.getfixturevalue`."""
-
-    name: str
-    call: Call
-    nested: bool
-    conditional: bool
-
-
 @dataclass
 class _Refused:
     """A lookup that asks for too narrow a fixture, and the tests that may reach it."""
 
-    lookup: _Lookup
+    lookup: Lookup
     requester: Fixture
     requesting: Scope
     requested: Scope
@@ -315,9 +287,7 @@ class _Refused:
 @looks("far")
 def getfixturevalue_scope_mismatch(suite: Suite) -> Iterator[Fault]:
     """SCP103: `request.getfixturevalue("name")` asks for a narrower fixture."""
-    lookups = {
-        fixture: made for fixture in suite.fixtures if (made := tuple(_lookups(suite, fixture)))
-    }
+    lookups = {fixture: made for fixture in suite.fixtures if (made := suite.lookups.of(fixture))}
     if not lookups:
         return
     refused: dict[_Key, _Refused] = {}
@@ -329,10 +299,10 @@ def getfixturevalue_scope_mismatch(suite: Suite) -> Iterator[Fault]:
             continue
         first = first_test(live)
         for asker in askers:
-            requesting = _requesting_scope(suite, first, asker)
+            requesting = suite.lookups.scope_of(first, asker)
             for lookup in lookups[asker]:
                 key: _Key = (asker.path, lookup.name, lookup.call.span)
-                answer = _answer(suite, first, asker, lookup.name)
+                answer = suite.lookups.answer(first, asker, lookup.name)
                 if answer is None or answer.scope is None or requesting is None:
                     granted.add(key)
                 elif requesting > answer.scope:
@@ -348,99 +318,6 @@ def getfixturevalue_scope_mismatch(suite: Suite) -> Iterator[Fault]:
         # Where it depends on the test, a condition may let only the right ones through.
         if not (depends and (each.lookup.conditional or each.lookup.nested)):
             yield _told_lookup(each, depends=depends)
-
-
-def _lookups(suite: Suite, fixture: Fixture) -> Iterator[_Lookup]:
-    """The names that a fixture's own request object is asked for, as far as they are constant."""
-    function = fixture.function
-    if function is None or function.body is None or fixture.path is None or not fixture.certain:
-        return
-    if all(request.name != "request" for request in fixture.requests):
-        return
-    for fact in function.body.calls:
-        call = fact.call
-        if fact.under == "caught" or not _is_own_request(function, fact):
-            continue
-        argument = call.args[0] if call.args else call.keyword("argname")
-        name = None if argument is None else _constant(suite, fixture, function, argument)
-        if name and name != "request":
-            yield _Lookup(name, call, fact.nested, fact.under == "condition")
-
-
-def _is_own_request(function: Function, fact: CallFact) -> bool:
-    """Whether a call is one of `getfixturevalue` on the fixture's `request` or an alias of it."""
-    func = fact.call.func
-    if not isinstance(func, Name) or len(func.parts) != 2 or func.parts[1] != "getfixturevalue":
-        return False
-    body, name = function.body, func.parts[0]
-    if body is None or (fact.nested and name in body.inner_parameters):
-        return False
-    if name == "request":
-        return name not in body.locals
-    bound = [binding.value for binding in function.bindings if binding.name == name]
-    return bool(bound) and all(value == Name(("request",)) for value in bound)
-
-
-def _constant(
-    suite: Suite, fixture: Fixture, function: Function, expression: Expression
-) -> str | None:
-    """The text of an expression in a fixture's body, if it is the same on every run."""
-    match expression:
-        case Const(value=str(text)):
-            return text
-        case Joined():
-            left = _constant(suite, fixture, function, expression.left)
-            right = _constant(suite, fixture, function, expression.right)
-            return None if left is None or right is None else left + right
-        case Name(parts=parts):
-            body = function.body
-            if body is None or parts[0] in body.inner_parameters:
-                return None
-            if any(parameter.name == parts[0] for parameter in function.parameters):
-                return None
-            if parts[0] in body.locals:
-                bound = [each for each in function.bindings if each.name == parts[0]]
-                if len(bound) != 1 or len(parts) > 1 or not isinstance(bound[0].value, Const):
-                    return None
-                return bound[0].value.value if isinstance(bound[0].value.value, str) else None
-            return text_of(suite.evaluator.evaluate(expression, _space(suite, fixture)))
-    return None
-
-
-def _space(suite: Suite, fixture: Fixture) -> Namespace:
-    space = suite.evaluator.module(fixture.path or "")
-    assert space is not None
-    return space
-
-
-def _requesting_scope(suite: Suite, item: Item, fixture: Fixture) -> Scope | None:
-    """The scope that a fixture has for a test: of its indirect parametrization, or its own."""
-    given = item.parametrized.indirect.get(fixture.name, fixture.scope)
-    if not isinstance(given, tuple):
-        return given
-    scopes = [
-        found[-1].scope for name in given if (found := suite.resolver.visible(item.levels, name))
-    ]
-    known = [scope for scope in scopes if scope is not None]
-    return min(known) if known and len(known) == len(scopes) else None
-
-
-def _answer(suite: Suite, item: Item, asker: Fixture, name: str) -> Fixture | None:
-    """The definition that a lookup in a fixture's body gets for a test, if that is certain."""
-    if name in item.parametrized.direct:
-        direct = item.parametrized.direct[name]
-        return Fixture(name, direct, (), "function", "parametrize", name, pseudo=True)
-    visible = suite.resolver.visible(item.levels, name)
-    if asker.name == name:
-        visible = visible[: visible.index(asker)] if asker in visible else ()
-    if not visible or not item.parametrized.complete:
-        return None
-    answer = visible[-1]
-    if not answer.certain or not _is_settled(item, answer):
-        return None
-    if answer.path is None and name in _LOOP_FIXTURES:
-        return None
-    return answer
 
 
 def _told_lookup(refused: _Refused, *, depends: bool) -> Fault:

@@ -88,6 +88,10 @@ def graph_of(suites: Sequence[Suite], wanted: Callable[[Suite, Item], bool]) -> 
                 if edge.asker is not None:
                     asker = _add(reached, edge.asker, tests)
                     arrows[asker, answer] = _mismatch(edge.asker, edge.answer)
+            for one, other in suite.lookups.made(members[0]):
+                if _is_own(one) and not other.pseudo:
+                    asker, answer = _add(reached, one, tests), _add(reached, other, tests)
+                    arrows[asker, answer] = _mismatch(one, other)
             for item in members:
                 nodeids, requests = modules.setdefault(item.path, (set(), {}))
                 nodeids.add(item.nodeid)

@@ -24,6 +24,7 @@ from scopecheck.suite.events import Events
 from scopecheck.suite.handed import Handouts
 from scopecheck.suite.imported import Looked, Read, imported_files, is_new, read_imports
 from scopecheck.suite.link import Linker
+from scopecheck.suite.lookups import Lookups
 from scopecheck.suite.loops import Loops
 from scopecheck.suite.loops.doubts import Doubts
 from scopecheck.suite.loops.hooks import async_hooks
@@ -244,6 +245,11 @@ class Suite:
     def handouts(self) -> Handouts:
         """What fixtures hand out, as far as event loops are concerned."""
         return Handouts(self.evaluator, self._function, self.answers)
+
+    @cached_property
+    def lookups(self) -> Lookups:
+        """What fixtures ask for while they run."""
+        return Lookups(self.evaluator, self.resolver)
 
     @cached_property
     def changes(self) -> Changes:
