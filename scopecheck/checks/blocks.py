@@ -19,6 +19,11 @@ def is_in_loop(suite: Suite, path: str, first: int, line: int) -> bool:
     return any(_LOOP.match(header) for header in _headers(suite, path, first, line))
 
 
+def conditions(suite: Suite, path: str, first: int, line: int) -> list[str]:
+    """The lines of the conditions that a statement stands under, in a function from a line on."""
+    return [header for header in _headers(suite, path, first, line) if _FIRST.match(header)]
+
+
 def is_after_exit(suite: Suite, path: str, first: int, line: int) -> bool:
     """Whether a function may have been left before it reaches a statement."""
     above = suite.lines(path, first + 1, line - 1).splitlines()

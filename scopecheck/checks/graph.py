@@ -18,6 +18,7 @@ from scopecheck.checks.wording import (
     scoped,
     tests,
 )
+from scopecheck.expressions import Const, Items, Mapping
 from scopecheck.facts import Import
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.marks import argument_names
@@ -199,10 +200,12 @@ def _add_shadow(
         for edge in plan.edges
         if edge.request == name and edge.answer.pseudo and edge.asker is not None
     ]
+    # A plain value replaced by another is a documented way to vary what depends on it.
     if name in suite.resolver.autouse(item.levels):
+        if askers and _only_returns(visible[-1]):
+            return
         askers = []
     elif not askers or visible[-1].kind not in ("generator", "asyncgen"):
-        # A plain value replaced by another is a documented way to vary what depends on it.
         return
     holder = find_mark(
         suite,
@@ -214,6 +217,17 @@ def _add_shadow(
     key = (holder.place, name)
     shadow = _Shadow(name, visible[-1], holder, askers[0] if askers else None)
     found.setdefault(key, shadow).items.append(item)
+
+
+def _only_returns(fixture: Fixture) -> bool:
+    """Whether a fixture does nothing else than to return what is written there."""
+    function = fixture.function
+    handout = None if function is None else function.handout
+    if function is None or handout is None or len(handout.values) != 1:
+        return False
+    ((value, span),) = handout.values
+    alone = span.line == function.line + 1 and span.end_line == function.end_line
+    return alone and isinstance(value, (Const, Items, Mapping))
 
 
 def _told_shadow(shadow: _Shadow) -> Fault:

@@ -140,7 +140,8 @@ def _default(suite: Suite, change: Change, subject: Subject) -> str:
             space = suite.evaluator.class_space(class_)
     bindings = () if space is None else space.bindings.get(change.name, ())
     match bindings[0].value if len(bindings) == 1 else None:
-        case Const(value=value):
+        case Const(value=value) | Call(args=(Const(value=value), *_)):
+            # An option is made with the value that it has at first.
             return repr(value)
         case Name(parts=parts):
             return ".".join(parts)

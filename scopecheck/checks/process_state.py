@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from scopecheck.checks.blocks import is_in_loop
+from scopecheck.checks.blocks import conditions, is_in_loop
 from scopecheck.checks.leaks import (
     NOTE,
     advice,
@@ -261,6 +261,8 @@ def _state(suite: Suite, actor: Actor, name: str, change: Change) -> _State | No
         return None  # It only asks.
     if name == "os.chdir" and _is_start(suite, actor, change):
         return None
+    if change.condition and actor.kind == "xunit" and _is_wanted(suite, actor, change):
+        return None
     if name in _BY_CALL:
         return _BY_CALL[name]
     if name in _OF_SYS:
@@ -299,6 +301,12 @@ def _is_start(suite: Suite, actor: Actor, change: Change) -> bool:
         ups += int(step) + 1 if step else 1
     folders = subject.path.split("/")
     return 0 < ups <= len(folders) and "/".join(folders[:-ups]) == suite.files.name
+
+
+def _is_wanted(suite: Suite, actor: Actor, change: Change) -> bool:
+    """Whether an environment variable decides, and so for all of a run: which policy it has."""
+    headers = conditions(suite, actor.path, actor.function.line, change.span.line)
+    return any(re.search(r"\benviron\b|\bgetenv\(", header) for header in headers)
 
 
 def _is_asked_for(suite: Suite, actor: Actor, change: Change) -> bool:
