@@ -105,6 +105,7 @@ def read_dropped(
         return ()
     inner = _inner_coroutines(inside(), text) if has_inner else frozenset[str]()
     bound: set[str] | None = None
+    only_called: dict[str, bool] = {}
     found: list[Dropped] = []
     for call, asserted in _results(function.body):
         parts = dotted(call.func)
@@ -113,10 +114,14 @@ def read_dropped(
         if len(parts) == 1 and parts[0] in inner:
             found.append(Dropped(parts, text.span(call), True, asserted))
         elif _may_be_coroutine(call.func, names):
-            if len(parts) == 1 and not _is_only_called(parts[0], function, text):
-                bound = bound or _bound(function.args, inside())
-                if parts[0] in bound:
-                    continue
+            if len(parts) == 1:
+                name = parts[0]
+                if name not in only_called:
+                    only_called[name] = _is_only_called(name, function, text)
+                if not only_called[name]:
+                    bound = bound or _bound(function.args, inside())
+                    if name in bound:
+                        continue
             found.append(Dropped(parts, text.span(call), False, asserted))
     return tuple(found)
 

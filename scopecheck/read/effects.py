@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     _Handler: TypeAlias = Callable[["_Walker", Any, bool, bool], None]
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_AROUND = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+_AROUND = frozenset({ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr})
+# Expressions in which there may be a call that runs with its statement, and changes something.
+_LOOKED_INTO = _AROUND | {ast.Call, ast.Compare, ast.Lambda}
 CONTAINER_METHODS = frozenset(
     [
         *("append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse"),
@@ -132,26 +134,29 @@ class _Walker:
 
     def _expr(self, node: ast.Expr, condition: bool, final: bool) -> None:
         value = node.value
-        if value.__class__ is ast.Call:
-            self._call(value, condition, final)
-        elif value.__class__ is not ast.Constant:
+        kind = value.__class__
+        if kind is ast.Call:
+            self._call(value, condition, final)  # type: ignore[arg-type]
+        elif kind in _LOOKED_INTO:
             self._expression(value, condition, final)
 
     def _assignment(self, node: ast.Assign, condition: bool, final: bool) -> None:
         value = node.value
-        if value.__class__ is ast.Call:
-            self._call(value, condition, final)
-        else:
+        kind = value.__class__
+        if kind is ast.Call:
+            self._call(value, condition, final)  # type: ignore[arg-type]
+        elif kind in _LOOKED_INTO:
             self._expression(value, condition, final)
         for target in node.targets:
             self._assign(target, value, condition, final)
 
     def _assert(self, node: ast.Assert, condition: bool, final: bool) -> None:
-        self._expression(node.test, condition, final)
+        if node.test.__class__ in _LOOKED_INTO:
+            self._expression(node.test, condition, final)
 
     def _return(self, node: ast.Return, condition: bool, final: bool) -> None:
-        if node.value is not None:
-            self._expression(node.value, condition, final)
+        if node.value.__class__ in _LOOKED_INTO:
+            self._expression(node.value, condition, final)  # type: ignore[arg-type]
 
     def _annotated(self, node: ast.AnnAssign, condition: bool, final: bool) -> None:
         if node.value is not None:
@@ -193,7 +198,7 @@ class _Walker:
         self._block(node.body, condition, final)
         for handler in node.handlers:
             if handler.name:
-                self._paths.set(handler.name, None)
+                self._paths.forget(handler.name)
             self._block(handler.body, True, final)
         self._block(node.orelse, condition, final)
         self._block(node.finalbody, condition, True)
@@ -203,7 +208,7 @@ class _Walker:
             self._block(case.body, True, final)
 
     def _global(self, node: ast.Global, *_: bool) -> None:
-        self._paths.globals.update(node.names)
+        self._paths.declared_global(node.names)
 
     def _import(self, node: ast.Import | ast.ImportFrom, *_: bool) -> None:
         self._paths.imported(node)
@@ -211,15 +216,15 @@ class _Walker:
     def _definition(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, *_: bool
     ) -> None:
-        self._paths.set(node.name, None)
+        self._paths.forget(node.name)
         if isinstance(node, ast.ClassDef):
             self._inner.extend(one for one in node.body if isinstance(one, _FUNCTIONS))
         else:
             self._inner.append(node)
 
     def _assign(self, target: ast.expr, value: ast.expr, condition: bool, final: bool) -> None:
-        if isinstance(target, ast.Name):
-            name = target.id
+        if target.__class__ is ast.Name:
+            name = target.id  # type: ignore[attr-defined]
             if name in self._paths.globals:
                 self._add("name", (), name, target, value, condition, final)
             else:
@@ -259,13 +264,13 @@ class _Walker:
                 if name in self._paths.globals:
                     self._add("name", (), name, node, value, condition, final, augmented=augmented)
                 elif augmented:
-                    path, imported = self._paths.root(name)
+                    path, imported = self._paths.names[name]
                     if path is not None and (len(path) > 1 or self._paths.is_known(name)):
                         self._add(
                             "augmented", path, "", node, value, condition, final, imported=imported
                         )
                 else:
-                    self._paths.set(name, None)
+                    self._paths.forget(name)
             case ast.Tuple(elts=items) | ast.List(elts=items):
                 for item in items:
                     self._store(item, node, None, condition, final, deleted=deleted)
@@ -328,13 +333,14 @@ class _Walker:
         )
 
     def _expression(self, node: ast.expr, condition: bool, final: bool) -> None:
-        while isinstance(node, _AROUND):
-            if isinstance(node, (ast.Yield, ast.YieldFrom)):
-                self._after = True
-            if node.value is None:
-                return
-            node = node.value
         kind = node.__class__
+        while kind in _AROUND:
+            if kind is ast.Yield or kind is ast.YieldFrom:
+                self._after = True
+            value = node.value  # type: ignore[attr-defined]
+            if value is None:
+                return
+            node, kind = value, value.__class__
         if kind is ast.Call:
             self._call(node, condition, final)  # type: ignore[arg-type]
         elif kind is ast.Compare:
@@ -346,30 +352,26 @@ class _Walker:
 
     def _call(self, node: ast.Call, condition: bool, final: bool) -> None:
         func = node.func
-        if isinstance(func, ast.Attribute):
-            name = func.attr
+        kind = func.__class__
+        if kind is ast.Attribute:
+            name: str = func.attr  # type: ignore[attr-defined]
             if name in _LATER and node.args:
                 self._finalizer(node, condition)
                 return
             if self._whole or _is_kept(name):
-                self._method(node, func, condition, final)
+                self._method(node, func, condition, final)  # type: ignore[arg-type]
                 return
-            below = func.value.__class__
+            below = func.value.__class__  # type: ignore[attr-defined]
             if below is ast.Call or below is ast.Await:
-                self._expression(func.value, condition, final)
+                self._expression(func.value, condition, final)  # type: ignore[attr-defined]
                 return
-        elif isinstance(func, ast.Name):
-            name = func.id
+        elif kind is ast.Name:
+            name = func.id  # type: ignore[attr-defined]
             if name in _OF_ATTRIBUTES and len(node.args) >= 2:
-                attr = node.args[1]
-                value = attr.value if isinstance(attr, ast.Constant) else None
-                if isinstance(value, str) and is_text(value):
-                    given = node.args[2] if len(node.args) > 2 else None
-                    kind: ChangeKind = "attribute" if name == "setattr" else "del"
-                    self._change(kind, node.args[0], value, node, given, condition, final)
+                self._attribute(node, name, condition, final)
                 return
             if name in _PROCESS or self._whole:
-                path, imported = self._paths.root(name)
+                path, imported = self._paths.names[name]
                 if path is not None:
                     self._add_call(node, path[:-1], path[-1], condition, final, imported)
                 return
@@ -379,6 +381,15 @@ class _Walker:
             return
         if node.args or node.keywords:
             self._pass(node)
+
+    def _attribute(self, node: ast.Call, name: str, condition: bool, final: bool) -> None:
+        """`setattr(owner, name, value)` and `delattr(owner, name)`."""
+        attr = node.args[1]
+        value = attr.value if isinstance(attr, ast.Constant) else None
+        if isinstance(value, str) and is_text(value):
+            given = node.args[2] if len(node.args) > 2 else None
+            kind: ChangeKind = "attribute" if name == "setattr" else "del"
+            self._change(kind, node.args[0], value, node, given, condition, final)
 
     def _method(self, node: ast.Call, func: ast.Attribute, condition: bool, final: bool) -> None:
         path, imported = self._paths.traced(func.value)
@@ -414,12 +425,12 @@ class _Walker:
     def _pass(self, node: ast.Call) -> None:
         """Note the paths that a call hands to a function of the project."""
         root = node.func
-        while isinstance(root, ast.Attribute):
-            root = root.value
+        while root.__class__ is ast.Attribute:
+            root = root.value  # type: ignore[attr-defined]
         # Most calls are methods of something that is not followed.
-        if not isinstance(root, ast.Name) or self._paths.root(root.id)[0] is None:
+        if not isinstance(root, ast.Name) or self._paths.names[root.id][0] is None:
             return
-        arguments = tuple(self._paths.arguments(node))
+        arguments = self._paths.arguments(node)
         if arguments:
             called, imported = self._paths.traced(node.func)
             if called is not None:

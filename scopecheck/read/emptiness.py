@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from scopecheck.read.expressions import dotted
-from scopecheck.read.nodes import walk
+from scopecheck.read.nodes import BELOW, walk
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -72,6 +72,17 @@ _RECORDS = re.compile(
     r"records$|(?<!_)messages$|record_tuples|call_args_list|mock_calls|await_args_list|method_calls"
     r"|events$"
 )
+
+# Nodes that say by themselves what is in a list, or that something is in it.
+_SAYING = frozenset(
+    {
+        *(ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.AugAssign, ast.For, ast.AsyncFor),
+        *(ast.With, ast.AsyncWith, ast.FunctionDef, ast.AsyncFunctionDef, ast.Call),
+        *(ast.Attribute, ast.Subscript),
+    }
+)
+# Nodes below which not everything stands where they stand.
+_DIVIDING = frozenset({*_FUNCTIONS, ast.ClassDef, ast.For, ast.AsyncFor, ast.While, ast.If})
 
 Where: TypeAlias = Literal["plain", "inner", "loop", "branch"]
 
@@ -284,6 +295,31 @@ class Emptiness:
         return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
 
     def _read(self, node: ast.AST, where: Where, loop: ast.expr | None) -> None:
+        kind = node.__class__
+        if kind in _SAYING:
+            self._say(node, where, loop)
+        get = BELOW[kind]
+        if get is None:
+            return
+        if kind in _DIVIDING:
+            self._divided(node, where, loop)
+            return
+        values = get(node)
+        if kind is ast.Call:
+            func, *arguments = values
+            if func.__class__ is ast.Attribute and func.attr in _FILLING:
+                # `events.append(...)`: the list is not read here, but filled.
+                values = (func.value, *arguments)
+        for value in values:
+            if value.__class__ is list:
+                for item in value:
+                    if item is not None:
+                        self._read(item, where, loop)
+            elif value is not None:
+                self._read(value, where, loop)
+
+    def _say(self, node: ast.AST, where: Where, loop: ast.expr | None) -> None:
+        """Take in what a node says by itself."""
         match node:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
@@ -312,10 +348,18 @@ class Emptiness:
             case ast.Subscript(value=value, slice=index) if is_number(index):
                 if where != "inner" and isinstance(node.ctx, ast.Load):
                     self._prove(value)
+
+    def _divided(self, node: ast.AST, where: Where, loop: ast.expr | None) -> None:
+        """Read what is below a node of which a part stands elsewhere than the node itself."""
         outer = self._function
         if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
             where, loop = "inner", None
             self._function = outer or getattr(node, "name", "")
+        if isinstance(node, ast.While):
+            # A loop that waits until something has come.
+            for inner in walk(node.test):
+                if isinstance(inner, ast.Name):
+                    self._prove(inner)
         for field, value in ast.iter_fields(node):
             place, inside = where, loop
             if where != "inner" and field in ("body", "orelse", "handlers"):
@@ -325,29 +369,10 @@ class Emptiness:
                     place, inside = "loop", None
                 elif isinstance(node, ast.If):
                     place = "branch"
-            if field == "test" and isinstance(node, ast.While):
-                # A loop that waits until something has come.
-                for inner in walk(node.test):
-                    if isinstance(inner, ast.Name):
-                        self._prove(inner)
-            if isinstance(value, ast.AST):
-                self._read_field(node, field, value, place, inside)
-            elif isinstance(value, list):
-                for item in value:
-                    if isinstance(item, ast.AST):
-                        self._read(item, place, inside)
+            for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, ast.AST):
+                    self._read(item, place, inside)
         self._function = outer
-
-    def _read_field(
-        self, node: ast.AST, field: str, value: ast.AST, where: Where, loop: ast.expr | None
-    ) -> None:
-        filling = (
-            isinstance(node, ast.Call)
-            and field == "func"
-            and isinstance(value, ast.Attribute)
-            and value.attr in _FILLING
-        )
-        self._read(value.value if filling else value, where, loop)  # type: ignore[attr-defined]
 
     def _call(self, node: ast.Call, where: Where, loop: ast.expr | None) -> None:
         if not (isinstance(node.func, ast.Name) and node.func.id in _BUILTINS):

@@ -28,10 +28,35 @@ _ELEMENT = frozenset({"setdefault", "get", "values", "items"})
 _SINGLE = frozenset({"getLogger", "freeze_time", "travel"})
 _PATCHERS = frozenset({"patch", "mock"})
 _NOTHING: Traced = (None, None)
+_FOLLOWED = frozenset({ast.Name, ast.Attribute})
+_MAY_BE_TRACED = _FOLLOWED | {ast.Call, ast.Subscript, ast.Await}
+
+
+class _Names(dict[str, Traced]):
+    """What the names of one function stand for; one that it does not bind is looked up around it.
+
+    around: those of the functions around it, which were read to their end before.
+    free: names that were looked up around it.
+    """
+
+    def __init__(self, around: _Names | None = None) -> None:
+        self.around = around
+        self.free: set[str] = set()
+
+    def __missing__(self, name: str) -> Traced:
+        around = self.around
+        while around is not None and (name not in around or name in around.free):
+            around = around.around
+        found: Traced = ((name,), None) if around is None else around[name]
+        self[name] = found
+        self.free.add(name)
+        return found
 
 
 class Paths:
     """What the names of one function stand for, and those of the functions around it.
+
+    names: what each stands for, where the function runs.
 
     Args:
         whole: calls with arguments are followed, too.
@@ -40,50 +65,59 @@ class Paths:
     def __init__(self, *, whole: bool = False) -> None:
         self._whole = whole
         self.globals: set[str] = set()
-        self._names: dict[str, Path | Import | None] = {}
-        self._outer: list[tuple[dict[str, Path | Import | None], set[str]]] = []
+        self.names = _Names()
+        self._outer: list[tuple[_Names, set[str]]] = []
 
     def enter(self) -> None:
         """Begin with a function inside this one."""
-        self._outer.append((self._names, self.globals))
-        self._names, self.globals = {}, set()
+        self._outer.append((self.names, self.globals))
+        self.names, self.globals = _Names(self.names), set()
 
     def leave(self) -> None:
         """Go on with the function around this one."""
-        self._names, self.globals = self._outer.pop()
+        self.names, self.globals = self._outer.pop()
 
     def parameters(self, arguments: ast.arguments) -> None:
         """Take in a function's parameters; those of an inner function may be anything."""
         nested = bool(self._outer)
-        for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
-            self._names[one.arg] = None if nested else (one.arg,)
+        names = self.names
+        for several in (arguments.posonlyargs, arguments.args, arguments.kwonlyargs):
+            for one in several:
+                names[one.arg] = _NOTHING if nested else ((one.arg,), None)
         for more in (arguments.vararg, arguments.kwarg):
             if more is not None:
-                self._names[more.arg] = None if nested else (more.arg,)
+                names[more.arg] = _NOTHING if nested else ((more.arg,), None)
 
-    def set(self, name: str, value: Path | Import | None) -> None:
-        """Say what a name stands for from here on."""
-        self._names[name] = value
+    def declared_global(self, names: Iterable[str]) -> None:
+        """Take in a `global` statement: from here on the names are the module's."""
+        self.globals.update(names)
+        for name in names:
+            self.names[name] = (name,), None
+            self.names.free.add(name)
+
+    def forget(self, name: str) -> None:
+        """Say that nothing is known of what a name stands for from here on."""
+        self._set(name, _NOTHING)
 
     def imported(self, node: ast.Import | ast.ImportFrom) -> None:
         """Take in what an import statement binds."""
         for alias in node.names:
             if isinstance(node, ast.ImportFrom):
+                name = alias.asname or alias.name
                 value = Import(node.module or "", alias.name, node.level)
-                self._names[alias.asname or alias.name] = value
             else:
                 name = alias.asname or alias.name.partition(".")[0]
-                self._names[name] = Import(alias.name if alias.asname else name, None)
+                value = Import(alias.name if alias.asname else name, None)
+            self._set(name, ((name,), value))
 
     def is_known(self, name: str) -> bool:
         """Whether the function itself binds the name, so far."""
-        return name in self._names
+        return name in self.names and name not in self.names.free
 
     def bind(self, target: ast.expr, path: Path | None) -> None:
         """Let a target stand for a path; of several names nothing is known."""
         if isinstance(target, ast.Name):
-            if target.id not in self.globals:
-                self._names[target.id] = path
+            self._set(target.id, (path, None))
         elif isinstance(target, (ast.Tuple, ast.List)):
             for item in target.elts:
                 self.bind(item, None)
@@ -91,32 +125,24 @@ class Paths:
             self.bind(target.value, None)
 
     def assign(self, name: str, value: ast.expr) -> None:
-        """Let a name stand for what an expression is."""
-        path, imported = self.traced(value)
+        """Let a name, which is not declared global, stand for what an expression is."""
+        traced = self.traced(value) if value.__class__ in _MAY_BE_TRACED else _NOTHING
         # The import that a path begins with is not kept with a second name for it.
-        self._names[name] = None if imported is not None else path
+        self.names[name] = traced if traced[1] is None else _NOTHING
+        if self.names.free:
+            self.names.free.discard(name)
 
-    def root(self, name: str) -> Traced:
-        """What a name stands for, where the function runs."""
+    def _set(self, name: str, traced: Traced) -> None:
         if name not in self.globals:
-            if name in self._names:
-                found = self._names[name]
-            else:
-                for names, _ in reversed(self._outer):
-                    if name in names:
-                        found = names[name]
-                        break
-                else:
-                    return (name,), None
-            return ((name,), found) if found.__class__ is Import else (found, None)  # type: ignore[return-value]
-        return (name,), None
+            self.names[name] = traced
+            self.names.free.discard(name)
 
     def traced(self, node: ast.expr) -> Traced:
         """The path that an expression is."""
         # Most expressions by far are names, attributes and literals.
         kind = node.__class__
         if kind is ast.Name:
-            return self.root(node.id)  # type: ignore[attr-defined]
+            return self.names[node.id]  # type: ignore[attr-defined]
         if kind is ast.Attribute:
             path, imported = self.traced(node.value)  # type: ignore[attr-defined]
             return _NOTHING if path is None else ((*path, node.attr), imported)  # type: ignore[attr-defined]
@@ -157,20 +183,20 @@ class Paths:
             return _NOTHING
         return (*path[:-1], f"{path[-1]}()"), imported
 
-    def arguments(self, node: ast.Call) -> Iterable[tuple[str, Path]]:
+    def arguments(self, node: ast.Call) -> tuple[tuple[str, Path], ...]:
         """The paths that a call is given, each with its position or keyword."""
+        found: list[tuple[str, Path]] = []
         for index, value in enumerate(node.args):
-            kind = value.__class__
-            if kind is ast.Name or kind is ast.Attribute:
+            if value.__class__ in _FOLLOWED:
                 path, imported = self.traced(value)
                 if path is not None and imported is None:
-                    yield str(index), path
+                    found.append((str(index), path))
         for keyword in node.keywords:
-            kind = keyword.value.__class__
-            if keyword.arg and (kind is ast.Name or kind is ast.Attribute):
+            if keyword.value.__class__ in _FOLLOWED and keyword.arg:
                 path, imported = self.traced(keyword.value)
                 if path is not None and imported is None:
-                    yield keyword.arg, path
+                    found.append((keyword.arg, path))
+        return tuple(found)
 
 
 def _given(node: ast.Call) -> str:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _Definition: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef"
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _LOOPS = (ast.For, ast.AsyncFor)
+_WITHOUT_BLOCKS = frozenset(
+    {ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Import, ast.ImportFrom, ast.Assert}
+)
 # What hands out every name of a namespace, so that none can be said to be unused.
 _ALL_NAMES = frozenset({"globals", "locals", "vars", "dir", "exec", "eval", "modules"})
 
@@ -95,6 +98,8 @@ def _nested(statement: ast.stmt) -> Iterator[_Definition]:
 
 
 def _blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    if statement.__class__ in _WITHOUT_BLOCKS:
+        return
     for field in ("body", "orelse", "finalbody"):
         block = getattr(statement, field, None)
         if block:

@@ -32,7 +32,8 @@ class Text:
     def __init__(self, text: str) -> None:
         self.text = text
         self.ascii = text.isascii()
-        # The line that a column was last asked for, and that place's byte offset and column.
+        # The line that a column was last asked for, its bytes if there is more in it than ASCII,
+        # and that place's byte offset and column.
         self._line, self._bytes = 0, b""
         self._offset, self._column = 0, 1
 
@@ -78,8 +79,12 @@ class Text:
         if self.ascii:
             return byte_offset + 1
         if line != self._line:
-            self._line, self._bytes = line, self.line(line).encode()
+            words = self.line(line)
+            self._line = line
+            self._bytes = b"" if words.isascii() else words.encode()
             self._offset, self._column = 0, 1
+        if not self._bytes:
+            return byte_offset + 1
         low, high = sorted((self._offset, byte_offset))
         between = len(self._bytes[low:high].decode(errors="replace"))
         self._column += between if byte_offset > self._offset else -between
