@@ -35,6 +35,12 @@ PEERS = (
     *("pylint-pytest==1.1.9.post1", "pytest-language-server==0.24.0", "pytest==9.2.0"),
 )
 _SCOPECHECK = (sys.executable, "-m", "scopecheck", "--exit-zero", "-q", "--isolated")
+_WITHOUT_EXTRA = """
+import sys
+sys.modules["ahocorasick_rs"] = None
+from scopecheck.cli import main
+main()
+"""
 _PARSE = """
 import ast, sys, warnings
 warnings.simplefilter("ignore")
@@ -188,7 +194,9 @@ def _commands(tree: Path, changed: Path) -> tuple[_Commands, dict[str, Callable[
     def settle() -> None:
         run((*base, *cache), tree)
 
+    plain = (sys.executable, "-c", _WITHOUT_EXTRA, *base[3:], "--no-cache", "--jobs")
     commands: _Commands = {
+        "scopecheck, cold, 1 process, without the extra `fast`": (*plain, "1"),
         "scopecheck, cold, 1 process": (*base, "--no-cache", "--jobs", "1"),
         "scopecheck, cold, 2 processes": (*base, "--no-cache", "--jobs", "2"),
         "scopecheck, nothing changed": (*base, *cache),

@@ -41,6 +41,9 @@ _NOQA = re.compile(
     rf"(?:^|(?<=\s))#[ \t]*(?i:noqa)[ \t]*:[ \t]*(?P<rules>(?:{_NOQA_CODES})*[A-Z]+[0-9]+)\b"
 )
 _NOQA_OURS = re.compile(r"(?i:noqa)[^\r\n]*SCP[0-9]")
+SILENCING_WORDS = ("scopecheck:", "SCP")
+"""A file without these silences nothing."""
+
 _OPENING = ("def", "class", "async", "@")
 _LAYOUT = {tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.ENCODING}
 
@@ -60,7 +63,7 @@ def plain_suppressions(text: str) -> tuple[Suppression, ...]:
 
     A comment alone on a line covers the next line that is not a comment.
     """
-    if "scopecheck:" not in text and "SCP" not in text:
+    if not any(word in text for word in SILENCING_WORDS):
         return ()
     comments, statements = [], []
     for number, line in enumerate(text.split("\n"), 1):

@@ -224,7 +224,7 @@ class _Walker:
 
     def _assign(self, target: ast.expr, value: ast.expr, condition: bool, final: bool) -> None:
         if target.__class__ is ast.Name:
-            name = target.id  # type: ignore[attr-defined]
+            name = target.id
             if name in self._paths.globals:
                 self._add("name", (), name, target, value, condition, final)
             else:
@@ -426,7 +426,7 @@ class _Walker:
         """Note the paths that a call hands to a function of the project."""
         root = node.func
         while root.__class__ is ast.Attribute:
-            root = root.value  # type: ignore[attr-defined]
+            root = root.value
         # Most calls are methods of something that is not followed.
         if not isinstance(root, ast.Name) or self._paths.names[root.id][0] is None:
             return

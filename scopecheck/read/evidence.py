@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from scopecheck.source import Span
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-# A function whose text has none of these asserts nothing itself.
-_CHECK_WORDS = ("assert", "fail(", "raises(", "warns(", "expect", "verify", "should")
+CHECK_WORDS = ("assert", "fail(", "raises(", "warns(", "expect", "verify", "should")
+"""A function whose text has none of these asserts nothing itself."""
+
 # Statements, other than assertions and expressions, that decide whether a check always runs.
 _DECIDING = frozenset({ast.With, ast.AsyncWith, ast.Try, ast.Return, ast.Raise, ast.If})
 _EXITS = frozenset({"skip", "skipTest", "xfail"})
@@ -67,17 +68,12 @@ def read_evidence(
     return _Reader(function, text, inside()).evidence(dropped, lost, returned)
 
 
-def check_words(text: Text) -> tuple[str, ...]:
-    """The words in a file without which a function asserts nothing itself."""
-    return tuple(word for word in _CHECK_WORDS if word in text.text)
-
-
 def read_asserts(text: Text, words: tuple[str, ...], first: int, last: int) -> Asserts:
     """What lines of a file have that may fail a test.
 
     Args:
         text: of the file.
-        words: from `check_words`.
+        words: those of `CHECK_WORDS` that the file has.
         first: line.
         last: line.
     """

@@ -50,7 +50,7 @@ from scopecheck.read.redefined import redefinitions
 from scopecheck.read.signatures import defaults as defaults_of
 from scopecheck.read.signatures import looks_like_fixture, parameters, takes_fixture_name
 from scopecheck.read.text import any_within
-from scopecheck.read.words import FileWords, changes_path, dynamic, global_names, inner_imports
+from scopecheck.read.words import FileWords, inner_imports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -105,11 +105,12 @@ class ModuleReader:
 
     def read(self, tree: ast.Module) -> FileFacts:
         """The module's facts."""
-        self._words = FileWords(self._path, self._text, tree, self._loop_names)
+        words = FileWords(self._path, self._text, tree, self._loop_names)
+        self._words = words
         bindings = self._bind_all(tree.body, ALWAYS, owner=-1)
         self._redefined.extend(redefinitions(tree.body, self._text))
         text = self._text.text
-        if ":=" in text:
+        if words.names_in_expressions:
             bindings += _named_expressions(tree, self._text, {one.name for one in bindings})
         return FileFacts(
             self._path,
@@ -117,14 +118,14 @@ class ModuleReader:
             tuple(function for function in self._functions if function is not None),
             tuple(class_ for class_ in self._classes if class_ is not None),
             tuple(self._module_calls),
-            suppressions(text),
+            suppressions(text) if words.silences else (),
             lines=self._text.line_count,
             stops_at=self._stops_at,
             always_stops=self._always_stops,
             redefined=tuple(self._redefined),
-            global_names=global_names(text),
-            dynamic=dynamic(text),
-            changes_path=changes_path(text),
+            global_names=words.global_names,
+            dynamic=words.dynamic,
+            changes_path=words.changes_path,
             inner_imports=inner_imports(text),
         )
 

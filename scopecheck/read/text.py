@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from scopecheck.source import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _CALL = re.compile(r"\b(\w+)\(")
@@ -146,38 +146,31 @@ class Text:
             while offset >= 0:
                 offsets.append(offset)
                 offset = find(word, offset + len(word))
+        return self.lines_at(offsets)
+
+    def lines_at(self, offsets: list[int]) -> list[int]:
+        """The numbers of the lines in which these characters stand, in order, repeats kept."""
         if not offsets:
             return []
-        offsets.sort()
         starts = self._starts
-        return [bisect_right(starts, offset) for offset in offsets]
+        return [bisect_right(starts, offset) for offset in sorted(offsets)]
 
-    def lines_with_any(self, words: Mapping[str, tuple[str, ...]]) -> list[int]:
-        """The lines in which one of the words begins, of which several have the same part.
-
-        Args:
-            words: by a part of them, without which none of them is looked for.
-        """
-        text = self.text
-        return self.lines_with(
-            word for part, several in words.items() if part in text for word in several
-        )
+    def lines_indented(self, offsets: list[int]) -> list[int]:
+        """As `lines_at`, for those with white space (and `async`) alone before them."""
+        starts, text = self._starts, self.text
+        found = []
+        for offset in offsets:
+            line = bisect_right(starts, offset)
+            before = text[starts[line - 1] : offset]
+            if before and before[0] in " \t" and before.strip() in ("", "async"):
+                found.append(line)
+        return found
 
     def lines_calling(self, names: Collection[str]) -> list[int]:
         """The numbers of the lines in which one of the names stands before a parenthesis."""
         if len(names) < _MANY:
             return self.lines_with(f"{name}(" for name in names)
         return [self.line_at(m.start()) for m in _CALL.finditer(self.text) if m[1] in names]
-
-    def indented_lines_with(self, word: str) -> list[int]:
-        """The numbers of the lines that have the word after white space (and `async`) alone."""
-        return [
-            number
-            for number in self.lines_with((word,))
-            if (before := self.line(number).partition(word)[0])
-            and before[0] in " \t"
-            and before.strip() in ("", "async")
-        ]
 
 
 def any_within(lines: list[int], first: int, last: int) -> bool:

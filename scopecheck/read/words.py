@@ -6,17 +6,19 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck.read.comments import SILENCING_WORDS
 from scopecheck.read.dropped import file_names
 from scopecheck.read.events import EVENT_WORDS
-from scopecheck.read.evidence import check_words
+from scopecheck.read.evidence import CHECK_WORDS
 from scopecheck.read.hook_words import HELPER_WORDS
 from scopecheck.read.loop_calls import LOOP_WORDS
 from scopecheck.read.lost import LOSING_WORDS
+from scopecheck.read.occurrences import Wanted
 from scopecheck.read.signatures import looks_like_fixture
 from scopecheck.read.text import any_within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from scopecheck.read.text import Text
 
@@ -30,13 +32,30 @@ _WORDS = (
     "metafunc",
 )
 # Ways to give a module names that no statement binds.
-_DYNAMIC = ("locals()", "vars()", "__dict__", "exec(", "initpkg(")
 _DYNAMIC_GLOBALS = ("globals()", "f_globals")
-_PATH_CHANGES = ("sys.path", "from sys import", "syspath_prepend", "syspathinsert")
+_DYNAMIC = ("locals()", "vars()", "__dict__", "exec(", "initpkg(", *_DYNAMIC_GLOBALS)
+# Ways to change `sys.path`.
+_PATH_CHANGES = ("addsitedir", "sys.path", "from sys import", "syspath_prepend", "syspathinsert")
 _IMPORT_WORDS = re.compile(r"[ \t]+(?:from|import)[ \t]")
 # A helper that runs a loop is followed through so many calls in its own file.
 _HELPER_CALLS = 2
 _GLOBAL = re.compile(r"^[ \t]+global[ \t]+([\w \t,]*\w)", re.MULTILINE)
+
+
+def _alone(*words: str) -> dict[str, tuple[str, ...]]:
+    return {word: (word,) for word in words}
+
+
+_WANTED_WORDS = {
+    **_alone(*_WORDS, "def test", "yield", *LOSING_WORDS, *CHECK_WORDS, "fixture_name"),
+    **_alone("asyncio", *LOOP_WORDS, "global ", ":=", *SILENCING_WORDS),
+    **_alone(*(word for word in _DYNAMIC if word not in _DYNAMIC_GLOBALS), "addsitedir"),
+    **HELPER_WORDS,
+    "globals": _DYNAMIC_GLOBALS,
+    "sys": ("sys.modules", *_PATH_CHANGES[1:]),
+}
+_WANTED = Wanted(_WANTED_WORDS)
+_WANTED_IN_TESTS = Wanted({**_WANTED_WORDS, **EVENT_WORDS})
 
 
 class FileWords:
@@ -49,6 +68,8 @@ class FileWords:
     calls: that may call a fixture, of which `fixtures` has the names. loops: that may run an event
     loop, by one of the functions of `loop_names` or by themselves.
     coroutines: what may be a coroutine function.
+    dynamic, changes_path, global_names: see `FileFacts`.
+    names_in_expressions: there may be a `:=`. silences: a comment may silence a rule.
 
     Args:
         path: of the file.
@@ -59,15 +80,22 @@ class FileWords:
 
     def __init__(self, path: str, text: Text, tree: ast.Module, loop_names: frozenset[str]) -> None:
         self._text = text
-        self.yields = text.lines_with(("yield",))
-        self.worded = sorted(
-            [*text.lines_with(_WORDS), *text.indented_lines_with("def test"), *self.yields]
-        )
-        self.hooks = text.lines_with_any(HELPER_WORDS)
-        self.losing = text.lines_with(LOSING_WORDS)
-        self.events = text.lines_with_any(EVENT_WORDS) if "test" in path.lower() else []
-        self.checks = check_words(text)
-        self.about_fixture_names = "fixture_name" in text.text
+        in_tests = "test" in path.lower()
+        wanted = _WANTED_IN_TESTS if in_tests else _WANTED
+        self._found = found = wanted.occurrences(text.text)
+        self.yields = self._lines(("yield",))
+        tests = text.lines_indented(found["def test"]) if "def test" in found else []
+        self.worded = sorted([*self._lines(_WORDS), *tests, *self.yields])
+        self.hooks = self._lines_any(HELPER_WORDS)
+        self.losing = self._lines(LOSING_WORDS)
+        self.events = self._lines_any(EVENT_WORDS) if in_tests else []
+        self.checks = tuple(word for word in CHECK_WORDS if word in found)
+        self.about_fixture_names = "fixture_name" in found
+        self.dynamic = any(word in found for word in (*_DYNAMIC, "sys.modules"))
+        self.changes_path = any(word in found for word in _PATH_CHANGES)
+        self.global_names = _global_names(text.text) if "global " in found else ()
+        self.names_in_expressions = ":=" in found
+        self.silences = any(word in found for word in SILENCING_WORDS)
         self.coroutines = file_names(tree)
         self.calls: list[int] = []
         self.fixtures: frozenset[str] = frozenset()
@@ -75,6 +103,13 @@ class FileWords:
         self.loops: list[int] = []
         self.loop_names = loop_names
         self._find_loop_calls(tree)
+
+    def _lines(self, words: Iterable[str]) -> list[int]:
+        found = self._found
+        return self._text.lines_at([at for word in words if word in found for at in found[word]])
+
+    def _lines_any(self, words: Mapping[str, tuple[str, ...]]) -> list[int]:
+        return self._lines(word for several in words.values() for word in several)
 
     # What may be a fixture called as a function: names decorated here with something that is
     # spelled like a fixture, and imported names that are also requested as a parameter or come
@@ -111,7 +146,8 @@ class FileWords:
     # What may run an event loop: asyncio's own functions, and the functions here that call them.
     def _find_loop_calls(self, tree: ast.Module) -> None:
         text = self._text
-        if not (self.loop_names or "asyncio" in text.text or "run_until_comp" in text.text):
+        found = self._found
+        if not (self.loop_names or "asyncio" in found or "run_until_complete(" in found):
             return
         names = self.loop_names | {
             alias.asname or alias.name
@@ -120,7 +156,7 @@ class FileWords:
             for alias in statement.names
             if alias.name in ("run", "Runner")
         }
-        lines = sorted([*text.lines_with(LOOP_WORDS), *text.lines_calling(names)])
+        lines = sorted([*self._lines(LOOP_WORDS), *text.lines_calling(names)])
         if not lines:
             return
         definitions = list(_definitions(tree.body))
@@ -139,29 +175,8 @@ class FileWords:
         self.loop_names = frozenset(names)
 
 
-def dynamic(text: str) -> bool:
-    """Whether the module's names may be set in ways that no statement shows."""
-    return (
-        _has_any(text, _DYNAMIC)
-        or ("globals" in text and _has_any(text, _DYNAMIC_GLOBALS))
-        or ("sys" in text and "sys.modules" in text)
-    )
-
-
-def changes_path(text: str) -> bool:
-    """Whether the text speaks of `sys.path`, or of what changes it."""
-    # Most files have none of these words: what many have in common is looked for first.
-    return "addsitedir" in text or ("sys" in text and _has_any(text, _PATH_CHANGES))
-
-
-def _has_any(text: str, words: Iterable[str]) -> bool:
-    return any(word in text for word in words)
-
-
-def global_names(text: str) -> tuple[str, ...]:
+def _global_names(text: str) -> tuple[str, ...]:
     """The names in `global` statements."""
-    if "global " not in text:
-        return ()
     found = _GLOBAL.findall(text)
     return tuple(dict.fromkeys(name for names in found for name in re.split(r"[ \t,]+", names)))
 
