@@ -358,6 +358,31 @@ class Workings(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 NO_WORKINGS = Workings()
 
+# What a function has, as bits of one number: most have none of it, and then nothing is decoded.
+_CHANGES, _PASSED, _MUTABLE, _BODY, _BINDINGS, _HANDOUT, _RETURNS, _EVENTS = (
+    1 << n for n in range(8)
+)
+_DEFAULTS, _FLAWS, _HOOK = 256, 512, 1024
+
+
+def _has(workings: Workings, effects: Effects | None) -> int:
+    has = 0
+    if effects is not None:
+        has |= _CHANGES if effects.changes else 0
+        has |= _PASSED if effects.passed else 0
+        has |= _MUTABLE if effects.mutable_defaults or effects.mutable_parameters else 0
+    if workings is not NO_WORKINGS:
+        has |= _BINDINGS if workings.bindings else 0
+        has |= _RETURNS if workings.returns else 0
+        has |= _DEFAULTS if workings.defaults else 0
+        has |= _BODY if workings.body is not None else 0
+        has |= _HANDOUT if workings.handout is not None else 0
+        has |= _HOOK if workings.hook is not None else 0
+        has |= _FLAWS if workings.flaws else 0
+        has |= _EVENTS if workings.events is not None else 0
+    return has
+
+
 _encode = msgspec.msgpack.encode
 # Checks go through the functions in order, and mostly look at one of them several times.
 _KEPT_DECODED = 256
@@ -378,6 +403,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
     above: how many lines its decorators take. height: how many lines there are from the `def` to
         the last one, which is not counted.
     asserts: what its text has that may fail the test that calls it.
+    has: which of the fields of its `workings` and `effects` say something.
 
     The other fields are encoded, or empty: each has a property that decodes it. What one of these
     gives is equal with each look at it, and not the same object.
@@ -391,6 +417,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_generator: bool = False
     owner: int = -1
     asserts: Asserts = ""
+    has: int = 0
     kept_parameters: bytes = b""
     kept_decorators: bytes = b""
     kept_workings: bytes = b""
@@ -424,6 +451,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
             is_generator,
             owner,
             asserts,
+            _has(workings, effects),
             _encode(parameters) if parameters else b"",
             _encode(decorators) if decorators else b"",
             b"" if workings is NO_WORKINGS else _encode(workings),
@@ -463,52 +491,72 @@ class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def may_name(self, word: str) -> bool:
         """Whether its `workings` may have a word in them: a look that decodes nothing."""
-        return word.encode() in self.kept_workings
+        return bool(self.kept_workings) and word.encode() in self.kept_workings
 
     @property
     def bindings(self) -> tuple[Binding, ...]:
         """See `Workings`."""
-        return self.workings.bindings
+        return self.workings.bindings if self.has & _BINDINGS else ()
 
     @property
     def returns(self) -> tuple[Expression, ...]:
         """See `Workings`."""
-        return self.workings.returns
+        return self.workings.returns if self.has & _RETURNS else ()
 
     @property
     def defaults(self) -> tuple[tuple[str, Expression], ...]:
         """See `Workings`."""
-        return self.workings.defaults
+        return self.workings.defaults if self.has & _DEFAULTS else ()
 
     @property
     def body(self) -> Body | None:
         """See `Workings`."""
-        return self.workings.body
+        return self.workings.body if self.has & _BODY else None
 
     @property
     def handout(self) -> Handout | None:
         """See `Workings`."""
-        return self.workings.handout
+        return self.workings.handout if self.has & _HANDOUT else None
 
     @property
     def hook(self) -> HookFacts | None:
         """See `Workings`."""
-        return self.workings.hook
+        return self.workings.hook if self.has & _HOOK else None
 
     @property
     def flaws(self) -> tuple[Flaw, ...]:
         """See `Workings`."""
-        return self.workings.flaws
+        return self.workings.flaws if self.has & _FLAWS else ()
 
     @property
     def events(self) -> EventUse | None:
         """See `Workings`."""
-        return self.workings.events
+        return self.workings.events if self.has & _EVENTS else None
 
     @property
     def effects(self) -> Effects | None:
         """What it changes; None where it is seen to change nothing."""
         return _decoded_effects(self.kept_effects) if self.kept_effects else None
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """See `Effects`."""
+        return _decoded_effects(self.kept_effects).changes if self.has & _CHANGES else ()
+
+    @property
+    def passed(self) -> tuple[Passed, ...]:
+        """See `Effects`."""
+        return _decoded_effects(self.kept_effects).passed if self.has & _PASSED else ()
+
+    @property
+    def mutable_defaults(self) -> tuple[str, ...]:
+        """See `Effects`."""
+        return _decoded_effects(self.kept_effects).mutable_defaults if self.has & _MUTABLE else ()
+
+    @property
+    def mutable_parameters(self) -> tuple[str, ...]:
+        """See `Effects`."""
+        return _decoded_effects(self.kept_effects).mutable_parameters if self.has & _MUTABLE else ()
 
     @property
     def evidence(self) -> Evidence | None:

@@ -184,7 +184,8 @@ class Loader:
         found = [word for word in asked if word in text]
         if found:
             note_text(f"{self.root}{os.sep}{path}")
-        lacking.update((_escaped(word), None) for word in asked if word not in text)
+        if len(found) < len(asked):
+            lacking.update((_escaped(word), None) for word in asked if word not in found)
         return found
 
     def has(self, path: str, pattern: re.Pattern[str]) -> bool:

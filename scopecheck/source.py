@@ -77,11 +77,16 @@ def decode(path: str, data: bytes) -> Source:
         SourceError: the coding line names no known encoding, or the bytes do not fit it.
     """
     bom = data.startswith(BOM)
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    except SyntaxError as error:
-        raise SourceError(f"cannot be decoded: {error.msg}") from None
-    encoding = "utf-8" if encoding == "utf-8-sig" else encoding
+    encoding = "utf-8"
+    # A coding line is one of the first two.
+    second = data.find(b"\n", data.find(b"\n") + 1)
+    head = data if second < 0 else data[:second]
+    if b"coding" in head or not head.isascii():
+        try:
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        except SyntaxError as error:
+            raise SourceError(f"cannot be decoded: {error.msg}") from None
+        encoding = "utf-8" if encoding == "utf-8-sig" else encoding
     body = data[len(BOM) :] if bom else data
     try:
         text = body.decode(encoding)

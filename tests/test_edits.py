@@ -539,19 +539,20 @@ def test_every_number_of_a_line_is_known_as_one() -> None:
         *("Items.rest", "FunctionRef.index", "ClassRef.index", "Import.level"),
         *("Function.owner", "Class.owner", "Redefinition.owner", "Evidence.checks"),
         *("Condition.since", "MarkAddition.since", "Function.above", "Function.height"),
-        *("FileFacts.lines", "Suppression.lines"),
+        *("FileFacts.lines", "Suppression.lines", "Function.has"),
     }
 
 
 def test_all_that_a_function_says_is_compared() -> None:
     """Its properties that decode something, and the fields that are no bytes."""
     told = set(SAID[facts.Function])
-    workings = {*facts.Workings.__struct_fields__}
+    parts = {*facts.Workings.__struct_fields__, *facts.Effects.__struct_fields__}
     properties = {name for name, _ in _properties(facts.Function)}
-    assert properties - workings <= told
+    assert properties - parts <= told
     kept = {name for name in facts.Function.__struct_fields__ if name.startswith("kept_")}
     assert {name.removeprefix("kept_") for name in kept} <= told
-    assert {*facts.Function.__struct_fields__} - kept - {"above", "height"} <= told
+    # `has` follows from what is kept.
+    assert {*facts.Function.__struct_fields__} - kept - {"above", "height", "has"} <= told
 
 
 def _random_edit(text: str, chance: random.Random) -> str:

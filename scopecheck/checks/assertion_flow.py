@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.looks import looks
+from scopecheck.checks.once import once
 from scopecheck.checks.wording import at
 from scopecheck.expressions import Name
 from scopecheck.finding import Fault, Place
@@ -244,17 +245,18 @@ def _warnings_fail(suite: Suite) -> bool:
     return any(line.strip().strip("\"'").startswith("error") for line in lines)
 
 
-def _evidence(suite: Suite) -> Iterator[tuple[Item, Evidence]]:
+@once
+def _evidence(suite: Suite) -> list[tuple[Item, Evidence]]:
     """The tests with something to say about how they fail, each function once."""
-    told: set[tuple[str, int]] = set()
+    told: dict[tuple[str, int], tuple[Item, Evidence]] = {}
     for item in suite.items:
         function = item.function
-        if function is None or function.evidence is None or item.refusal is not None:
+        if function is None or not function.kept_evidence or item.refusal is not None:
             continue
         key = (item.place.path, function.line)
-        if key not in told:
-            told.add(key)
-            yield item, function.evidence
+        if key not in told and (evidence := function.evidence) is not None:
+            told[key] = (item, evidence)
+    return list(told.values())
 
 
 def _symbol(item: Item) -> str:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.looks import looks
+from scopecheck.checks.once import once
 from scopecheck.checks.wording import at
 from scopecheck.finding import Fault, Place
 
@@ -104,13 +105,16 @@ def unreachable_assertion(suite: Suite) -> Iterator[Fault]:
 
 def _flaws(suite: Suite, kinds: Collection[str]) -> Iterator[tuple[Item, Flaw]]:
     """The flaws of these kinds in the tests that are collected, each once."""
-    told: set[tuple[str, Flaw]] = set()
+    return ((item, flaw) for item, flaw in _all_flaws(suite) if flaw.kind in kinds)
+
+
+@once
+def _all_flaws(suite: Suite) -> list[tuple[Item, Flaw]]:
+    told: dict[tuple[str, Flaw], Item] = {}
     for item in suite.items:
         for flaw in item.function.flaws if item.function is not None else ():
-            key = (item.place.path, flaw)
-            if flaw.kind in kinds and key not in told:
-                told.add(key)
-                yield item, flaw
+            told.setdefault((item.place.path, flaw), item)
+    return [(item, flaw) for (_, flaw), item in told.items()]
 
 
 def _fault(

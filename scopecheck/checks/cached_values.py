@@ -75,10 +75,11 @@ def _cached(suite: Suite) -> Iterator[_Cached]:
     """The cached functions of the project that return something that can be changed."""
     for path in sorted(suite.own_files):
         facts = suite.facts(path)
+        caches: dict[tuple[str, ...], bool] = {}
         for function in () if facts is None else facts.functions:
-            if function.owner >= 0 or not function.decorators:
+            if function.owner >= 0 or not function.kept_decorators:
                 continue
-            if not _is_cached(suite, path, function):
+            if not _is_cached(suite, path, function, caches):
                 continue
             suite.counts(path)
             returned = suite.changes.returned(path, function)
@@ -91,20 +92,31 @@ def _cached(suite: Suite) -> Iterator[_Cached]:
                     yield _Cached(path, function, "object")
 
 
-def _is_cached(suite: Suite, path: str, function: Function) -> bool:
-    space = suite.evaluator.module(path)
+def _is_cached(
+    suite: Suite, path: str, function: Function, caches: dict[tuple[str, ...], bool]
+) -> bool:
+    """Whether a decorator keeps results. caches: which names of the file's decorators do so."""
     for decorator in function.decorators:
         expression = decorator.expression
         func = expression if isinstance(expression, Name) else getattr(expression, "func", None)
-        if space is None or not isinstance(func, Name):
-            continue
-        found = suite.evaluator.evaluate(func, space)
-        if isinstance(found, External) and found.name in _CACHES:
-            return True
-        if func.parts[-1] in ("lru_cache", "cache"):
-            resolved = suite.changes.resolve(path, None, func.parts)
-            if resolved is not None and resolved.name in _CACHES:
+        if isinstance(func, Name):
+            if func.parts not in caches:
+                caches[func.parts] = _is_cache(suite, path, func)
+            if caches[func.parts]:
                 return True
+    return False
+
+
+def _is_cache(suite: Suite, path: str, func: Name) -> bool:
+    space = suite.evaluator.module(path)
+    if space is None:
+        return False
+    found = suite.evaluator.evaluate(func, space)
+    if isinstance(found, External) and found.name in _CACHES:
+        return True
+    if func.parts[-1] in ("lru_cache", "cache"):
+        resolved = suite.changes.resolve(path, None, func.parts)
+        return resolved is not None and resolved.name in _CACHES
     return False
 
 

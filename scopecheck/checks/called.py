@@ -62,9 +62,10 @@ def _own_files(suite: Suite) -> list[str]:
 def _calls(facts: FileFacts) -> Iterator[tuple[Call, Function | None]]:
     """Every call kept, with the function that it stands in; those of nested code left out."""
     end = 0
-    for function in sorted(
-        facts.functions, key=lambda function: (function.line, -function.end_line)
-    ):
+    functions: list[Function] = []
+    if any(function.body is not None for function in facts.functions):
+        functions = sorted(facts.functions, key=lambda one: (one.line, -one.end_line))
+    for function in functions:
         if function.line <= end:
             continue  # defined in the one before, whose parameters and names it sees
         end = function.end_line

@@ -43,7 +43,7 @@ class _Attribute(NamedTuple):
 def class_state_mutation(suite: Suite) -> Iterator[Fault]:
     """SCP403: a container of a class of the tests that tests change."""
     told: set[object] = set()
-    for actor in (*suite.changes.actors, *suite.changes.helpers):
+    for actor in (*suite.changes.changing, *suite.changes.helpers):
         for change in actor.changes:
             found = _attribute(suite, actor, change)
             if found is None:
@@ -109,8 +109,8 @@ def _is_given_to_objects(suite: Suite, actor: Actor, name: str) -> bool:
     """Whether a method of the class gives each object a container of its own."""
     facts = suite.facts(actor.path)
     for function in () if facts is None else facts.functions:
-        if function.owner == actor.function.owner and function.effects is not None:
-            for change in function.effects.changes:
+        if function.owner == actor.function.owner:
+            for change in function.changes:
                 if change.kind == "attribute" and change.name == name:
                     return True
     return False
@@ -138,11 +138,15 @@ def _is_reset(suite: Suite, found: _Attribute) -> bool:
 
 def _told(suite: Suite, found: _Attribute) -> Iterator[Fault]:
     holder, binding, actor, change = found
-    victims = [
-        other
-        for other in suite.changes.actors
-        if other.kind == "test" and _asserts(suite, other, found)
-    ]
+    attribute = (f".{binding.name}",)
+    having: dict[str, bool] = {}
+    victims = []
+    for other in suite.changes.actors:
+        if other.kind == "test":
+            if other.path not in having:
+                having[other.path] = bool(suite.having(other.path, attribute))
+            if having[other.path] and _asserts(suite, other, found):
+                victims.append(other)
     name = f"{holder.class_.name}.{binding.name}"
     others = [other for other in victims if other is not actor]
     again = any(item.parametrized.direct for other in victims for item in other.items)
@@ -174,11 +178,8 @@ def _told(suite: Suite, found: _Attribute) -> Iterator[Fault]:
 
 def _asserts(suite: Suite, other: Actor, found: _Attribute) -> bool:
     """Whether a test asserts something of the container."""
-    attribute = f".{found.binding.name}"
-    if not suite.having(other.path, (attribute,)):
-        return False
     text = body_of(suite, other)
-    if attribute not in text:
+    if f".{found.binding.name}" not in text:
         return False
     cls = found.holder.class_.name
     own = "self|cls" if _is_of_class(suite, other, found) else "(?!)"

@@ -131,10 +131,10 @@ def can_change(suite: Suite, value: ClassValue) -> bool:
                     return True
         facts = suite.facts(holder.module)
         for function in () if facts is None else facts.functions:
-            if function.owner != holder.index or function.effects is None:
+            if function.owner != holder.index:
                 continue
             first = function.parameters[0].name if function.parameters else ""
-            for change in function.effects.changes:
+            for change in function.changes:
                 if change.target[:1] != (first,) or not is_in_place(change):
                     continue
                 if function.name != "__init__" or change.value in ("[]", "{}"):

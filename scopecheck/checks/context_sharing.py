@@ -274,7 +274,7 @@ def _is_overwritten(suite: Suite, test: _Test, tasks: list[_Task]) -> bool:
         if called is None or called.kind != "function" or called.rest:
             continue
         function = suite.changes.function_at(called.path, called.line)
-        if function is None or function.effects is None or not function.is_async:
+        if function is None or not function.is_async:
             continue
         parameter = _parameter(function, task.call, test.name)
         given = {p.name for p in function.parameters} - {parameter}
@@ -282,7 +282,7 @@ def _is_overwritten(suite: Suite, test: _Test, tasks: list[_Task]) -> bool:
             change.kind == "attribute"
             and change.target == (parameter,)
             and change.value.partition(".")[0] in given
-            for change in function.effects.changes
+            for change in function.changes
         ):
             return True
     return False

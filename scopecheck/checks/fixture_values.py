@@ -70,8 +70,7 @@ def _changed(
     for change in actor.changes:
         if change.target and change.target[0] in names and is_in_place(change):
             yield change, change.target[0]
-    effects = actor.function.effects if names else None
-    for passed in () if effects is None else effects.passed:
+    for passed in actor.function.passed if names else ():
         roots = [path[0] for _, path in passed.arguments if len(path) == 1 and path[0] in names]
         if not roots or not any(source_of(root) is not None for root in roots):
             continue
@@ -306,9 +305,8 @@ _ADDS = r"^[ \t]*{name}\.(?:append|extend|add|insert|appendleft)\("
 
 def _without_adding(suite: Suite, other: Actor, name: str, text: str) -> str:
     """A test's text without the calls that hand an object to functions that only add to it."""
-    effects = other.function.effects
     lines = text.splitlines(keepends=True)
-    for passed in () if effects is None else effects.passed:
+    for passed in other.function.passed:
         given = suite.changes.given(other.path, other.function, passed)
         if any(path == (name,) and _only_adds(suite, other, passed, p) for p, path in given):
             first = passed.span.line - other.function.line

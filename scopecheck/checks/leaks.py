@@ -384,13 +384,24 @@ def tests_of(actor: Actor) -> frozenset[str]:
 
 def writers(suite: Suite, words: re.Pattern[str] | None = None) -> Iterator[Actor]:
     """The actors whose changes may reach other tests, those with these words in them included."""
-    for actor in suite.changes.actors:
-        if not actor.changes and not (words and matches(suite, actor, words)):
-            continue
+    found = suite.changes.changing if words is None else _changing_or_matching(suite, words)
+    for actor in found:
         if "site-packages/" in actor.path or actor.function.name in AFTER:
             continue
         if not is_for_all(actor) and runs_in_process(suite, actor):
             yield actor
+
+
+def _changing_or_matching(suite: Suite, words: re.Pattern[str]) -> Iterator[Actor]:
+    having: dict[str, bool] = {}
+    for actor in suite.changes.actors:
+        path = actor.path
+        if not actor.changes:
+            if path not in having:
+                having[path] = suite.has(path, words)
+            if not having[path] or not matches(suite, actor, words):
+                continue
+        yield actor
 
 
 def first(changes: Iterable[Change]) -> Change:

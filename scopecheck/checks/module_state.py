@@ -82,8 +82,7 @@ def _changed(suite: Suite, actor: Actor) -> Iterator[tuple[Change, Subject]]:
             subject = _container(suite, actor, change.target, change)
             if subject is not None and not _may_be_tuple(suite, change, subject):
                 yield change, subject
-    effects = actor.function.effects
-    for passed in () if effects is None else effects.passed:
+    for passed in actor.function.passed:
         if all(_container(suite, actor, path, None) is None for _, path in passed.arguments):
             continue
         for _, path in suite.changes.given(actor.path, actor.function, passed):
@@ -112,6 +111,9 @@ def _container(
 ) -> Subject | None:
     """The container of a module that a path leads to."""
     imported = None if change is None else change.imported
+    known = imported is not None or suite.changes.is_of_module(actor.path, path[0])
+    if not known and actor.kind != "helper":
+        return None
     subject = suite.changes.resolve(actor.path, actor.function, path, imported)
     if subject is not None and subject.kind == "parameter":
         subject = _injected(suite, actor, subject)

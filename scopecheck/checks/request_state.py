@@ -111,12 +111,12 @@ def _keeper(suite: Suite, path: str, value: object) -> tuple[str, dict[str, str]
     for holder in suite.linker.lineages.of(made).classes:
         facts = suite.facts(holder.module)
         for function in () if facts is None else facts.functions:
-            if function.owner != holder.index or function.effects is None:
+            if function.owner != holder.index:
                 continue
             if function.name.startswith("__") or function.is_generator or not function.parameters:
                 continue
             first, *rest = [parameter.name for parameter in function.parameters]
-            own = [c for c in function.effects.changes if c.target == (first,)]
+            own = [c for c in function.changes if c.target == (first,)]
             for change in own:
                 if change.kind != "attribute" or not _OF_ONE.fullmatch(change.name):
                     continue

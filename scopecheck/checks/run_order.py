@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 @looks("far")
 def order_dependence(suite: Suite) -> Iterator[Fault]:
     """SCP410: a test reads what another test writes to a global name or a class."""
+    writing = {actor.path for actor in suite.changes.changing if actor.kind == "test"}
     by_file: dict[str, list[Actor]] = {}
     for actor in (*suite.changes.actors, *suite.changes.helpers):
-        by_file.setdefault(actor.path, []).append(actor)
+        if actor.path in writing:
+            by_file.setdefault(actor.path, []).append(actor)
     for path, actors in by_file.items():
         if not is_test_code(path):
             continue

@@ -24,14 +24,12 @@ _CACHES = frozenset({"functools.lru_cache", "functools.cache"})
 @looks("near")
 def mutable_parametrize(suite: Suite) -> Iterator[Fault]:
     """SCP408: a test changes a container that `parametrize` gives it more than once."""
-    for actor in suite.changes.actors:
-        if actor.kind != "test" or not actor.changes:
-            continue
-        effects = actor.function.effects
-        if effects is None or not effects.mutable_parameters:
+    for actor in suite.changes.changing:
+        mutable = actor.function.mutable_parameters
+        if actor.kind != "test" or not mutable:
             continue
         again = [item for item in actor.items if not item.testcase and _runs_again(item)]
-        for name in dict.fromkeys(effects.mutable_parameters):
+        for name in dict.fromkeys(mutable):
             change = _change_of(actor, name)
             if change is None or not any(name in item.parametrized.direct for item in again):
                 continue
@@ -84,10 +82,10 @@ def mutable_default(suite: Suite) -> Iterator[Fault]:
     for path in paths:
         facts = suite.facts(path) if is_test_code(path) else None
         for function in () if facts is None else facts.functions:
-            effects = function.effects
-            if effects is None or not effects.mutable_defaults or _is_in_a_test(facts, function):
+            mutable = function.mutable_defaults
+            if not mutable or _is_in_a_test(facts, function):
                 continue
-            for name in effects.mutable_defaults:
+            for name in mutable:
                 fault = _default_fault(path, function, name)
                 if fault is not None:
                     yield fault
@@ -104,8 +102,7 @@ def _is_in_a_test(facts: FileFacts | None, function: Function) -> bool:
 
 
 def _default_fault(path: str, function: Function, name: str) -> Fault | None:
-    assert function.effects is not None
-    for change in function.effects.changes:
+    for change in function.changes:
         if change.target == (name,) and is_in_place(change) and change.kind != "attribute":
             place = next(p.span for p in function.parameters if p.name == name)
             return Fault(

@@ -11,12 +11,12 @@ its module, a few calls deep. What can only be told by running code is None.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from posixpath import basename
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scopecheck.expressions import Call, ClassRef, FunctionRef, Items, Mapping, Name
 from scopecheck.facts import Deleted, Extended, Import
@@ -64,8 +64,7 @@ _RETURN = re.compile(r"^[ \t]+return\b", re.MULTILINE)
 Kind: TypeAlias = Literal["parameter", "object", "class", "module", "function", "external"]
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """What a path stands for.
 
     name: a parameter's, an object's or a class's own name; of a library the whole dotted path.
@@ -87,11 +86,10 @@ class Subject:
         return (self.path, self.name, self.rest)
 
 
-@dataclass(eq=False, slots=True)
-class Actor:
+class Actor(Struct, eq=False):
     """A function that pytest calls for tests.
 
-    items: the tests that it is called for.
+    items: the tests that it is called for. decoded: its changes, once they were asked for.
     """
 
     kind: Literal["test", "fixture", "xunit", "helper"]
@@ -99,15 +97,14 @@ class Actor:
     function: Function
     fixture: Fixture | None = None
     items: list[Item] = field(default_factory=list)
-    _changes: tuple[Change, ...] | None = field(default=None, init=False)
+    decoded: tuple[Change, ...] | None = None
 
     @property
     def changes(self) -> tuple[Change, ...]:
         """What it changes, in source order; decoded once, for many checks ask for it."""
-        if self._changes is None:
-            effects = self.function.effects
-            self._changes = () if effects is None else effects.changes
-        return self._changes
+        if self.decoded is None:
+            self.decoded = self.function.changes
+        return self.decoded
 
 
 class Changes:
@@ -157,6 +154,11 @@ class Changes:
                 actor.items.append(item)
         return tuple(self._by_function.values())
 
+    @cached_property
+    def changing(self) -> tuple[Actor, ...]:
+        """The actors that change something themselves, few of all."""
+        return tuple(actor for actor in self.actors if actor.changes)
+
     def is_actor(self, path: str, function: Function) -> bool:
         """Whether a function is one of the actors'."""
         assert self.actors is not None
@@ -185,7 +187,8 @@ class Changes:
     def _actor(
         self, kind: Literal["test", "fixture", "xunit"], path: str, function: Function
     ) -> Actor:
-        key = (path, function.line, function.span.column)
+        span = function.span
+        key = (path, span.line, span.column)
         found = self._by_function.get(key)
         if found is None:
             found = self._by_function[key] = Actor(kind, path, function)
@@ -226,8 +229,8 @@ class Changes:
         if facts is None:
             return actor
         # Read alone, a method stands in no class.
-        function = msgspec.structs.replace(facts.functions[0], owner=actor.function.owner)
-        return replace(actor, function=function)
+        function = replace(facts.functions[0], owner=actor.function.owner)
+        return replace(actor, function=function, decoded=None)
 
     def closely(self, actor: Actor) -> FileFacts | None:
         """All that an actor does; its function is the first of the functions."""
@@ -294,8 +297,7 @@ class Changes:
         for path, items in tests.items():
             facts = self._facts(path)
             for function in () if facts is None else facts.functions:
-                key = (path, function.line, function.span.column)
-                if function.kept_effects and key not in self._by_function:
+                if function.kept_effects and not self.is_actor(path, function):
                     found.append(Actor("helper", path, function, items=items))
         return tuple(found)
 
@@ -369,6 +371,11 @@ class Changes:
         target = (change.name,) if whole else change.target
         return self.resolve(path, function, target, change.imported)
 
+    def is_of_module(self, path: str, name: str) -> bool:
+        """Whether a file's module binds a name (`name` or `name()`), so that it may be meant."""
+        space = self._evaluator.module(path)
+        return space is not None and name.removesuffix("()") in space.bindings
+
     def resolve(
         self,
         path: str,
@@ -379,7 +386,7 @@ class Changes:
         """What a path in a function stands for."""
         if not target:
             return None
-        if imported is None and function is not None:
+        if imported is None and function is not None and function.kept_parameters:
             for parameter in function.parameters:
                 if parameter.name == target[0]:
                     return Subject("parameter", target[0], path, target[1:])
@@ -472,16 +479,17 @@ class Changes:
         key = (path, function.line, function.span.column)
         if key not in self._returned:
             self._returned[key] = None
-            facts = self._read_function(path, function)
+            plain = not function.kept_parameters and not function.is_generator
+            facts = self._read_function(path, function) if plain else None
             if facts is not None:
                 own = facts.functions[0]
                 values = () if own.handout is None else own.handout.values
                 names = {value for value, _ in values if isinstance(value, Name)}
                 bound = {binding.name for binding in own.bindings}
                 declared = set(facts.global_names)
-                if len(names) == len(values) == 1 and not function.parameters:
+                if len(names) == len(values) == 1:
                     (only,) = names
-                    if only.parts[0] not in bound - declared and not own.is_generator:
+                    if only.parts[0] not in bound - declared:
                         self._returned[key] = only
         return self._returned[key]
 
