@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scopecheck.checks.looks import looks
 from scopecheck.checks.once import once
 from scopecheck.checks.wording import at
-from scopecheck.expressions import Name
+from scopecheck.expressions import Call, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.values import MISSING, ClassValue, FunctionValue
 
@@ -80,6 +80,8 @@ def no_assertion(suite: Suite) -> Iterator[Fault]:
             continue
         returned = evidence.returned
         if returned is not None:
+            if _hands_results_on(item):
+                continue
             if returned.kind == "comparison" or not _checks(suite, item, evidence):
                 yield _verdict(item, returned)
         elif everything and not _checks(suite, item, evidence):
@@ -106,6 +108,21 @@ def _checks(suite: Suite, item: Item, evidence: Evidence) -> bool:
     if evidence.checked or evidence.checks:
         return True
     return suite.asserting.calls_a_check(item, evidence.callees)
+
+
+# What decorators of pytest, unittest and mocks begin with: what the test returns, they drop.
+_DROPPING = frozenset({"pytest", "unittest", "mock", "patch", "mark", "mocker"})
+
+
+def _hands_results_on(item: Item) -> bool:
+    """Whether a decorator may look at what a test returns: two answers that it compares."""
+    assert item.function is not None
+    for decorator in item.function.decorators:
+        expression = decorator.expression
+        func = expression.func if isinstance(expression, Call) else expression
+        if not isinstance(func, Name) or _DROPPING.isdisjoint(func.parts):
+            return True
+    return False
 
 
 def _verdict(item: Item, returned: Returned) -> Fault:

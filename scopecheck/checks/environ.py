@@ -36,6 +36,10 @@ _WHOLE_ENVIRON = (
     r"environ\.copy\(|dict\((?:os\.)?environ|copy\((?:os\.)?environ|patch\.dict\([^)]*environ"
     r"|environ\.clear\(|environ\s*=[^=]|environ\.update\(|for .* in .*environ"
 )
+# What puts a variable back of which the name is computed, and so may be any.
+_COMPUTED = (
+    r"environ\.pop\(\s*[^\W\d]|del (?:os\.)?environ\[[^\W\d]|environ\[[^\W\d][^\]\n]*\]\s*=[^=]"
+)
 
 
 class _Kept(NamedTuple):
@@ -200,7 +204,9 @@ def _judged(suite: Suite, actor: Actor, change: Change, key: str) -> Verdict:
     ):
         return "restored"
     bare = key.strip("'\"")
-    words = _WHOLE_ENVIRON if not bare else f"{_WHOLE_ENVIRON}|\\b{re.escape(bare)}\\b"
+    words = f"{_WHOLE_ENVIRON}|{_COMPUTED}"
+    if bare not in ("", "?"):
+        words += rf"|\b{re.escape(bare)}\b"
     verdict = judge(suite, actor, change, touches, _undoes, re.compile(words))
     return "inline" if verdict == "left" and _is_given_back(suite, actor) else verdict
 
@@ -237,6 +243,8 @@ def _names(suite: Suite, actor: Actor, change: Change, key: str) -> list[str]:
         return [_WHOLE] if "**" in given or not shown else shown
     if not key or change.name == "clear":
         return [_WHOLE]
+    if key == "?":
+        return ["a variable"]
     return [f"`{key.strip(chr(39))}`" if is_text(key) else f"the variable `{key}`"]
 
 

@@ -124,8 +124,18 @@ def imported_fixture(suite: Suite) -> Iterator[Fault]:
             place = Place(fixture.home, binding.span)
             groups.setdefault(fixture.key, {}).setdefault(fixture.home, (fixture, place))
     for group in groups.values():
-        if len(group) > 1:
+        # Where each gets a fixture of its own folder, each is needed.
+        if len(group) > 1 and len({_got(suite, fixture) for fixture, _ in group.values()}) == 1:
             yield from _told_imports(suite, [group[home] for home in sorted(group)])
+
+
+def _got(suite: Suite, fixture: Fixture) -> frozenset[tuple[str, object]]:
+    """What answers a fixture's requests, for the tests that set it up."""
+    return frozenset(
+        (request.name, answer.key)
+        for request in fixture.requests
+        for answer in suite.answers(fixture, request.name)
+    )
 
 
 def _told_imports(suite: Suite, imports: Sequence[tuple[Fixture, Place]]) -> Iterator[Fault]:

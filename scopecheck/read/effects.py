@@ -57,9 +57,14 @@ _KEPT_METHODS = CONTAINER_METHODS | _PROCESS
 # Of monkeypatch: an object and the name of its attribute.
 _OF_ATTRIBUTES = frozenset({"setattr", "delattr"})
 _QUOTES = "'\""
-_REGISTERING = ("register", "unregister", "subscribe", "unsubscribe", "add_", "remove_", "install")
+_REGISTERING = (
+    *("register", "unregister", "deregister", "subscribe", "unsubscribe", "add_", "remove_"),
+    *("delete_", "install", "uninstall"),
+)
 # What calls a function later, when the test or the set-up is over.
 _LATER = frozenset({"addCleanup", "addfinalizer", "callback", "addClassCleanup", "add_finalizer"})
+# What makes an empty container, called with nothing.
+_EMPTY = frozenset({"set", "dict", "list", "OrderedDict", "deque", "Counter"})
 _BUILTINS = frozenset(
     [
         *("len", "print", "isinstance", "list", "dict", "set", "tuple", "sorted", "str", "repr"),
@@ -479,7 +484,7 @@ def _value(node: ast.expr | None) -> str:
             return repr(value)[:40]
         case ast.List(elts=[]) | ast.Dict(keys=[]) | ast.Tuple(elts=[]):
             return "{}" if isinstance(node, ast.Dict) else "[]"
-        case ast.Call(func=ast.Name(id="set" | "dict" | "list"), args=[], keywords=[]):
+        case ast.Call(func=ast.Name(id=name), args=[], keywords=[]) if name in _EMPTY:
             return "{}"
     return ".".join(dotted(node) or ())
 

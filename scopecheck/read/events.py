@@ -114,6 +114,8 @@ class _Reader:
         self._claims: list[tuple[ast.expr, WordUse]] = []
         # What decides whether a statement is run, and so goes into what it binds: `count += 1`.
         self._under: list[str] = []
+        # Whether it is in a loop that fails where what it waits for does not come.
+        self._polls = False
         arguments = function.args
         self._given = {
             one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
@@ -190,14 +192,22 @@ class _Reader:
                 self._bind(target, subject)
                 # One of what was captured is no capture.
                 self._places = places
+                before, self._polls = self._polls, False
                 self._below(subject, [*node.body, *node.orelse])
+                self._polls = before
             case ast.If(test=test):
                 if fails(node.body):
                     self._claims.append((ast.UnaryOp(ast.Not(), test), "equal"))
                     self._mark(test, "used")
+                elif self._polls and any(isinstance(one, ast.Break) for one in node.body):
+                    # A loop that waits for it goes on without end, or until something fails.
+                    self._mark(test, "used")
                 self._below(test, [*node.body, *node.orelse])
             case ast.While(test=test):
+                gives_up = any(isinstance(one, ast.If) and fails(one.body) for one in node.body)
+                before, self._polls = self._polls, gives_up
                 self._block([*node.body, *node.orelse])
+                self._polls = before
             case ast.With(items=items) | ast.AsyncWith(items=items):
                 for item in items:
                     self._mark(item.context_expr, "used")
