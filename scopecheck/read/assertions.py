@@ -87,13 +87,22 @@ def read_flaws(
 
 def _may_have_flaws(outline: Outline) -> bool:
     """Whether there is anything by which an assertion could be worth nothing."""
-    return (
-        outline.leaves
-        or any(value.__class__ in (ast.Compare, ast.Attribute) for value in outline.expressions)
-        or any(_vacuous(node.test) is not None for node in outline.asserts)
-        or any(_leaves_with_failure(call) for call in outline.calls)
-        or any(_may_swallow(item) for node in outline.withs for item in node.items)
-    )
+    if outline.leaves:
+        return True
+    # (Loops: most tests have none of one kind or another, and `any` costs more than it looks at.)
+    for value in outline.expressions:
+        if value.__class__ in (ast.Compare, ast.Attribute):
+            return True
+    for node in outline.asserts:
+        if _vacuous(node.test) is not None:
+            return True
+    for call in outline.calls:
+        if _leaves_with_failure(call):
+            return True
+    for around in outline.withs:
+        if any(map(_may_swallow, around.items)):
+            return True
+    return False
 
 
 def _may_swallow(item: ast.withitem) -> bool:

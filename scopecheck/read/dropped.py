@@ -30,14 +30,19 @@ class Names(NamedTuple):
 
     known: names that the module imports, and its coroutine functions.
     methods: the coroutine functions of its classes.
+    inner: there are others, which may stand in a function.
     """
 
     known: frozenset[str]
     methods: frozenset[str]
+    inner: bool
 
 
-def file_names(tree: ast.Module) -> Names:
-    """What of a file's names may be a coroutine function, for `read_evidence`."""
+def file_names(tree: ast.Module, *, inner: bool) -> Names:
+    """What of a file's names may be a coroutine function, for `read_evidence`.
+
+    inner: whether `async def` stands anywhere in the file.
+    """
     known: set[str] = set()
     methods: set[str] = set()
     for statement in tree.body:
@@ -52,7 +57,7 @@ def file_names(tree: ast.Module) -> Names:
             )
     # A class is no coroutine function.
     known = {name for name in known if not name[0].isupper()}
-    return Names(frozenset(known), frozenset(methods))
+    return Names(frozenset(known), frozenset(methods), inner)
 
 
 def read_returned(body: Iterable[ast.stmt], text: Text) -> Returned | None:
@@ -97,7 +102,7 @@ def read_dropped(
     """Calls of what may be a coroutine function, with nothing done with what they give."""
     first, last = function.body[0].lineno, function.end_lineno or function.lineno
     made = [*outline.calls, *filter(None, map(_asserted_call, outline.asserts))]
-    has_inner = any(
+    has_inner = names.inner and any(
         isinstance(call.func, ast.Name) and text.has(f"async def {call.func.id}", first, last)
         for call in made
     )

@@ -62,7 +62,11 @@ def takes_fixture_name(arguments: ast.arguments) -> bool:
 def looks_like_fixture(decorators: list[ast.expr]) -> bool:
     """Whether a decorator's spelling has the word fixture in it (aliases are seen when linked)."""
     for node in decorators:
-        parts = dotted(node.func if isinstance(node, ast.Call) else node)
-        if parts is not None and "fixture" in parts[-1] and parts[-1] != "usefixtures":
+        called = node.func if node.__class__ is ast.Call else node
+        if called.__class__ is ast.Attribute:
+            name = called.attr
+        else:
+            name = called.id if isinstance(called, ast.Name) else ""
+        if "fixture" in name and name != "usefixtures" and dotted(called) is not None:
             return True
     return False

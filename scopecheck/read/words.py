@@ -48,7 +48,7 @@ def _alone(*words: str) -> dict[str, tuple[str, ...]]:
 
 _WANTED_WORDS = {
     **_alone(*_WORDS, "def test", "yield", *LOSING_WORDS, *CHECK_WORDS, "fixture_name"),
-    **_alone("asyncio", *LOOP_WORDS, "global ", ":=", *SILENCING_WORDS),
+    **_alone("asyncio", "async def ", *LOOP_WORDS, "global ", ":=", *SILENCING_WORDS),
     **_alone(*(word for word in _DYNAMIC if word not in _DYNAMIC_GLOBALS), "addsitedir"),
     **HELPER_WORDS,
     "globals": _DYNAMIC_GLOBALS,
@@ -96,7 +96,7 @@ class FileWords:
         self.global_names = _global_names(text.text) if "global " in found else ()
         self.names_in_expressions = ":=" in found
         self.silences = any(word in found for word in SILENCING_WORDS)
-        self.coroutines = file_names(tree)
+        self.coroutines = file_names(tree, inner="async def " in found)
         self.calls: list[int] = []
         self.fixtures: frozenset[str] = frozenset()
         self._find_fixture_calls(tree)
