@@ -99,10 +99,7 @@ def _may_have_flaws(outline: Outline) -> bool:
     for call in outline.calls:
         if _leaves_with_failure(call):
             return True
-    for around in outline.withs:
-        if any(map(_may_swallow, around.items)):
-            return True
-    return False
+    return any(_may_swallow(item) for around in outline.withs for item in around.items)
 
 
 def _may_swallow(item: ast.withitem) -> bool:
