@@ -21,12 +21,15 @@ from scopecheck.literals import occurs
 from scopecheck.source import WHOLE_FILE, Source, SourceError, Span, decode, read_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from concurrent.futures import ProcessPoolExecutor
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future, ProcessPoolExecutor
+    from typing import TypeAlias
 
     from scopecheck.cache import Cache
     from scopecheck.evidence import Emitted, EventForms, EventUse
     from scopecheck.facts import Function
+
+    Follow: TypeAlias = Callable[[str], Iterable[str]]
 
 # Starting workers costs about as much as reading this many bytes (measured on two cores).
 _PARALLEL_BYTES = 1_500_000
@@ -94,6 +97,11 @@ def _too_large(size: int) -> str:
 
 def _failed(path: str, kind: str, message: str, span: Span) -> FileFacts:
     return FileFacts(path, error=ReadError(kind, message, span))  # type: ignore[arg-type]
+
+
+def _no_more(_: str) -> Iterable[str]:
+    """Nothing is read because of another file."""
+    return ()
 
 
 class Loader:
@@ -266,18 +274,39 @@ class Loader:
         self._last = ("", "")
         self._facts[path] = read(source)
 
-    def read_all(self, paths: Iterable[str]) -> None:
-        """Read the files that were not read yet."""
-        wanted = [path for path in dict.fromkeys(paths) if path not in self._facts]
+    def read_all(self, paths: Iterable[str], follow: Follow = _no_more) -> None:
+        """Read the files that were not read yet, and those that they lead to.
+
+        Args:
+            paths: the files.
+            follow: what else is to be read once a file is; asked once for each file, and names none
+                twice.
+        """
         with _no_collection():
-            wanted = [path for path in wanted if self._kept(path) is None]
-            if self.jobs > 1 and len(wanted) > 1:
-                sizes = {path: self._size(path) for path in wanted}
-                if sum(sizes.values()) >= _PARALLEL_BYTES:
-                    self._read_parallel(wanted, sizes)
+            waiting = self._unread(paths, follow)
+            while waiting:
+                sizes = {path: self._size(path) for path in waiting}
+                if self.jobs > 1 and len(waiting) > 1 and sum(sizes.values()) >= _PARALLEL_BYTES:
+                    self._read_parallel(waiting, sizes, follow)
                     return
-            for path in wanted:
-                self(path)
+                waiting = [new for path in waiting for new in self._followed(path, follow)]
+
+    def _unread(self, paths: Iterable[str], follow: Follow) -> list[str]:
+        """Those of the files that must be read, and of what the others lead to."""
+        unread: list[str] = []
+        waiting = list(dict.fromkeys(paths))
+        # (The list grows while it is gone through.)
+        for path in waiting:
+            if path not in self._facts and self._kept(path) is None:
+                unread.append(path)
+            else:
+                waiting += follow(path)
+        return unread
+
+    def _followed(self, path: str, follow: Follow) -> list[str]:
+        """Read a file here; which files are to be read after it."""
+        self(path)
+        return self._unread(follow(path), follow)
 
     def _size(self, path: str) -> int:
         try:
@@ -285,35 +314,74 @@ class Loader:
         except OSError:
             return 0
 
-    def _take_batch(self, sent: bytes) -> None:
-        for one in _BATCH.decode(sent):
-            self._take(one)
+    def _take_batch(self, sent: bytes) -> list[str]:
+        return [self._take(one).path for one in _BATCH.decode(sent)]
 
-    def _read_parallel(self, paths: list[str], sizes: dict[str, int]) -> None:
+    def _read_parallel(self, paths: list[str], sizes: dict[str, int], follow: Follow) -> None:
         from concurrent.futures import ProcessPoolExecutor
         from concurrent.futures.process import BrokenProcessPool
 
-        large = [path for path in paths if sizes[path] > LARGE_FILE]
-        small = [path for path in paths if sizes[path] <= LARGE_FILE]
-        batches = list(_batches(small, sizes))
-        root = str(self.root)
+        named = list(paths)
+        parts = _Parts()
         try:
-            jobs = min(self.jobs, len(batches) or 1)
+            jobs = min(self.jobs, sum(sizes.values()) // _BATCH_BYTES + 1)
             with ProcessPoolExecutor(jobs, initializer=_leave_interrupts) as pool:
+                futures: deque[Future[bytes]] = deque()
+                new = paths
                 try:
-                    futures = deque(pool.submit(_read_batch, root, batch) for batch in batches)
-                    for path in large:
-                        self(path)
-                    while futures:
-                        self._take_batch(futures.popleft().result())
+                    while new or futures:
+                        for path in new:
+                            parts.add(path, sizes.get(path) or self._size(path))
+                        # What is less than a part waits for more, unless somebody waits for work.
+                        for part in parts.take(whole=len(futures) > jobs):
+                            futures.append(pool.submit(_read_batch, str(self.root), part))
+                        if parts.large:
+                            new = self._followed(parts.large.pop(), follow)
+                        else:
+                            taken = self._take_batch(futures.popleft().result())
+                            new = self._unread((n for path in taken for n in follow(path)), follow)
+                        named += new
                 except BaseException:
                     _end(pool)
                     raise
         except (BrokenProcessPool, OSError, PermissionError, UnicodeEncodeError):
             # No workers to be had (a sandbox, a full machine), or facts that cannot be sent: the
             # same work, one process.
-            for path in paths:
-                self(path)
+            for path in named:
+                if path not in self._facts:
+                    named += self._followed(path, follow)
+
+
+class _Parts:
+    """Files, put together to parts of which each is worth sending to a worker.
+
+    large: those that are read alone, here.
+    """
+
+    def __init__(self) -> None:
+        self.large: list[str] = []
+        self._parts: list[list[str]] = [[]]
+        self._size = 0
+
+    def add(self, path: str, size: int) -> None:
+        """Put a file of so many bytes with the others."""
+        if size > LARGE_FILE:
+            self.large.append(path)
+            return
+        self._parts[-1].append(path)
+        self._size += size
+        if self._size >= _BATCH_BYTES:
+            self._parts.append([])
+            self._size = 0
+
+    def take(self, *, whole: bool) -> list[list[str]]:
+        """The parts that were not taken yet; whole: but for one that is still small."""
+        *taken, last = self._parts
+        if not whole and last:
+            taken.append(last)
+            last, self._size = [], 0
+        self._parts = [last]
+        return taken
 
 
 @lru_cache(1024)
@@ -325,19 +393,6 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _batches(paths: Sequence[str], sizes: dict[str, int]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    total = 0
-    for path in paths:
-        batch.append(path)
-        total += sizes[path]
-        if total >= _BATCH_BYTES:
-            yield batch
-            batch, total = [], 0
-    if batch:
-        yield batch
 
 
 def _end(pool: ProcessPoolExecutor) -> None:

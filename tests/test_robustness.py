@@ -321,7 +321,7 @@ def test_every_way_to_start_workers_gives_the_same(tmp_path: Path, method: str) 
         "take = loader.Loader._take_batch\n"
         "def taken(self, sent):\n"
         "    sys.stderr.write('from a worker\\n')\n"
-        "    take(self, sent)\n"
+        "    return take(self, sent)\n"
         "if __name__ == '__main__':\n"
         f"    multiprocessing.set_start_method({method!r})\n"
         "    loader.Loader._take_batch = taken\n"

@@ -1,4 +1,4 @@
-"""Reads what the files of a suite import, wave by wave, before it is linked."""
+"""Reads what the files of a suite import, before it is linked."""
 
 from __future__ import annotations
 
@@ -32,32 +32,33 @@ class Read(NamedTuple):
 
 def read_imports(load: Loader, modules: Modules, paths: Iterable[str]) -> Read:
     """Read the files and every first-party module that they import, directly or not."""
-    wave = list(dict.fromkeys(paths))
-    seen = set(wave)
+    first = list(dict.fromkeys(paths))
+    seen = set(first)
     imported: set[str] = set()
     words: set[str] = set()
     looked_up: set[Looked] = set()
     never: set[Looked] = set()
-    while wave:
-        load.read_all(wave)
-        found: dict[str, None] = {}
-        for path in wave:
-            base, folder = modules.base(path), dirname(path)
-            facts = load(path)
-            words.update(facts.inner_imports)
-            for binding in facts.bindings:
-                value = binding.value
-                if not isinstance(value, Import):
-                    continue
-                runs = not binding.guard.never
-                if not is_new(value, folder, base, looked_up if runs else never):
-                    continue
-                for target in imported_files(modules, value, path):
-                    imported.add(target)
-                    if runs and target not in seen:
-                        seen.add(target)
-                        found[target] = None
-        wave = list(found)
+
+    def follow(path: str) -> list[str]:
+        base, folder = modules.base(path), dirname(path)
+        facts = load(path)
+        words.update(facts.inner_imports)
+        found: list[str] = []
+        for binding in facts.bindings:
+            value = binding.value
+            if not isinstance(value, Import):
+                continue
+            runs = not binding.guard.never
+            if not is_new(value, folder, base, looked_up if runs else never):
+                continue
+            for target in imported_files(modules, value, path):
+                imported.add(target)
+                if runs and target not in seen:
+                    seen.add(target)
+                    found.append(target)
+        return found
+
+    load.read_all(first, follow)
     return Read(frozenset(seen), frozenset(imported), frozenset(words))
 
 
