@@ -186,7 +186,7 @@ def _refused_classes(suite: Suite) -> Iterator[Fault]:
     lineages = suite.linker.lineages
     for value, constructor in suite.collector.refused:
         key = (value.module, value.index)
-        if key in seen or value.module not in suite.files.test_files:
+        if key in seen or value.module not in suite.test_files:
             continue
         seen.add(key)
         lineage = lineages.of(value)
@@ -228,7 +228,7 @@ def _is_of_code(suite: Suite, lineage: Lineage, name: str) -> bool:
     return any(
         name in suite.evaluator.class_space(value).bindings
         for value in lineage.classes
-        if value.module not in suite.files.test_files and not is_test_path(value.module)
+        if value.module not in suite.test_files and not is_test_path(value.module)
     )
 
 

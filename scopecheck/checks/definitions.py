@@ -148,7 +148,7 @@ def duplicate_test(suite: Suite) -> Iterator[Fault]:
                 continue
             elif (path, last) in collected:
                 yield _lost_test(path, facts, lost, last, collected[path, last])
-            elif path in suite.files.test_files and _may_be_collected(suite, path, lost, last):
+            elif path in suite.test_files and _may_be_collected(suite, path, lost, last):
                 nodeid = f"{suite.linker.nodeid(path)}::{lost.name}"
                 yield _lost_test(path, facts, lost, last, nodeid)
 
@@ -200,7 +200,7 @@ def _lost_class(
 ) -> Iterator[Fault]:
     """A class of tests that another one of its name replaces."""
     linker = suite.linker
-    if lost.first == lost.second or path not in suite.files.test_files or value.decorated:
+    if lost.first == lost.second or path not in suite.test_files or value.decorated:
         return
     lineage = linker.lineages.of(value)
     flag = linker.lineages.is_test(lineage)

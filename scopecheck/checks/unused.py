@@ -128,7 +128,7 @@ def _is_candidate(
     if not plainly_bound(suite, fixture):
         return False
     folders = set(path.split("/")[:-1])
-    if path in suite.files.test_files and not folders & _TEST_FOLDERS and suite.is_imported(path):
+    if path in suite.test_files and not folders & _TEST_FOLDERS and suite.is_imported(path):
         return False  # a module of helpers beside the code, which other projects may import too
     if path not in own and (not folders & _TEST_FOLDERS or _is_elsewhere(suite, path)):
         return False
@@ -172,8 +172,11 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
         names.setdefault(key[2], set()).add(key)
     found: set[Key] = set()
     homes = _homes(candidates)
-    known = {(item.place.path, item.line) for item in suite.items}
-    known |= {(fixture.path or "", fixture.line) for fixture in suite.fixtures}
+    known: dict[str, set[int]] = {}
+    for item in suite.items:
+        known.setdefault(item.place.path, set()).add(item.line)
+    for fixture in suite.fixtures:
+        known.setdefault(fixture.path or "", set()).add(fixture.line)
     # Most are named where they stand; so few are left to look for in all other files.
     seen = left_at = -1
     open_names: list[str] = []
@@ -182,7 +185,7 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
         facts = suite.facts(path)
         if facts is None or not _is_about_tests(suite, facts):
             continue
-        for name in _parameters_elsewhere(facts, known) & names.keys():
+        for name in _parameters_elsewhere(facts, known.get(path, set())) & names.keys():
             found |= names[name]
         if _gets_computed_names(suite, facts) or _runs_documents(facts):
             found |= {
@@ -208,7 +211,7 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
 def _is_about_tests(suite: Suite, facts: FileFacts) -> bool:
     """Whether a file may name fixtures: not the code under test."""
     path = facts.path
-    if path in suite.files.test_files or path in suite.files.conftests:
+    if path in suite.test_files or path in suite.files.conftests:
         return True
     folders = path.split("/")[:-1]
     if not _TEST_FOLDERS.isdisjoint(folders) or "testing" in folders:
@@ -262,13 +265,16 @@ def _mentioned_in_code(
     return found
 
 
-def _parameters_elsewhere(facts: FileFacts, known: set[tuple[str, int]]) -> set[str]:
-    """Parameters of decorated functions, and of tests, that pytest itself does not collect."""
+def _parameters_elsewhere(facts: FileFacts, known: set[int]) -> set[str]:
+    """Parameters of decorated functions, and of tests, that pytest itself does not collect.
+
+    known: the lines of the functions that it does collect, and of fixtures.
+    """
     return {
         parameter.name
         for function in facts.functions
         if (function.kept_decorators or function.name.startswith("test"))
-        and (facts.path, function.line) not in known
+        and function.line not in known
         for parameter in function.parameters
     }
 
@@ -300,7 +306,7 @@ def _is_plain(suite: Suite, facts: FileFacts, call: Call) -> bool:
 
 def _in_reach(suite: Suite, path: str, fixture: Fixture) -> bool:
     """Whether a test that runs code of a file may see the fixture."""
-    if path in suite.files.test_files:
+    if path in suite.test_files:
         if fixture.level in ("module", "class"):
             return fixture.home == path
         return fixture.level == "session" or _is_below(path, dirname(fixture.home or ""))

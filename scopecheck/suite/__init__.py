@@ -415,6 +415,11 @@ class Suite:
         return {plan: tuple(items) for plan, items in found.items()}
 
     @cached_property
+    def test_files(self) -> frozenset[str]:
+        """The files that pytest collects tests from, to look them up."""
+        return frozenset(self.files.test_files)
+
+    @cached_property
     def tests_of(self) -> Mapping[str, frozenset[str]]:
         """The node ids of the tests that pytest collects from each file."""
         found: dict[str, set[str]] = {}

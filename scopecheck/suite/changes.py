@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from scopecheck.expressions import Expression
     from scopecheck.facts import Change, FileFacts, Function, Passed
     from scopecheck.suite.classes import Lineages
-    from scopecheck.suite.model import Fixture, Item, Plan
+    from scopecheck.suite.model import Fixture, Item, Level, Plan
     from scopecheck.suite.names import Evaluator
     from scopecheck.suite.namespace import Namespace
 
@@ -143,6 +143,8 @@ class Changes:
     @cached_property
     def actors(self) -> tuple[Actor, ...]:
         """Every test, every fixture that some test sets up, every xunit function, once each."""
+        levels: tuple[Level, ...] = ()
+        xunit: tuple[Actor, ...] = ()
         for item in self._items:
             # Where a whole run is refused, another one, from a folder below, may not be.
             if item.function is not None and not item.refused_here:
@@ -150,7 +152,10 @@ class Changes:
             for actor, fixture in self._setups_of(item):
                 actor.fixture = fixture
                 actor.items.append(item)
-            for actor in self._xunit_of(item):
+            # Tests of one class or module, which share their levels, follow each other.
+            if item.levels is not levels:
+                levels, xunit = item.levels, self._xunit_of(item)
+            for actor in xunit:
                 actor.items.append(item)
         return tuple(self._by_function.values())
 

@@ -49,9 +49,14 @@ class Unresolved:
 
 
 class Memo:
-    """What was found for one importing file and holds for the others of the suite too."""
+    """What was found for one importing file and holds for the others of the suite too.
+
+    sound: where an import begins, the parts of the module that are left, and the name, of those
+    that nothing certainly stops.
+    """
 
     def __init__(self) -> None:
+        self.sound: set[tuple[str, tuple[str, ...], str | None]] = set()
         self.names: dict[str, set[str] | None] = {}
         self.closed: dict[tuple[str, str], bool] = {}
         self.built: dict[str, bool] = {}
@@ -70,12 +75,12 @@ def unresolved(
     facts = space.facts
     search = _Search(evaluator, importer, startup | {importer}, memo)
     for binding in facts.bindings:
-        guard = binding.guard
-        if not isinstance(binding.value, Import) or guard.branch or guard.caught or guard.never:
+        value, guard = binding.value, binding.guard
+        if not isinstance(value, Import) or guard.branch or guard.caught or guard.never:
             continue
         if facts.stops_at and binding.span.line >= facts.stops_at:
             continue
-        found = search.follow(binding, binding.value)
+        found = search.follow(binding, value)
         if found is not None:
             yield found
 
@@ -93,10 +98,20 @@ class _Search:
 
     def follow(self, binding: Binding, value: Import) -> Unresolved | None:
         """What stops an import, if something certainly does."""
-        found = self._start(value)
-        if found is None:
+        start = self._start(value)
+        if start is None:
             return None
-        current, dotted, parts = found
+        key = (start[0], tuple(start[2]), value.name)
+        if key in self._memo.sound:
+            return None
+        found = self._stopped(binding, value, *start)
+        if found is None:
+            self._memo.sound.add(key)
+        return found
+
+    def _stopped(
+        self, binding: Binding, value: Import, current: str, dotted: str, parts: list[str]
+    ) -> Unresolved | None:
         for part in parts:
             inner = self._modules.submodule(current, part)
             if inner is None:

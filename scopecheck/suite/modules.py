@@ -33,6 +33,8 @@ class Modules:
         self._folders: dict[str, dict[str, bool] | None] = {}
         self._found: dict[tuple[str, str], str | None] = {}
         self._inner: dict[tuple[str, str], str | None] = {}
+        self._tops: dict[str, list[str]] | None = None
+        self._places: dict[tuple[str, str], tuple[str, ...]] = {}
         self._bases: dict[str, str] = {}
         self._installed: dict[str, str | None] = {}
         self._excluder: Excluder | None = None
@@ -85,12 +87,26 @@ class Modules:
         if key in self._found:
             return self._found[key]
         answer = None
-        for folder in dict.fromkeys((base, *self._roots)):
+        for folder in self._folders_with(module, base):
             answer = self._module_in(folder, module)
             if answer is not None and answer.endswith(".py"):
                 break
         self._found[key] = answer
         return answer
+
+    def _folders_with(self, module: str, base: str) -> Iterable[str]:
+        """The folders of the search path that may have a module, in order.
+
+        A suite may have a folder on it for each test file: few of these have a name of their own.
+        """
+        if self._tops is None:
+            self._tops = {}
+            for root in self._roots:
+                for name, is_folder in (self._listing(root) or {}).items():
+                    if is_folder or name.endswith(".py"):
+                        top = name if is_folder else name.removesuffix(".py")
+                        self._tops.setdefault(top, []).append(root)
+        return dict.fromkeys((base, *self._tops.get(module.partition(".")[0], ())))
 
     def installed(self, module: str) -> str | None:
         """The file of a module in the environment that was found, if its source is there."""
@@ -107,11 +123,15 @@ class Modules:
             return None
         return self._module_in(folder, name)
 
-    def places(self, module: str, importer: str) -> list[str]:
+    def places(self, module: str, importer: str) -> tuple[str, ...]:
         """Every file or folder on the search path that a top-level module may be."""
-        folders = dict.fromkeys((self.base(importer), *self._roots))
-        found = (self._module_in(folder, module) for folder in folders)
-        return list(dict.fromkeys(filter(None, found)))
+        key = (module, self.base(importer))
+        places = self._places.get(key)
+        if places is None:
+            folders = self._folders_with(*key)
+            found = (self._module_in(folder, module) for folder in folders)
+            places = self._places[key] = tuple(dict.fromkeys(filter(None, found)))
+        return places
 
     def entries(self, folder: str) -> frozenset[str]:
         """The names of what lies in a folder."""
