@@ -113,7 +113,7 @@ def parametrized(marks: Iterable[MarkValue]) -> Parametrized:
     """What the `parametrize` marks of a test do to its names."""
     given = [mark for mark in marks if mark.name == "parametrize"]
     if not given:
-        return _NOTHING
+        return NOT_PARAMETRIZED
     found = Parametrized({}, {})
     for mark in given:
         _add(found, mark)
@@ -121,7 +121,7 @@ def parametrized(marks: Iterable[MarkValue]) -> Parametrized:
 
 
 # Of most tests; one object for all.
-_NOTHING = Parametrized({}, {})
+NOT_PARAMETRIZED = Parametrized({}, {})
 
 
 def argument_names(mark: MarkValue) -> tuple[str, ...] | None:

@@ -86,11 +86,15 @@ class Modules:
         key = (module, base)
         if key in self._found:
             return self._found[key]
-        answer = None
         for folder in self._folders_with(module, base):
             answer = self._module_in(folder, module)
             if answer is not None and answer.endswith(".py"):
                 break
+        else:
+            # A mere folder of the name counts in the last place: before that, it is rather a
+            # library of the name that is meant.
+            last = [root for root in self._roots[-2:] if root != base][-1:] or [base]
+            answer = self._module_in(last[0], module)
         self._found[key] = answer
         return answer
 

@@ -6,16 +6,17 @@ Follows `_pytest.fixtures.FixtureManager.getfixtureclosure` and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
+from scopecheck.suite.marks import NOT_PARAMETRIZED
 from scopecheck.suite.model import Edge, Fixture, Plan, Problem, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from scopecheck.suite.model import Item, Level, ProblemKind
+    from scopecheck.suite.model import Item, Level, Parametrized, ProblemKind
 
 _MAX_STEPS = 50_000
 
@@ -42,6 +43,7 @@ class Resolver:
         self._edges: dict[tuple[Fixture | None, str, Fixture], Edge] = {}
         self._visible: dict[tuple[Level, ...], dict[str, tuple[Fixture, ...]]] = {}
         self._autouse: dict[tuple[Level, ...], tuple[str, ...]] = {}
+        self._trees: dict[tuple[tuple[Level, ...], bool], dict[str, _Tree | None]] = {}
         self._starts: dict[tuple[Level, ...], tuple[tuple[Level, ...], tuple[str, ...]]] = {}
 
     def plan(self, item: Item) -> Plan:
@@ -60,7 +62,8 @@ class Resolver:
         )
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[key] = _Shape(self, levels, initial, item).plan()
+            shape = _Shape(self, levels, parametrized, testcase=item.testcase)
+            plan = self._plans[key] = shape.plan(initial)
         if not plan.problems:
             return plan
         unseen = {problem.name for problem in plan.problems if _may_be_answered(problem, item)}
@@ -122,6 +125,21 @@ class Resolver:
             found = self._edges[key] = Edge(asker, name, answer)
         return found
 
+    def tree(self, levels: tuple[Level, ...], name: str, *, testcase: bool) -> _Tree | None:
+        """What setting a name up sets up, where nothing is set up yet.
+
+        None where that may be another thing in another test below the levels: where a fixture is
+        requested that overrides one of those that wait for it, or something is wrong.
+        """
+        found = self._trees.setdefault((levels, testcase), {})
+        if name not in found:
+            tree = self.tree(levels[:-1], name, testcase=testcase) if len(levels) > 1 else None
+            if tree is None or not _is_beside(levels[-1], tree):
+                shape = _Shape(self, levels, NOT_PARAMETRIZED, testcase=testcase)
+                tree = shape.tree(name)
+            found[name] = tree
+        return found[name]
+
     def found_later(self, levels: tuple[Level, ...], name: str) -> tuple[Fixture, ...]:
         """The definitions of a name that came with plugins loaded after the test's collection."""
         level = levels[0] if levels else None
@@ -164,19 +182,45 @@ class _Request:
         return tuple(fixtures)
 
 
+_TEST = _Request(None, None, "", None)
+
+
+class _Tree(NamedTuple):
+    """What setting one name up does, in order.
+
+    active: the definitions that are set up, by name. unknown: as in `Plan`.
+    """
+
+    edges: dict[Edge, None]
+    order: dict[Fixture, None]
+    active: dict[str, Fixture]
+    unknown: dict[str, None]
+
+
+def _is_beside(level: Level, tree: _Tree) -> bool:
+    """Whether a level has nothing to do with what the levels above it set up, or look for."""
+    own = level.fixtures.keys() | level.generates
+    return own.isdisjoint(tree.active) and own.isdisjoint(tree.unknown)
+
+
 class _Shape:
+    """Sets up what the tests of one shape request, as pytest does."""
+
     def __init__(
-        self, resolver: Resolver, levels: tuple[Level, ...], initial: tuple[str, ...], item: Item
+        self,
+        resolver: Resolver,
+        levels: tuple[Level, ...],
+        parametrized: Parametrized,
+        *,
+        testcase: bool,
     ) -> None:
         self._resolver = resolver
         self._version = resolver.version
         self._levels = levels
-        self._initial = initial
-        self._item = item
-        self._pseudo = {
-            name: _pseudo(name, scope) for name, scope in item.parametrized.direct.items()
-        }
-        self._indirect = item.parametrized.indirect
+        self._testcase = testcase
+        self._pseudo = {name: _pseudo(name, scope) for name, scope in parametrized.direct.items()}
+        self._indirect = parametrized.indirect
+        self._given = {*parametrized.direct, *parametrized.indirect}
         # With the pseudo-fixture in place of all definitions where a name is parametrized.
         self._definitions: dict[str, tuple[Fixture, ...]] = {
             name: (fixture,) for name, fixture in self._pseudo.items()
@@ -188,13 +232,34 @@ class _Shape:
         self._problems: list[Problem] = []
         self._unknown: dict[str, None] = {}
         self._steps = 0
-        self._open = not item.parametrized.complete or any(not level.complete for level in levels)
+        self._overrides = False
+        self._open = not parametrized.complete or any(not level.complete for level in levels)
 
-    def plan(self) -> Plan:
-        closure = self._closure()
-        top = _Request(None, None, "", None)
+    def tree(self, name: str) -> _Tree | None:
+        """See `Resolver.tree`; for a shape that has set nothing up."""
+        self._get(_TEST, name)
+        if self._problems or self._overrides or self._steps > _MAX_STEPS:
+            return None
+        return _Tree(self._edges, self._order, self._active, self._unknown)
+
+    def plan(self, initial: tuple[str, ...]) -> Plan:
+        """The plan of the tests that request these names first."""
+        closure = self._closure(initial)
+        alike = True
         for name in closure:
-            self._get(top, name)
+            active = self._active.get(name)
+            tree = self._tree(name) if alike and active is None else None
+            if tree is not None:
+                self._edges.update(tree.edges)
+                self._order.update(tree.order)
+                self._active.update(tree.active)
+                self._unknown.update(tree.unknown)
+            elif alike and active is not None:
+                self._edges[self._resolver.edge(None, name, active)] = None
+            else:
+                self._get(_TEST, name)
+                # From here on, what is set up may not be what the trees have.
+                alike = alike and name in self._pseudo
         return Plan(
             tuple(closure),
             tuple(self._order),
@@ -202,6 +267,13 @@ class _Shape:
             tuple(self._problems),
             tuple(self._unknown),
         )
+
+    def _tree(self, name: str) -> _Tree | None:
+        """What setting a name up does, where parametrization has nothing to do with it."""
+        if name in self._given:
+            return None
+        tree = self._resolver.tree(self._levels, name, testcase=self._testcase)
+        return tree if tree is not None and self._given.isdisjoint(tree.active) else None
 
     def _defined(self, name: str) -> tuple[Fixture, ...]:
         """The definitions of a name, the one chosen last."""
@@ -211,22 +283,22 @@ class _Shape:
         return found
 
     # The closure is as in _pytest.fixtures.FixtureManager.getfixtureclosure.
-    def _closure(self) -> list[str]:
+    def _closure(self, initial: tuple[str, ...]) -> list[str]:
         if self._version >= (9, 1):
-            names = list(self._traverse())
+            names = list(self._traverse(initial))
         else:
-            names = self._breadth_first(overridden=self._version >= (9, 0))
+            names = self._breadth_first(initial, overridden=self._version >= (9, 0))
         scopes: dict[str, Scope] = {}
         for name in names:
             defined = () if name in self._pseudo else self._defined(name)
             scopes[name] = (defined[-1].scope if defined else None) or Scope.FUNCTION
         return sorted(names, key=scopes.__getitem__, reverse=True)
 
-    def _traverse(self) -> Iterator[str]:
+    def _traverse(self, initial: tuple[str, ...]) -> Iterator[str]:
         """Names in depth-first order, down the override chains that are requested."""
         indices: dict[str, int] = {}
         # A stack of iterators: a chain of fixtures may be longer than Python's own stack.
-        stack: list[tuple[str, int, Iterator[str]]] = [("", 0, iter(self._initial))]
+        stack: list[tuple[str, int, Iterator[str]]] = [("", 0, iter(initial))]
         while stack:
             owner, restore, names = stack[-1]
             name = next(names, None)
@@ -248,27 +320,22 @@ class _Shape:
             requests = [request.name for request in defined[index].requests]
             stack.append((name, index, iter(requests)))
 
-    def _breadth_first(self, *, overridden: bool) -> list[str]:
-        names = dict.fromkeys(self._initial)
-        done: set[str] = set()
-        grown = True
-        while grown:
-            grown = False
-            for name in list(names):
-                if name in done or name in self._pseudo:
-                    continue
-                done.add(name)
-                defined = self._defined(name)
-                for fixture in reversed(defined):
-                    for request in fixture.requests:
-                        if request.name not in names:
-                            names[request.name] = None
-                            grown = True
-                    if not overridden or all(r.name != name for r in fixture.requests):
-                        break
-        return list(names)
+    def _breadth_first(self, initial: tuple[str, ...], *, overridden: bool) -> list[str]:
+        names = list(initial)
+        seen = set(initial)
+        for name in names:  # which grows
+            if name in self._pseudo:
+                continue
+            for fixture in reversed(self._defined(name)):
+                asked = [request.name for request in fixture.requests]
+                for one in asked:
+                    if one not in seen:
+                        seen.add(one)
+                        names.append(one)
+                if not overridden or name not in asked:
+                    break
+        return names
 
-    # Set-up is as in _pytest.fixtures.FixtureRequest._get_active_fixturedef.
     def _get(self, top: _Request, name: str) -> None:
         """Set a name up for the test; an explicit stack stands in for pytest's recursion."""
         stack: list[tuple[_Request, Iterator[str]]] = [(top, iter((name,)))]
@@ -310,6 +377,7 @@ class _Shape:
             return None
         defined = self._defined(name) or self._resolver.found_later(self._levels, name)
         depth = request.depth_of(name)
+        self._overrides |= depth > 0
         if depth >= len(defined):
             self._lookup_failed(request, name, bool(defined))
             return None
@@ -317,7 +385,7 @@ class _Shape:
         scope = fixture.scope
         if name in self._indirect and not fixture.pseudo:
             scope = self._parametrized_scope(self._indirect[name])
-        elif len(defined) > 1 and not self._item.testcase:
+        elif len(defined) > 1 and not self._testcase:
             scope = self._params_scope(defined, name, scope)
         # Up to 8.3 the scope of the parametrization counts here, and the own one once all requests
         # of the asker are answered.
