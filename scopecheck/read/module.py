@@ -369,7 +369,9 @@ class ModuleReader:
         is_test = node.name.startswith("test") and not fixture
         inside = Once(node)
         hook_facts = None
-        if node.name.startswith("pytest_") or any_within(words.hooks, body_line, end):
+        if node.name.startswith("pytest_") or (
+            words.hooks and any_within(words.hooks, body_line, end)
+        ):
             hook_facts = read_hook(node, self._text, self._expressions)
         flaws: tuple[Flaw, ...] = ()
         evidence = None

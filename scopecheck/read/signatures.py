@@ -21,11 +21,10 @@ def parameters(args: ast.arguments, text: Text) -> tuple[Parameter, ...]:
         return ()
     found: list[Parameter] = []
     first_default = len(args.posonlyargs) + len(args.args) - len(args.defaults)
-    kind: ParameterKind = "positional"
-    for same in (args.posonlyargs, args.args):
-        for argument in same:
-            found.append(_parameter(text, argument, kind, len(found) >= first_default))
-        kind = "normal"
+    for argument in args.posonlyargs:
+        found.append(_parameter(text, argument, "positional", len(found) >= first_default))
+    for argument in args.args:
+        found.append(_parameter(text, argument, "normal", len(found) >= first_default))
     if args.vararg is not None:
         found.append(_parameter(text, args.vararg, "args", False))
     for argument, default in zip(args.kwonlyargs, args.kw_defaults, strict=True):
