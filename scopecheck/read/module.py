@@ -348,7 +348,8 @@ class ModuleReader:
         decorators = node.decorator_list
         fixture = bool(decorators) and looks_like_fixture(decorators)
         body_line = node.body[0].lineno
-        worded = any_within(words.worded, body_line, end)
+        is_test = node.name.startswith("test") and not fixture
+        worded = any_within(words.worded_in_tests if is_test else words.worded, body_line, end)
         body = None
         generator = False
         loops = bool(words.loops) and any_within(words.loops, body_line, end)
@@ -366,7 +367,6 @@ class ModuleReader:
             lines = words.yields
             body = read_body(node, self._text, self._expressions, interesting, lines, names)
             generator = body.yields is not None
-        is_test = node.name.startswith("test") and not fixture
         inside = Once(node)
         hook_facts = None
         if node.name.startswith("pytest_") or (

@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     from scopecheck.read.text import Text
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-# A body whose text has none of these is not walked: nothing in it can matter to a rule.
-# (A line with `getfixturevalue` has the word fixture.)
+# A body whose text has none of these, nor the word fixture, is not walked: nothing in it can matter
+# to a rule. (A line with `getfixturevalue` has the word fixture.)
 _WORDS = (
     "getfuncargvalue",
-    "fixture",
     "parametrize",
     "metafunc",
 )
@@ -37,6 +36,7 @@ _DYNAMIC = ("locals()", "vars()", "__dict__", "exec(", "initpkg(", *_DYNAMIC_GLO
 # Ways to change `sys.path`.
 _PATH_CHANGES = ("addsitedir", "sys.path", "from sys import", "syspath_prepend", "syspathinsert")
 _IMPORT_WORDS = re.compile(r"[ \t]+(?:from|import)[ \t]")
+_NAME = re.compile(r"\w+")
 # A helper that runs a loop is followed through so many calls in its own file.
 _HELPER_CALLS = 2
 _GLOBAL = re.compile(r"^[ \t]+global[ \t]+([\w \t,]*\w)", re.MULTILINE)
@@ -47,7 +47,7 @@ def _alone(*words: str) -> dict[str, tuple[str, ...]]:
 
 
 _WANTED_WORDS = {
-    **_alone(*_WORDS, "def test", "yield", *LOSING_WORDS, *CHECK_WORDS, "fixture_name"),
+    **_alone(*_WORDS, "fixture", "def test", "yield", *LOSING_WORDS, *CHECK_WORDS, "fixture_name"),
     **_alone("asyncio", "async def ", *LOOP_WORDS, "global ", ":=", *SILENCING_WORDS),
     **_alone(*(word for word in _DYNAMIC if word not in _DYNAMIC_GLOBALS), "addsitedir"),
     **HELPER_WORDS,
@@ -61,7 +61,8 @@ _WANTED_IN_TESTS = Wanted({**_WANTED_WORDS, **EVENT_WORDS})
 class FileWords:
     """The lines of a file with the words that matter, in order; an instance serves one file.
 
-    yields: with the word yield. worded: with a word for which the body around it is walked.
+    yields: with the word yield. worded: with a word for which the body around it is walked;
+    worded_in_tests: for which that of a test is.
     hooks, losing, events: for `read_hook`, `read_lost` and `read_events`.
     checks: the words of the file without which nothing asserts. about_fixture_names: it has the
     word `fixture_name`.
@@ -85,7 +86,11 @@ class FileWords:
         self._found = found = wanted.occurrences(text.text)
         self.yields = self._lines(("yield",))
         tests = text.lines_indented(found["def test"]) if "def test" in found else []
-        self.worded = sorted([*self._lines(_WORDS), *tests, *self.yields])
+        others = [*self._lines(_WORDS), *tests, *self.yields]
+        fixtures = found.get("fixture", [])
+        asking = [at for at in fixtures if not _is_in_plain_name(text.text, at)]
+        self.worded = sorted([*others, *text.lines_at(fixtures)])
+        self.worded_in_tests = sorted([*others, *text.lines_at(asking)])
         self.hooks = self._lines_any(HELPER_WORDS)
         self.losing = self._lines(LOSING_WORDS)
         self.events = self._lines_any(EVENT_WORDS) if in_tests else []
@@ -173,6 +178,21 @@ class FileWords:
             lines = sorted({*lines, *text.lines_calling(helpers)})
         self.loops = lines
         self.loop_names = frozenset(names)
+
+
+def _is_in_plain_name(text: str, at: int) -> bool:
+    """Whether the word fixture at this place is a part of a name that is merely read.
+
+    That is `user_fixture` or `fixture_path`, neither called, nor after `@` or a point.
+    """
+    found = _NAME.match(text, at)
+    assert found is not None
+    if text[at - 1 : at] != "_" and text[at + len("fixture") : at + len("fixture_")] != "_":
+        return False
+    start = at
+    while start and (text[start - 1].isalnum() or text[start - 1] == "_"):
+        start -= 1
+    return text[start - 1 : start] not in ("@", ".") and text[found.end() : found.end() + 1] != "("
 
 
 def _global_names(text: str) -> tuple[str, ...]:
