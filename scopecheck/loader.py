@@ -123,6 +123,7 @@ class Loader:
         self._facts: dict[str, FileFacts] = {}
         self._texts: dict[str, Source] = {}
         self._last = ("", "")
+        self._latest: Source | None = None
         self._matching: set[tuple[str, str]] = set()
 
     def __call__(self, path: str) -> FileFacts:
@@ -170,6 +171,7 @@ class Loader:
 
     def forget(self, paths: Iterable[str]) -> None:
         """Take the facts of these files for unread."""
+        self._last, self._latest = ("", ""), None
         for path in paths:
             self._facts.pop(path, None)
 
@@ -232,15 +234,23 @@ class Loader:
         """The facts of one function with all that its body does; None where it cannot be read."""
         from scopecheck.read import read_function
 
-        source = self.source(path)
+        source = self._source_again(path)
         return None if source is None else read_function(source, function, loop_names)
 
     def events(self, path: str, function: Function, forms: EventForms) -> EventUse | None:
         """What one function has to do with events; None for nothing, or where it cannot be read."""
         from scopecheck.read import read_function_events
 
-        source = self.source(path)
+        source = self._source_again(path)
         return None if source is None else read_function_events(source, function, forms)
+
+    def _source_again(self, path: str) -> Source | None:
+        """A file's text; several functions of one file are asked for in turn."""
+        if self._latest is None or self._latest.path != path:
+            self._latest = self.source(path)
+        else:
+            note_text(f"{self.root}{os.sep}{path}")
+        return self._latest
 
     def emitted(self, path: str) -> Emitted:
         """The names of events that a module of the application sends."""
@@ -271,7 +281,7 @@ class Loader:
         self._texts[path] = source
         self.lacking.pop(path, None)
         self._matching = {key for key in self._matching if key[0] != path}
-        self._last = ("", "")
+        self._last, self._latest = ("", ""), None
         self._facts[path] = read(source)
 
     def read_all(self, paths: Iterable[str], follow: Follow = _no_more) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of
 from scopecheck.checks.naming import naming, written
-from scopecheck.checks.once import bound_calls
+from scopecheck.checks.once import bound_calls, once
 from scopecheck.checks.wording import at, scoped, tests
 from scopecheck.expressions import Call, Name
 from scopecheck.finding import Fault, Place
@@ -136,14 +136,23 @@ def users_of(suite: Suite, kept: Kept) -> Iterator[tuple[Actor, str]]:
             ):
                 yield actor, name
         return
+    assert kept.fixture is not None
+    for actor in _requesters(suite).get(kept.fixture, ()):
+        if any(parameter.name == kept.fixture.name for parameter in actor.function.parameters):
+            yield actor, kept.fixture.name
+
+
+@once
+def _requesters(suite: Suite) -> dict[Fixture, dict[Actor, None]]:
+    """The actors that request each definition, in some test, in their order."""
+    found: dict[Fixture, dict[Actor, None]] = {}
     for actor in suite.changes.actors:
         asker = actor.fixture if actor.kind == "fixture" else None
-        given = {parameter.name for parameter in actor.function.parameters}
-        for item in actor.items:
-            for edge in () if item.plan is None else item.plan.edges:
-                same = edge.answer is kept.fixture and edge.asker is asker
-                if same and edge.request in given:
-                    yield actor, edge.request
+        for plan in dict.fromkeys(item.plan for item in actor.items):
+            for edge in () if plan is None else plan.edges:
+                if edge.asker is asker:
+                    found.setdefault(edge.answer, {})[actor] = None
+    return found
 
 
 def _body(suite: Suite, actor: Actor) -> str:

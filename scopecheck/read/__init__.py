@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import TOO_DEEP, FileFacts, ReadError
@@ -87,9 +88,15 @@ def read_function_events(source: Source, function: Function, forms: EventForms) 
     return None
 
 
+# Several functions of a file are read in turn.
+@lru_cache(1)
+def _lines_of(text: str) -> Text:
+    return Text(text)
+
+
 def _parsed(source: Source, function: Function) -> tuple[Text, ast.Module] | None:
     """The text of a function alone, at its lines, and its tree; None where it is gone."""
-    text = Text(source.text)
+    text = _lines_of(source.text)
     if not 0 < function.first_line <= function.end_line <= text.line_count:
         return None
     lines = [text.line(number) for number in range(function.first_line, function.end_line + 1)]
