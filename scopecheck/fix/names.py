@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import Import
 from scopecheck.fix.edits import Withheld
 from scopecheck.fix.imports import Placing, with_names, without_names
 from scopecheck.fix.wrapping import line_length
-from scopecheck.read.code import Code
+from scopecheck.read.code import WORD, Code
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -114,7 +115,10 @@ def unused_names(before: Code, after: str, taken: Collection[str]) -> set[str]:
         return set()
     statements = (*before.imports(), *before.typing_imports())
     bound = {one.bound for statement in statements for one in statement.names}
-    return (before.uses(bound) - Code(after).uses(bound)).difference(taken)
+    left = Counter(WORD.findall(after))
+    fewer = {name for name in bound.difference(taken) if left[name] < before.words[name]}
+    # The text of most fixes tells, and need not be parsed.
+    return before.uses(fewer) - Code(after).uses(fewer) if fewer else set()
 
 
 def lost_names(before: Code, after: str) -> set[str]:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections import Counter
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
-_WORD = re.compile(r"\w+")
+WORD = re.compile(r"\w+")
 _OPAQUE = Opaque()
 
 
@@ -103,6 +105,11 @@ class Code:
             self._tree = ast.parse(text)
         self._expressions = ExpressionReader(self.text, lambda _: FunctionRef(-1))
 
+    @cached_property
+    def words(self) -> Counter[str]:
+        """How often the text has each word, in strings and comments, too."""
+        return Counter(WORD.findall(self.text.text))
+
     @property
     def tree(self) -> ast.Module:
         """The file's syntax tree, for other readers."""
@@ -120,7 +127,7 @@ class Code:
                 case ast.Name(id=name) if not isinstance(node.ctx, ast.Store):
                     found.add(name)
                 case ast.Constant(value=str(text)):
-                    found.update(wanted.intersection(_WORD.findall(text)))
+                    found.update(wanted.intersection(WORD.findall(text)))
         return found & wanted
 
     def binds(self, name: str) -> bool:

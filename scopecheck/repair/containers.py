@@ -111,7 +111,7 @@ def _as_fixture(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
     if any(fixture.name == name for fixture in suite.fixtures):
         return
     line = made.span.line
-    actors = [actor for actor in suite.changes.actors if actor.path == path]
+    actors = suite.changes.actors_in(path)
 
     def write(workspace: Workspace) -> None:
         from scopecheck.fix.names import spell
@@ -161,7 +161,7 @@ def _for_each_test(suite: Suite, fault: Fault) -> Iterator[Offer]:
     name = fault.message.split("`")[1].rpartition(".")[2]
     line = made.span.line
     fixture = f"make_{name}"
-    tests = [a for a in suite.changes.actors if a.path == path and a.kind == "test"]
+    tests = [actor for actor in suite.changes.actors_in(path) if actor.kind == "test"]
     own = [a for a in tests if a.function.owner == owner]
     if any(item.testcase for a in own for item in a.items):
         return

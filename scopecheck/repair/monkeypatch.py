@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from scopecheck.repair.bench import Offer
 from scopecheck.suite.model import Scope
-from scopecheck.suite.values import External, FixtureMarker, MarkValue
+from scopecheck.suite.values import ClassValue, External, FixtureMarker, MarkValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from scopecheck.facts import Function
+    from scopecheck.facts import FileFacts, Function
     from scopecheck.finding import Applicability, Fault
     from scopecheck.fix.workspace import Workspace
     from scopecheck.read.acts import Act
@@ -35,9 +35,8 @@ _TRANSPARENT = ("unittest.mock.patch", "mock.patch", "pytest.fixture", "pytest_a
 def actor_at(suite: Suite, fault: Fault) -> Actor | None:
     """The test, fixture or xunit function that a fault is in."""
     line = fault.place.span.line
-    for actor in suite.changes.actors:
-        function = actor.function
-        if actor.path == fault.place.path and function.line <= line <= function.end_line:
+    for actor in suite.changes.actors_in(fault.place.path):
+        if actor.function.line <= line <= actor.function.end_line:
             return actor
     return None
 
@@ -130,10 +129,42 @@ def by_monkeypatch(
 def is_called(suite: Suite, path: str, function: Function) -> bool:
     """Whether the text of a file calls something of the function's name."""
     called = re.compile(rf"(?<!def )\b{re.escape(function.name)}\(")
-    files = suite.own_files if function.owner >= 0 or suite.is_imported(path) else (path,)
+    files = _files_that_reach(suite, path, function)
     return any(
         function.name in text and called.search(text) is not None for text in map(suite.text, files)
     )
+
+
+def _files_that_reach(suite: Suite, path: str, function: Function) -> Iterable[str]:
+    """The files whose code may have a function: its own, those of base classes, and importing ones.
+
+    All of a suite's files where its own is imported, or where a base class is not known.
+    """
+    if suite.is_imported(path):
+        return suite.own_files
+    if function.owner < 0:
+        return (path,)
+    space = suite.evaluator.module(path)
+    if space is None:
+        return suite.own_files
+    owner: ClassValue | None = None
+    for name in _class_names(space.facts, function.owner):
+        value = suite.evaluator.lookup(space, name)
+        if not isinstance(value, ClassValue) or value.module != path:
+            return suite.own_files
+        owner, space = value, suite.evaluator.class_space(value)
+    assert owner is not None
+    lineage = suite.linker.lineages.of(owner)
+    return suite.own_files if lineage.opaque else {path, *(one.module for one in lineage.classes)}
+
+
+def _class_names(facts: FileFacts, index: int) -> list[str]:
+    """The names of a class and of those that it stands in, the outermost first."""
+    names: list[str] = []
+    while index >= 0:
+        names.insert(0, facts.classes[index].name)
+        index = facts.classes[index].owner
+    return names
 
 
 def take(workspace: Workspace, path: str, function: Function) -> None:

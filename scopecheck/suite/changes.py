@@ -23,7 +23,7 @@ from scopecheck.facts import Deleted, Extended, Import
 from scopecheck.suite.values import MISSING, ClassValue, External, FunctionValue, ModuleValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from scopecheck.expressions import Expression
     from scopecheck.facts import Change, FileFacts, Function, Passed
@@ -163,6 +163,17 @@ class Changes:
     def changing(self) -> tuple[Actor, ...]:
         """The actors that change something themselves, few of all."""
         return tuple(actor for actor in self.actors if actor.changes)
+
+    def actors_in(self, path: str) -> Sequence[Actor]:
+        """Those of the actors that a file defines."""
+        return self._by_path.get(path, ())
+
+    @cached_property
+    def _by_path(self) -> dict[str, list[Actor]]:
+        found: dict[str, list[Actor]] = {}
+        for actor in self.actors:
+            found.setdefault(actor.path, []).append(actor)
+        return found
 
     def is_actor(self, path: str, function: Function) -> bool:
         """Whether a function is one of the actors'."""
