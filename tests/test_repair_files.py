@@ -25,6 +25,7 @@ KILLS = int(os.environ.get("SCOPECHECK_KILLS", "40"))
 
 HEAD = "# é: a first line\nimport os\n\nimport pytest\n\n\ndef test_first():\n\tassert os.sep\n\n\n"
 
+# NN is a number of each block's own, so that names differ.
 NOISE = [
     "x = 1\n    # deeper\n  # less deep\n\n\n",
     'TEXT = """\n\tmany\n  lines   \n\n"""  # scopecheck: nothing of ours\n',
@@ -33,12 +34,13 @@ NOISE = [
     "class Thing :\n\n  '''é'''\n\n  def method(self): return \\\n      1\n\n\n",
     "\x0c\nfor n in range(2):\n        pass\nelse:\n        pass\n\n",
     "with open(os.devnull) as f, \\\n     open(os.devnull) as g:\n    pass\n\n\n",
-    "@pytest.fixture\ndef fine(): return 'é'\n\n\ndef test_fine(fine): assert fine\n\n\n",
+    "@pytest.fixture\ndef fine_NN(): return 'é'\n\n\n"
+    "def test_fine_NN(fine_NN): assert fine_NN\n\n\n",
     "assert not [\n  1,  # one\n  2\n] == 3\n\n\n",
     "lambda: (yield)\n",
     "# nothing but a comment\n\n\n\n\n",
 ]
-# Before and after; NN is a number of their own, so that names differ.
+# Before and after.
 FIXED = [
     (
         "@pytest.mark.slow  # why not\n@pytest.fixture()  # kept\ndef marked_NN():\n    return 1\n"
