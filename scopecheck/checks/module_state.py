@@ -63,6 +63,8 @@ def module_state_mutation(suite: Suite) -> Iterator[Fault]:
 def _shared(suite: Suite) -> dict[object, _Shared]:
     found: dict[object, _Shared] = {}
     for actor in (*suite.changes.actors, *suite.changes.helpers):
+        if not actor.function.kept_effects:
+            continue
         for change, subject in _changed(suite, actor):
             # A fake decides by what it is told.
             fake = actor.kind == "helper" and actor.function.owner >= 0 and change.kind == "item"

@@ -385,9 +385,10 @@ class Suite:
     @cached_property
     def _imported(self) -> frozenset[str]:
         modules = self.evaluator.modules
-        found: set[str] = set()
+        # Of the files that were read to be linked this is known.
+        found = set(self._read.imported)
         seen: set[Looked] = set()
-        for path in list(self._load.paths):
+        for path in [path for path in self._load.paths if path not in self._read.paths]:
             base, folder = modules.base(path), dirname(path)
             for binding in self._load(path).bindings:
                 value = binding.value

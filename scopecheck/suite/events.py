@@ -169,9 +169,12 @@ class Events:
         """What each test that has to do with events does with them, each function once."""
         told: set[tuple[str, int, str]] = set()
         found: list[Story] = []
+        unworded = self._words is None
         for item in self._items:
             function = item.function
             if function is None or item.refusal is not None:
+                continue
+            if unworded and function.events is None and is_test_path(item.place.path):
                 continue
             events = self._events(item.place.path, function)
             key = (item.place.path, function.line, item.nodeid.partition("::")[2])

@@ -63,13 +63,12 @@ class Modules:
 
     def base(self, path: str) -> str:
         """The first folder upwards from the file that is no package."""
-        folder = dirname(path)
-        found = self._bases.get(folder)
+        found = self._bases.get(path)
         if found is None:
-            found = folder
+            found = dirname(path)
             while found and self._has(found, "__init__.py"):
                 found = dirname(found)
-            self._bases[folder] = found
+            self._bases[path] = found
         return found
 
     def relative(self, module: str, importer: str, level: int) -> str | None:
