@@ -56,11 +56,14 @@ def checked(
             key = _key(project, files, plugins, settings, chosen, prefer)
             earlier = None if link else earlier_result(cache, key, chosen)
             if earlier is not None:
+                loaded = frozenset(project.load.paths)
                 kept = same_result(project, cache, key, earlier, notes)
                 if kept is None:
                     kept = after_edit(project, cache, key, earlier, notes, asked)
                 if kept is not None:
                     return files, [], kept, Bench(project, [], prefer)
+                # What was looked at for this may be no file of a suite any more.
+                project.load.forget(set(project.load.paths) - loaded)
         pairs = zip(files, plugins, strict=True)
         suites = [project.link(*both, asked.selectors) for both in pairs]
         bench = Bench(project, suites, prefer)

@@ -11,17 +11,27 @@ Whatever is not surely so is left to a run over everything.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from scopecheck import rulebook
-from scopecheck.cache.moved import LINES, SAID
-from scopecheck.expressions import ClassRef, FunctionRef
-from scopecheck.facts import Class, Function
+from scopecheck.apart import Apart
 from scopecheck.found import found_in
-from scopecheck.kept import Base, Checked, encoded, places_of, still_lacks
+from scopecheck.kept import (
+    Base,
+    Checked,
+    and_also,
+    encoded,
+    learned_in,
+    matches_as_before,
+    patterns_of,
+    places_of,
+    with_lines,
+)
+from scopecheck.learned import Learned
 from scopecheck.loader import Loader
+from scopecheck.only_tests import only_adds
 from scopecheck.repair import with_offers
 from scopecheck.repair.bench import Bench
 from scopecheck.whole import NeedsWhole, Part
@@ -43,12 +53,6 @@ if TYPE_CHECKING:
 
 # With more files changed, all is found anew.
 _MOST_FILES = 10
-_NUMBERS: dict[type, tuple[str, ...]] = {
-    FunctionRef: ("index",),
-    ClassRef: ("index",),
-    Function: ("owner",),
-    Class: ("owner",),
-}
 
 
 class Asked(NamedTuple):
@@ -79,12 +83,9 @@ def after_edit(
     project: Project, cache: Cache, key: bytes, earlier: Earlier, notes: Notes, asked: Asked
 ) -> Checked | None:
     """What is found now, where that can be told from the changed files alone."""
-    loaded = frozenset(project.load.paths)
     try:
         return _after_edit(project, cache, key, earlier, notes, asked)
     except NeedsWhole:
-        # What was asked for in vain may be no file of the suite any more.
-        project.load.forget(set(project.load.paths) - loaded)
         return None
 
 
@@ -118,14 +119,14 @@ def _suite_of(changed: Iterable[str], earlier: Earlier, asked: Asked) -> int:
         NeedsWhole: there is none.
     """
     numbers = {path: number for number, path in enumerate(earlier.checked.paths)}
-    far = frozenset(earlier.base.far)
     for index, whole in enumerate(earlier.base.wholes):
         if whole.leaves.issuperset(changed):
             others = (files for at, files in enumerate(asked.files) if at != index)
             if any(not set(files.test_files).isdisjoint(changed) for files in others):
                 raise NeedsWhole("a file of several suites")
-            if not all(path in numbers and numbers[path] not in far for path in changed):
-                raise NeedsWhole("a check that looks far read it")
+            learned = [earlier.base.learned.get(numbers.get(path, -1)) for path in changed]
+            if any(one is not None and one.has_all_lines for one in learned):
+                raise NeedsWhole("a check that looks far read all of it")
             return index
     raise NeedsWhole("not a test file that nothing imports")
 
@@ -166,18 +167,22 @@ class _Edit:
         """What is found, if the edit is of a kind for which that can be told."""
         project, earlier = self._project, self._earlier
         base, paths = earlier.base, self._part.files
-        if not all(still_lacks(project, base, path, self._numbers[path]) for path in paths):
-            raise NeedsWhole("words that were looked for in vain")
+        if not paths <= self._numbers.keys():
+            raise NeedsWhole("a file that was not read")
+        for path in paths:
+            if not matches_as_before(project, base, path, self._numbers[path]):
+                raise NeedsWhole("words that were looked for")
         now = self._link()
         self._modules = now.evaluator.modules
         self._nodes = tuple(f"{now.linker.nodeid(path)}::" for path in sorted(paths))
         before = self._link(_Before(project.load, self._before))
         if now.linker.named_late or before.linker.named_late:
             raise NeedsWhole("a plugin named by a test file")
+        self._apart = {path: self._read_far(path, before, now) for path in paths}
         self._check_faces(before, now)
         findings = self._findings(now)
-        if not paths.isdisjoint(now.far):
-            raise NeedsWhole("a check that looks far reads it")
+        for path in paths:
+            self._apart[path].check(now.learned.of(path))
         self._check_files()
         self._now = now
         old = earlier.checked
@@ -199,33 +204,32 @@ class _Edit:
         root = f"{project.root}{os.sep}"
         changed = {numbers[path] for path in self._part.files}
         read = {number for path, number in numbers.items() if f"{root}{path}" in notes.texts}
-        far = {numbers[path] for path in self._now.far if path in numbers}
-        lacking: dict[int, set[str]] = {
-            numbers[path]: set(words)
-            for path, words in project.load.lacking.items()
-            if words and path in numbers
-        }
-        groups: list[tuple[tuple[str, ...], tuple[int, ...]]] = []
-        for words, found in old.lacking:
-            for number in lacking.keys() & set(found):
-                lacking[number].update(words)
-            left = tuple(number for number in found if number not in lacking)
-            if left:
-                groups.append((words, left))
-        groups += [(tuple(sorted(words)), (number,)) for number, words in lacking.items()]
+        learned = dict(old.learned)
+        for path, apart in self._apart.items():
+            learned.pop(numbers[path], None)
+            if apart.learned != Learned():
+                learned[numbers[path]] = apart.learned
+        for number, one in learned_in([self._now], numbers).items():
+            learned[number] = learned.get(number, Learned()).and_also(one)
         return Base(
-            tuple(sorted((set(old.texts) - changed) | read)),
-            tuple(sorted(set(old.far) | far)),
-            tuple(groups),
+            tuple(sorted((set(old.texts) - changed) | read | (changed & learned.keys()))),
+            learned,
+            and_also(old.lacking, patterns_of(project.load.lacking, numbers)),
+            and_also(old.matching, patterns_of(project.load.matching, numbers)),
             old.wholes,
         )
+
+    def _read_far(self, path: str, before: Suite, now: Suite) -> Apart:
+        learned = self._earlier.base.learned.get(self._numbers[path], Learned())
+        return Apart(path, self._before[path], before, now, learned)
 
     def _check_faces(self, before: Suite, now: Suite) -> None:
         from scopecheck.suite.face import face
 
         for path in sorted(self._part.files):
             self._check_imports(path)
-            one, other = face(before, path), face(now, path)
+            apart = self._apart[path]
+            one, other = face(before, path, apart.before), face(now, path, apart.now)
             if one != other:
                 raise NeedsWhole(f"another face: {one.differs(other)}")
 
@@ -254,7 +258,10 @@ class _Edit:
         if whole.late <= read:
             return
         # What reads such a file is not known: it may be what was taken out of a file.
-        if not all(_only_adds(self._before[path], project.load(path)) for path in self._before):
+        if any(
+            self._apart[path].loses and not only_adds(before, project.load(path))
+            for path, before in self._before.items()
+        ):
             raise NeedsWhole("files that were read late")
 
     def _findings(self, now: Suite) -> tuple[Finding, ...]:
@@ -265,16 +272,21 @@ class _Edit:
         asked, rules = self._asked, rulebook.rules()
         bench = Bench(self._project, [now], asked.prefer)
         others = [one for one in self._earlier.checked.findings if not self._concerns(one)]
-        old = {one for one in self._earlier.checked.findings if self._concerns(one)}
+        concerned = [one for one in self._earlier.checked.findings if self._concerns(one)]
+        old = set(map(self._with_lines, concerned))
         new = {
             with_offers(bench, one, now): None
             for one in found_in(now, asked.chosen, asked.settings)
             if self._concerns(one)
         }
-        for one in (*old, *new):
+        shared = [self._shared(one, new) for one in old if not self._is_alone(one)]
+        alone = {one for one in old if self._is_alone(one)}
+        for one, _ in shared:
+            del new[one]
+        for one in new:
             if not self._is_alone(one):
                 raise NeedsWhole(f"a finding with others: {one.code}")
-        for one in old ^ new.keys():
+        for one in alone ^ new.keys():
             rule = rules[one.name]
             check = checks.find(rule.code, rule.name)
             if check is None or distance_of(check) == "far":
@@ -285,12 +297,39 @@ class _Edit:
         held = {(one.code, one.fault.place.path, one.fault.place.span) for one in others}
         if any((o.code, o.fault.place.path, o.fault.place.span) in held for o in new):
             raise NeedsWhole("a finding where another is")
-        return (*others, *new)
+        return (*others, *(one for _, one in shared), *new)
+
+    def _shared(self, old: Finding, new: Iterable[Finding]) -> tuple[Finding, Finding]:
+        """What is found now in place of a finding that tests of other files have a part in.
+
+        It is found in the part in the same words, which say nothing of how many tests there are.
+        """
+        replace = msgspec.structs.replace
+
+        def with_tests(finding: Finding, tests: frozenset[str]) -> Finding:
+            return replace(finding, fault=replace(finding.fault, tests=tests))
+
+        bare = with_tests(old, frozenset())
+        now = next((one for one in new if with_tests(one, frozenset()) == bare), None)
+        if now is None or rulebook.rules()[old.name].fix != "none":
+            raise NeedsWhole(f"a finding with others: {old.code}")
+        others = (test for test in old.fault.tests if not test.startswith(self._nodes))
+        return now, with_tests(old, frozenset({*others, *now.fault.tests}))
+
+    def _with_lines(self, finding: Finding) -> Finding:
+        """A finding of before on the lines on which it is now, as far as that is known."""
+        try:
+            moved = {path: apart.lines for path, apart in self._apart.items()}
+            return with_lines(finding, moved)
+        except KeyError:
+            return finding
 
     def _concerns(self, finding: Finding) -> bool:
         """Whether a finding stands in a changed file, or names it or one of its tests."""
         fault, paths = finding.fault, self._part.files
         if fault.place.path in paths or any(place.path in paths for place in fault.related):
+            return True
+        if any(name.rpartition(":")[0] in paths for name in fault.names):
             return True
         return any(nodeid.startswith(self._nodes) for nodeid in fault.tests)
 
@@ -309,38 +348,3 @@ def _count_tests(suite: Suite) -> int:
 
 def _count_fixtures(suite: Suite, paths: frozenset[str]) -> int:
     return len({fixture.key for fixture in suite.fixtures if fixture.path in paths})
-
-
-def _only_adds(before: FileFacts, now: FileFacts) -> bool:
-    """Whether every function, class and statement is still there, in order, on whatever line."""
-    return all(
-        _is_within(one, other)
-        for one, other in (
-            (before.functions, now.functions),
-            (before.classes, now.classes),
-            (before.bindings, now.bindings),
-            (before.module_calls, now.module_calls),
-        )
-    )
-
-
-def _is_within(before: Iterable[Any], now: Iterable[Any]) -> bool:
-    """Whether a row is left when some of another one are taken out."""
-    left = iter(now)
-    return all(any(_is_alike(one, other) for other in left) for one in before)
-
-
-def _is_alike(one: Any, other: Any) -> bool:
-    """Whether two facts are the same but for lines and the numbers of functions and classes."""
-    kind = type(one)
-    if kind is not type(other):
-        return False
-    if kind is tuple:
-        return len(one) == len(other) and all(map(_is_alike, one, other))
-    if not isinstance(one, msgspec.Struct):
-        return bool(one == other)
-    beside = (*LINES.get(kind, ()), *_NUMBERS.get(kind, ()))
-    return all(
-        name in beside or _is_alike(getattr(one, name), getattr(other, name))
-        for name in SAID.get(kind) or one.__struct_fields__
-    )

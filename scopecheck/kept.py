@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
 
 from scopecheck.disk import Record
 from scopecheck.facts import ReadError, Suppression  # noqa: TC001 - the types of fields
 from scopecheck.finding import Finding  # noqa: TC001 - the type of a field
+from scopecheck.learned import Learned
 from scopecheck.source import WHOLE_FILE, Span
 from scopecheck.whole import Whole  # noqa: TC001 - the type of a field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import TypeAlias
 
     from scopecheck.cache import Cache
     from scopecheck.cache.results import Found
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from scopecheck.suite import Suite
 
     _Moved: TypeAlias = dict[str, dict[int, int]]
+
+Patterns: TypeAlias = tuple[tuple[tuple[str, ...], tuple[int, ...]], ...]
+"""Patterns, and the numbers of the paths in whose texts they were looked for."""
 
 _NONE: frozenset[str] = frozenset()
 # Numbers of lines in the words of a finding.
@@ -71,14 +74,16 @@ class Checked(msgspec.Struct, frozen=True):
 class Base(msgspec.Struct, frozen=True, array_like=True):
     """What a result rests on besides facts.
 
-    texts: the numbers of the paths whose text was read; far: of those that were read for tests of
-    other files. lacking: patterns that match nothing in texts that they were looked for in, and the
-    numbers of the paths. wholes: what is known of each suite.
+    texts: the numbers of the paths whose text was read.
+    learned: what checks that look far learned from files, by the numbers of their paths.
+    lacking: patterns that match nothing in texts that they were looked for in; matching: that do.
+    wholes: what is known of each suite.
     """
 
     texts: tuple[int, ...]
-    far: tuple[int, ...]
-    lacking: tuple[tuple[tuple[str, ...], tuple[int, ...]], ...]
+    learned: dict[int, Learned]
+    lacking: Patterns
+    matching: Patterns
     wholes: tuple[Whole, ...]
 
 
@@ -110,15 +115,14 @@ def keep(
     """Keep a result for the next run."""
     root = f"{project.root}{os.sep}"
     texts = tuple(index for index, path in enumerate(made.paths) if f"{root}{path}" in notes.texts)
-    read = frozenset().union(*(suite.far for suite in suites))
-    far = tuple(index for index, path in enumerate(made.paths) if path in read)
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for index, path in enumerate(made.paths):
-        lacking = project.load.lacking.get(path)
-        if lacking:
-            groups.setdefault(tuple(sorted(lacking)), []).append(index)
-    lacks = tuple((words, tuple(numbers)) for words, numbers in groups.items())
-    base = Base(texts, far, lacks, tuple(suite.whole() for suite in suites))
+    numbers = {path: index for index, path in enumerate(made.paths)}
+    base = Base(
+        texts,
+        learned_in(suites, numbers),
+        patterns_of(project.load.lacking, numbers),
+        patterns_of(project.load.matching, numbers),
+        tuple(suite.whole() for suite in suites),
+    )
     cache.results.add(key, Record.of(notes), encoded(made, base))
 
 
@@ -192,16 +196,54 @@ def _moved(
         lines = None if after.error is not None else moved_lines(before, after)
         if lines is None:
             return None
-        if not still_lacks(project, base, path, number):
+        if not matches_as_before(project, base, path, number):
             return None
         moved[path] = lines
     return moved
 
 
-def still_lacks(project: Project, base: Base, path: str, number: int) -> bool:
-    """Whether a file still has nothing that was looked for in its text in vain."""
-    lacked = (words for words, paths in base.lacking if number in paths)
-    return all(project.load.lacks(path, words) for words in lacked)
+def learned_in(suites: Iterable[Suite], numbers: Mapping[str, int]) -> dict[int, Learned]:
+    """What checks that look far learned from files, by the numbers of their paths."""
+    found: dict[int, Learned] = {}
+    for suite in suites:
+        for path in suite.learned.paths & numbers.keys():
+            known = found.get(numbers[path], Learned())
+            found[numbers[path]] = known.and_also(suite.learned.of(path))
+    return found
+
+
+def patterns_of(found: Mapping[str, Iterable[str]], numbers: Mapping[str, int]) -> Patterns:
+    """Patterns that were looked for, with the numbers of the files that have the same ones."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for path, patterns in found.items():
+        if patterns and path in numbers:
+            groups.setdefault(tuple(sorted(patterns)), []).append(numbers[path])
+    return tuple((patterns, tuple(sorted(of))) for patterns, of in groups.items())
+
+
+def and_also(patterns: Patterns, more: Patterns) -> Patterns:
+    """The patterns of both, with the files of both."""
+    found = {number: set(words) for words, numbers in more for number in numbers}
+    groups: list[tuple[tuple[str, ...], tuple[int, ...]]] = []
+    for words, numbers in patterns:
+        for number in found.keys() & set(numbers):
+            found[number].update(words)
+        left = tuple(number for number in numbers if number not in found)
+        if left:
+            groups.append((words, left))
+    groups += [(tuple(sorted(words)), (number,)) for number, words in found.items()]
+    return tuple(groups)
+
+
+def matches_as_before(project: Project, base: Base, path: str, number: int) -> bool:
+    """Whether what was looked for in a file's text is there, or not there, as it was before."""
+    return all(
+        project.load.matches(path, pattern) is there
+        for there, groups in ((False, base.lacking), (True, base.matching))
+        for patterns, numbers in groups
+        if number in numbers
+        for pattern in patterns
+    )
 
 
 def _may_move(findings: Iterable[Finding], moved: _Moved) -> bool:
@@ -234,29 +276,6 @@ def _with_lines(project: Project, made: Checked, moved: _Moved) -> Checked:
     """
     replace = msgspec.structs.replace
 
-    def place(one: Place) -> Place:
-        lines = moved.get(one.path)
-        return one if lines is None else replace(one, span=_on(one.span, lines))
-
-    def name(one: str) -> str:
-        path, colon, line = one.rpartition(":")
-        lines = moved.get(path)
-        return one if lines is None else f"{path}{colon}{lines[int(line)]}"
-
-    def finding(one: Finding) -> Finding:
-        fault = one.fault
-        places = (fault.place, *fault.related)
-        named = (path for path, _, _ in (each.rpartition(":") for each in fault.names))
-        if moved.keys().isdisjoint((*(each.path for each in places), *named)):
-            return one
-        fault = replace(
-            fault,
-            place=place(fault.place),
-            related=tuple(map(place, fault.related)),
-            names=tuple(map(name, fault.names)),
-        )
-        return replace(one, fault=fault)
-
     def test(one: WhereTest) -> WhereTest:
         lines = moved.get(one.home)
         if lines is None or not one.last:
@@ -270,10 +289,41 @@ def _with_lines(project: Project, made: Checked, moved: _Moved) -> Checked:
             suppressions[path] = found
     return replace(
         made,
-        findings=tuple(map(finding, made.findings)),
+        findings=tuple(with_lines(one, moved) for one in made.findings),
         suppressions={path: suppressions[path] for path in made.paths if path in suppressions},
         places={key: tuple(map(test, found)) for key, found in made.places.items()},
     )
+
+
+def with_lines(finding: Finding, moved: Mapping[str, Mapping[int, int]]) -> Finding:
+    """A finding with its places on the lines on which they are now, by path.
+
+    Raises:
+        KeyError: one of its lines is not among those that are known.
+    """
+    replace = msgspec.structs.replace
+
+    def place(one: Place) -> Place:
+        lines = moved.get(one.path)
+        return one if lines is None else replace(one, span=_on(one.span, lines))
+
+    def name(one: str) -> str:
+        path, colon, line = one.rpartition(":")
+        lines = moved.get(path)
+        return one if lines is None else f"{path}{colon}{lines[int(line)]}"
+
+    fault = finding.fault
+    places = (fault.place, *fault.related)
+    named = (path for path, _, _ in (each.rpartition(":") for each in fault.names))
+    if moved.keys().isdisjoint((*(each.path for each in places), *named)):
+        return finding
+    fault = replace(
+        fault,
+        place=place(fault.place),
+        related=tuple(map(place, fault.related)),
+        names=tuple(map(name, fault.names)),
+    )
+    return replace(finding, fault=fault)
 
 
 def _on(span: Span, lines: Mapping[int, int]) -> Span:

@@ -107,7 +107,8 @@ def _no_more(_: str) -> Iterable[str]:
 class Loader:
     """The facts of a project's files, read when first asked for and kept.
 
-    lacking: patterns that were looked for in a text and match nothing there, by the file's path.
+    lacking: patterns that were looked for in a text and match nothing there, by the file's path;
+        matching: those that match.
 
     Args:
         root: what paths are relative to.
@@ -121,10 +122,11 @@ class Loader:
         self.cache = cache
         self.lacking: dict[str, dict[str, None]] = {}
         self._facts: dict[str, FileFacts] = {}
+        self._aside: dict[str, FileFacts] = {}
         self._texts: dict[str, Source] = {}
+        self.matching: dict[str, dict[str, None]] = {}
         self._last = ("", "")
         self._latest: Source | None = None
-        self._matching: set[tuple[str, str]] = set()
 
     def __call__(self, path: str) -> FileFacts:
         """One file's facts."""
@@ -148,7 +150,10 @@ class Loader:
         return self._take(Packed(packed, reading.stamp, reading.digest, lasts=reading.lasts))
 
     def _kept(self, path: str) -> FileFacts | None:
-        """The facts that an earlier run kept, if the file is what it was."""
+        """The facts that this run or an earlier one kept, if the file is what it was."""
+        if path in self._aside:
+            self._facts[path] = self._aside.pop(path)
+            return self._facts[path]
         if self.cache is None:
             return None
         facts = self.cache.facts.find(path)
@@ -170,10 +175,10 @@ class Loader:
         return self._facts
 
     def forget(self, paths: Iterable[str]) -> None:
-        """Take the facts of these files for unread."""
+        """Take these files for ones that nobody asked for."""
         self._last, self._latest = ("", ""), None
         for path in paths:
-            self._facts.pop(path, None)
+            self._aside[path] = self._facts.pop(path)
 
     def source(self, path: str) -> Source | None:
         """A file's text as it is now; None where it cannot be read."""
@@ -193,7 +198,8 @@ class Loader:
         text = self._text(path)
         found = [word for word in asked if word in text]
         if found:
-            note_text(f"{self.root}{os.sep}{path}")
+            matching = self.matching.setdefault(path, {})
+            matching.update((_escaped(word), None) for word in found)
         if len(found) < len(asked):
             lacking.update((_escaped(word), None) for word in asked if word not in found)
         return found
@@ -201,21 +207,15 @@ class Loader:
     def has(self, path: str, pattern: re.Pattern[str]) -> bool:
         """Whether a pattern, which has no flags, matches in a file's text."""
         assert pattern.flags == re.UNICODE
+        known, matching = pattern.pattern, self.matching.setdefault(path, {})
         lacking = self.lacking.setdefault(path, {})
-        key = (path, pattern.pattern)
-        if pattern.pattern in lacking or key in self._matching:
-            return key in self._matching
-        if not occurs(pattern, self._text(path)):
-            lacking[pattern.pattern] = None
-            return False
-        self._matching.add(key)
-        note_text(f"{self.root}{os.sep}{path}")
-        return True
+        if known not in lacking and known not in matching:
+            (matching if occurs(pattern, self._text(path)) else lacking)[known] = None
+        return known in matching
 
-    def lacks(self, path: str, patterns: Iterable[str]) -> bool:
-        """Whether no pattern matches in a file's text."""
-        text = self._text(path)
-        return not any(re.search(pattern, text) for pattern in patterns)
+    def matches(self, path: str, pattern: str) -> bool:
+        """Whether a pattern, as it was looked for before, matches in a file's text."""
+        return re.search(pattern, self._text(path)) is not None
 
     def _text(self, path: str) -> str:
         if path in self._texts:
@@ -279,8 +279,9 @@ class Loader:
         from scopecheck.read import read
 
         self._texts[path] = source
+        self._aside.pop(path, None)
         self.lacking.pop(path, None)
-        self._matching = {key for key in self._matching if key[0] != path}
+        self.matching.pop(path, None)
         self._last, self._latest = ("", ""), None
         self._facts[path] = read(source)
 

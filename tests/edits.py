@@ -334,7 +334,7 @@ class Editor:
         return filled if self._chance.random() < 0.5 else _renamed(filled, names, self._chance)
 
     def _pieces(self, text: str) -> list[str]:
-        return list(_pieces(text))
+        return list(pieces(text))
 
     def _choose(self, text: str, what: str = "def test") -> tuple[list[str], int] | None:
         pieces = self._pieces(text)
@@ -545,7 +545,7 @@ def _renamed(text: str, names: Sequence[str], chance: random.Random) -> str:
     return re.sub(r"\b(?:LOG|STATE|Recorder|conf|SHARED|LOCAL)\b", chance.choice(names), text)
 
 
-def _pieces(text: str) -> Iterator[str]:
+def pieces(text: str) -> Iterator[str]:
     """The text, statement by statement of the module; what cannot be parsed, by its lines."""
     lines = text.splitlines(keepends=True)
     try:

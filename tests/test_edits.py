@@ -17,14 +17,12 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 import msgspec
 import pytest
 from edited_runs import EditedRuns
+from relinked import edited, found, write
 
 from scopecheck import evidence, expressions, facts, source
-from scopecheck.cache import Cache
 from scopecheck.cache.moved import LINES, SAID, moved_lines
-from scopecheck.config import Settings
 from scopecheck.project import Project
 from scopecheck.read import read
-from scopecheck.run import analyse
 from scopecheck.source import Source
 
 if TYPE_CHECKING:
@@ -66,20 +64,6 @@ FILES = {
 }
 
 
-PLUGINS = {"pytest": "9.0.0", "pytest-asyncio": "1.3.0"}
-
-
-def found(root: Path, *, cached: bool = True, rules: tuple[str, ...] | None = None) -> list[Any]:
-    settings = Settings(select=rules, plugins=PLUGINS)
-    cache = Cache(root / ".scopecheck_cache", root) if cached else None
-    project = Project(root, settings, 1, cache)
-    analysis = analyse([], root=root, settings=settings, project=project)
-    if cache is not None:
-        assert cache.save() == ""
-    summary = msgspec.structs.replace(analysis.summary, elapsed_s=0.0)
-    return [*analysis.findings, summary, analysis.suppressed]
-
-
 @pytest.fixture
 def linked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Filled with the suites that are linked."""
@@ -108,14 +92,6 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> list[frozenset[str]]:
 
     monkeypatch.setattr(Project, "link_part", spied)
     return files
-
-
-def edited(before: str, after: str) -> Callable[[str], str]:
-    def edit(text: str) -> str:
-        assert before in text
-        return text.replace(before, after, 1)
-
-    return edit
 
 
 SAME: dict[str, tuple[str, Callable[[str], str]]] = {
@@ -190,12 +166,6 @@ def test_a_file_that_is_gone_is_noticed(suite: Path) -> None:
     assert found(suite) == found(suite, cached=False)
 
 
-def write(root: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-
-
 ALONE: dict[str, Callable[[str], str]] = {
     "test added": lambda text: f"{text}\n\ndef test_d(): ...\n",
     "test added above": edited("@pytest", "def test_d():\n    assert NAMES\n\n\n@pytest"),
@@ -260,229 +230,71 @@ def test_what_concerns_no_other_file_is_linked_alone(
     assert found(tmp_path) == before
 
 
-KEEPER = "@pytest.fixture(scope='session')\ndef keeper(box):\n    return box\n"
-CACHED = "import functools\n\n@functools.lru_cache\ndef conf():\n    return {}\n"
-BOX = "import pytest\n\n@pytest.fixture(scope='session')\ndef box():\n    return {}\n"
-CONTEXT = """import pytest
+ENVIRON = """import os
 
-class UserContext:
-    def __init__(self):
-        self.seen = []
+def test_left():
+    os.environ["A"] = "b"
 
-@pytest.fixture(scope="session")
-def context():
-    return UserContext()
+def test_other():
+    assert os
 """
-ASYNC = "[pytest]\nasyncio_mode = strict\n"
-WHOLE: dict[str, tuple[str, dict[str, str], str, str]] = {
-    "value of a fixture read": (
-        "SCP401",
-        {
-            "conftest.py": BOX,
-            "test_a.py": "def test_a(box):\n    box['x'] = 1\n",
-            "test_b.py": "def test_b(box):\n    assert 1 < 2 != len('')\n",
-        },
-        "assert 1",
-        "assert box['x'] or 1",
+BESIDE: dict[str, tuple[dict[str, str], Callable[[str], str]]] = {
+    "what another test of the file leaves": (
+        {"tests/test_b.py": ENVIRON},
+        lambda text: f"{text}\n\ndef test_d():\n    assert 1 + 1 == 2\n",
     ),
-    "object of a module read": (
-        "SCP402",
-        {
-            "tests/state.py": "LOG = []\n",
-            "tests/test_a.py": "from state import LOG\n\ndef test_a():\n    LOG.append(1)\n",
-            "tests/test_b.py": "from state import LOG\n\ndef test_b():\n    assert 1 < 2\n",
-        },
-        "assert 1 < 2",
-        "assert LOG == []",
+    "the same, on other lines": (
+        {"tests/test_b.py": ENVIRON},
+        edited("def test_left", "def test_d():\n    assert 1 + 1 == 2\n\n\ndef test_left"),
     ),
-    "object of a class read": (
-        "SCP403",
-        {
-            "tests/recorder.py": "class Recorder:\n    seen = []\n",
-            "tests/test_a.py": "from recorder import Recorder\n\ndef test_a():\n"
-            "    Recorder.seen.append(1)\n",
-            "tests/test_b.py": "from recorder import Recorder\n\ndef test_b():\n    assert 1 < 2\n",
-        },
-        "assert 1 < 2",
-        "assert Recorder.seen == []",
-    ),
-    "context shared": (
-        "SCP404",
-        {
-            "conftest.py": CONTEXT,
-            "test_a.py": "def test_a(context):\n    context.seen.append(1)\n",
-            "test_b.py": "def test_b():\n    assert 1 < 2\n",
-        },
-        "test_b()",
-        "test_b(context)",
-    ),
-    "cached value read": (
-        "SCP411",
-        {
-            "tests/conf.py": CACHED,
-            "tests/test_a.py": "from conf import conf\n\ndef test_a():\n    conf()['a'] = 1\n",
-            "tests/test_b.py": "from conf import conf\n\ndef test_b():\n    assert 1 < 2\n",
-        },
-        "assert 1 < 2",
-        "assert conf() == {}",
-    ),
-    "environment": (
-        "SCP405",
-        {
-            "test_a.py": "def test_a(): ...\n",
-            "test_b.py": "import os\n\ndef test_b():\n    assert os\n",
-        },
-        "assert os",
-        "os.environ['A'] = 'b'",
-    ),
-    "process": (
-        "SCP406",
-        {
-            "test_a.py": "def test_a(): ...\n",
-            "test_b.py": "import os\n\ndef test_b():\n    assert os\n",
-        },
-        "assert os",
-        "os.chdir('/')",
-    ),
-    "order": (
-        "SCP410",
-        {
-            "test_a.py": "def test_a(): ...\n",
-            "test_b.py": "found = None\n\ndef test_a():\n    global found\n    found = 1\n\n"
-            "def test_b():\n    assert 1 < 2\n",
-        },
-        "assert 1 < 2",
-        "assert found == 1",
-    ),
-    "last user of a fixture": (
-        "SCP303",
+    "a fixture that is named": (
         {
             "tests/conftest.py": SPARE,
-            "tests/test_a.py": "def test_a(): ...\n",
-            "tests/test_b.py": "def test_b(spare): ...\n",
-        },
-        "spare",
-        "",
-    ),
-    "last mention of a fixture": (
-        "SCP303",
-        {
-            "tests/conftest.py": SPARE,
-            "tests/test_a.py": "def test_a(): ...\n",
             "tests/test_b.py": "NAMES = ['spare']\n\ndef test_b(): ...\n",
         },
-        "'spare'",
-        "",
+        lambda text: f"{text}\n\ndef test_d(): ...\n",
     ),
-    "definition elsewhere": (
-        "SCP301",
+    "a finding that tests of other files have a part in": (
         {
-            "conftest.py": "",
-            "test_a.py": "def test_a(spare): ...\n",
-            "test_b.py": "def test_b(): ...\n",
+            "shop.py": "def price():\n    return 3\n",
+            "tests/conftest.py": "import pytest\nimport shop\n\n@pytest.fixture(autouse=True)\n"
+            "def cheap():\n    shop.price = lambda: 1\n",
+            "tests/test_b.py": "def test_b(): ...\n",
         },
-        "def",
-        f"{SPARE}\n\ndef",
+        lambda text: f"{text}\n\ndef test_d(): ...\n",
     ),
-    "fixture imported": (
-        "SCP306",
+    "a wide fixture that all tests get, and a first test that is not async": (
         {
-            "shared.py": BOX,
-            "test_a.py": "from shared import box\n\ndef test_a(box): ...\n",
-            "test_b.py": "def test_b(): ...\n",
+            "pytest.ini": "[pytest]\nasyncio_mode = auto\n",
+            "tests/conftest.py": "import pytest\n\n@pytest.fixture(scope='session', autouse=True)\n"
+            "def wide():\n    return []\n",
+            "tests/test_b.py": "async def test_b(): ...\n",
         },
-        "def test_b()",
-        "from shared import box\n\ndef test_b(box)",
-    ),
-    "override": (
-        "SCP106",
-        {
-            "conftest.py": f"{BOX}\n{KEEPER}",
-            "test_a.py": "def test_a(keeper): ...\n",
-            "test_b.py": "def test_b(keeper): ...\n",
-        },
-        "def",
-        f"{BOX}\n\ndef",
-    ),
-    "narrower lookup": (
-        "SCP103",
-        {
-            "conftest.py": BOX + "\n@pytest.fixture\ndef narrow(): ...\n"
-            "\n@pytest.fixture(scope='session')\ndef wide(request):\n"
-            "    return request.getfixturevalue('narrow')\n",
-            "test_a.py": "def test_a(box): ...\n",
-            "test_b.py": "def test_b(): ...\n",
-        },
-        "test_b()",
-        "test_b(wide)",
-    ),
-    "async test": (
-        "SCP205",
-        {
-            "pytest.ini": ASYNC,
-            "conftest.py": "",
-            "test_a.py": "import pytest\n\n@pytest.mark.asyncio\nasync def test_a(): ...\n",
-            "test_b.py": "def test_b(): ...\n",
-        },
-        "def test_b",
-        "async def test_b",
-    ),
-    "async fixture": (
-        "SCP203",
-        {
-            "pytest.ini": ASYNC,
-            "conftest.py": "import pytest\n\n@pytest.fixture\nasync def client(): ...\n",
-            "test_a.py": "import pytest\n\n@pytest.mark.asyncio\nasync def test_a(): ...\n",
-            "test_b.py": "def test_b(): ...\n",
-        },
-        "test_b()",
-        "test_b(client)",
-    ),
-    "a loop in a loop": (
-        "SCP211",
-        {
-            "pytest.ini": ASYNC,
-            "conftest.py": "",
-            "test_a.py": "import asyncio\nimport pytest\n\n@pytest.mark.asyncio\n"
-            "async def test_a():\n    asyncio.run(main())\n",
-            "test_b.py": "import asyncio\nimport pytest\n\n@pytest.mark.asyncio\n"
-            "async def test_b():\n    assert asyncio\n",
-        },
-        "assert asyncio",
-        "asyncio.run(main())",
-    ),
-    "an event that is asserted": (
-        "SCP506",
-        {
-            "test_a.py": "from shop import buy\n\ndef test_a():\n    received = []\n"
-            "    buy(received.append)\n    assert 'agent_started' in received\n"
-            "    assert 'agent_thinking' in received\n"
-            "    assert 'agent_completed' in received\n",
-            "shop.py": "def buy(emit):\n    emit('agent_started')\n",
-            "test_b.py": "def test_b():\n    received = []\n"
-            "    assert 'tool_executing' in received\n",
-        },
-        "    assert 'tool_executing' in received\n",
-        "    assert received\n",
+        lambda text: f"{text}\n\ndef test_d(): ...\n",
     ),
 }
 
 
-@pytest.mark.parametrize("name", WHOLE)
-def test_what_may_concern_other_files_is_linked_as_a_whole(
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_was_learned_of_other_tests_of_the_file_holds(
     tmp_path: Path, linked: list[str], name: str
 ) -> None:
-    code, files, before, after = WHOLE[name]
-    write(tmp_path, {"pytest.ini": "[pytest]\n", **files})
-    found(tmp_path)
-    (path,) = (path for path in files if path.endswith("test_b.py"))
-    file = tmp_path / path
-    file.write_text(edited(before, after)(file.read_text()))
+    files, edit = BESIDE[name]
+    others = {"tests/conftest.py": "", "tests/test_a.py": "def test_a(): ...\n"}
+    write(tmp_path, {"pytest.ini": "[pytest]\n", **others, **files})
+    before = found(tmp_path)
+    file = tmp_path / "tests/test_b.py"
+    file.write_text(edit(file.read_text()))
     linked.clear()
-    made = found(tmp_path)
-    assert linked
-    assert made == found(tmp_path, cached=False)
-    assert code in {one.code for one in made[:-2]}
+    after = found(tmp_path)
+    assert not linked
+    assert after == found(tmp_path, cached=False)
+    linked.clear()
+    # The lines that were read are known where they are now.
+    file.write_text(f"{file.read_text()}\n\ndef test_e(): ...\n")
+    assert found(tmp_path) == found(tmp_path, cached=False)
+    file.write_text(files["tests/test_b.py"])
+    assert found(tmp_path) == before
 
 
 def test_a_file_that_only_the_test_led_to_is_left_out(suite: Path) -> None:
@@ -494,6 +306,16 @@ def test_a_file_that_only_the_test_led_to_is_left_out(suite: Path) -> None:
     write(suite, helper)
     found(suite)
     (suite / "tests/test_d.py").write_text("class TestD:\n    def test_d(self): ...\n")
+    assert found(suite) == found(suite, cached=False)
+
+
+def test_a_file_that_changed_and_is_imported_no_more_is_left_out(suite: Path) -> None:
+    write(suite, {"tests/a.py": "KIND = 1\n", "tests/test_d.py": "from a import KIND\n"})
+    found(suite)
+    # From now on it is looked at before the file that imports it.
+    write(suite, {"tests/a.py": "KIND = 2\n"})
+    found(suite)
+    write(suite, {"tests/a.py": "KIND = 3\n", "tests/test_d.py": "KIND = 3\n"})
     assert found(suite) == found(suite, cached=False)
 
 

@@ -10,7 +10,6 @@ from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at, tests
 from scopecheck.expressions import Call, Name
 from scopecheck.finding import Fault, Place
-from scopecheck.literals import occurs
 from scopecheck.suite.changes import is_container, is_in_place, is_test_code
 from scopecheck.suite.values import ClassValue, External
 
@@ -54,9 +53,7 @@ def cached_helper(suite: Suite) -> Iterator[Fault]:
     given = dict(_given(suite, cached)) if cached else {}
     for actor in suite.changes.actors if cached else ():
         requests = dict(_requests(actor, given))
-        if not requests and not (
-            suite.has(actor.path, calls) and occurs(calls, body_of(suite, actor))
-        ):
+        if not requests and not suite.occurs(actor.path, _lines(actor), calls):
             continue
         if not runs_in_process(suite, actor):
             continue
@@ -69,6 +66,10 @@ def cached_helper(suite: Suite) -> Iterator[Fault]:
             if fault is not None:
                 told.add(key)
                 yield fault
+
+
+def _lines(actor: Actor) -> tuple[int, int]:
+    return actor.function.line, actor.function.end_line
 
 
 def _cached(suite: Suite) -> Iterator[_Cached]:

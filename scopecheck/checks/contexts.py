@@ -9,7 +9,7 @@ from scopecheck.checks.clients import left_on_clients
 from scopecheck.checks.context_makers import Makers
 from scopecheck.checks.context_sharing import given_twice
 from scopecheck.checks.leaks import body_of
-from scopecheck.checks.looks import looks
+from scopecheck.checks.looks import looks, near
 from scopecheck.checks.naming import naming, written
 from scopecheck.checks.once import bound_calls
 from scopecheck.checks.request_state import request_state_kept
@@ -36,7 +36,7 @@ def shared_context(suite: Suite) -> Iterator[Fault]:
     yield from _of_fixtures(suite, makers)
     yield from _of_modules(suite, makers)
     yield from _of_classes(suite, makers)
-    yield from given_twice(suite, makers)
+    yield from near(suite, given_twice(suite, makers))
     yield from request_state_kept(suite)
     yield from left_on_clients(suite)
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from scopecheck.checks.blocks import are_alternatives
 from scopecheck.expressions import Call, Name
-from scopecheck.literals import occurs
 from scopecheck.suite.changes import AFTER, is_test_code
 from scopecheck.suite.model import Scope
 from scopecheck.suite.values import ClassValue, FunctionValue
@@ -326,7 +325,7 @@ def text_of(suite: Suite, actor: Actor) -> str:
 
 def matches(suite: Suite, actor: Actor, words: re.Pattern[str]) -> bool:
     """Whether a pattern matches in the text of an actor."""
-    return suite.has(actor.path, words) and occurs(words, text_of(suite, actor))
+    return suite.occurs(actor.path, (actor.function.first_line, actor.function.end_line), words)
 
 
 def body_of(suite: Suite, actor: Actor) -> str:

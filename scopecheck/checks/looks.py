@@ -6,7 +6,8 @@ far   on other test files, too: what one of them does to an object that several 
       they have, how many of them do something.
 
 After an edit of a test file, what near checks find is looked for in that file alone. What far
-checks find is taken to be what it was where they had nothing to do with the file, before and after.
+checks find is taken to be what it was where they learned nothing new from the file (see
+`scopecheck.learned`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
+
+    from scopecheck.finding import Fault
+    from scopecheck.suite import Suite
 
     Any = TypeVar("Any", bound=Callable[..., object])
 
@@ -29,6 +33,13 @@ def looks(distance: Distance) -> Callable[[Any], Any]:
         return check
 
     return declare
+
+
+def near(suite: Suite, faults: Iterable[Fault]) -> Iterator[Fault]:
+    """What a check that looks far finds where it looks at one test at a time."""
+    far, suite.looks_far = suite.looks_far, False
+    yield from faults
+    suite.looks_far = far
 
 
 def distance_of(check: Callable[..., object]) -> Distance:

@@ -182,7 +182,7 @@ class _Reader:
         for path in self._helpers:
             self._words.update(path.removesuffix(".py").split("/")[-2:])
         self._imported: dict[str, frozenset[str]] = {}
-        self._lines: dict[str, list[str]] = {}
+        self._calling: dict[str, re.Pattern[str]] = {}
         self._read: dict[tuple[str, int, int], tuple[_Running, ...]] = {}
 
     def of(self, fixture: Fixture) -> tuple[_Running, ...]:
@@ -254,10 +254,10 @@ class _Reader:
                         yield function.name
 
     def _mentions(self, path: str, function: Function, names: frozenset[str]) -> bool:
-        if path not in self._lines:
-            self._lines[path] = self._suite.text(path).splitlines()
-        text = "\n".join(self._lines[path][function.line - 1 : function.end_line])
-        return any(re.search(rf"\b{re.escape(name)}\(", text) for name in names)
+        if path not in self._calling:
+            calls = "|".join(map(re.escape, sorted(names)))
+            self._calling[path] = re.compile(rf"\b(?:{calls})\(")
+        return self._suite.occurs(path, (function.line, function.end_line), self._calling[path])
 
     def _space(self, path: str) -> Namespace | None:
         return self._suite.evaluator.module(path)

@@ -196,8 +196,7 @@ def _mentioned(suite: Suite, candidates: dict[Key, list[Fixture]]) -> set[Key]:
         if len(found) != seen:
             seen = len(found)
             open_names = [name for name, keys in names.items() if not keys <= found]
-        asked = suite.having(path, open_names)
-        for name in mentions.in_strings(suite.text(path), asked) if asked else ():
+        for name in suite.in_strings(path, open_names):
             found |= names[name]
         if len(found) != left_at:
             left_at = len(found)
@@ -259,8 +258,7 @@ def _mentioned_in_code(
                 suite.text(facts.path), owners, attribute
             ):
                 found.add(key)
-    near = suite.having(facts.path, here)
-    for name in mentions.in_code(suite.text(facts.path), facts, near) if near else ():
+    for name in suite.in_code(facts.path, here):
         found |= here[name]
     return found
 

@@ -11,12 +11,16 @@ import re
 from functools import cached_property, lru_cache
 from posixpath import dirname, join
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from msgspec.structs import replace
 
 from scopecheck import disk
 from scopecheck.facts import Import
+from scopecheck.learned import ALL_LINES, Notebook
+from scopecheck.literals import occurs
 from scopecheck.source import relative
+from scopecheck.suite import mentions
 from scopecheck.suite.asserting import Asserting
 from scopecheck.suite.changes import Changes
 from scopecheck.suite.collect import Collector
@@ -63,7 +67,7 @@ class Suite:
 
     files: what pytest would collect, and its configuration; of a part, its files only.
     part: what is linked of the suite, None for all of it.
-    looks_far: what is asked now is asked of the tests of all files; far: whose text was read then.
+    looks_far: what is asked now is asked of the tests of all files; learned: from their texts.
     version: pytest's, as (major, minor).
     items: the tests, in the order of their files and definitions; each has its `plan`.
     fixtures: every definition registered anywhere.
@@ -83,7 +87,7 @@ class Suite:
         self.root = load.root
         self.part = part
         self.looks_far = False
-        self.far: set[str] = set()
+        self.learned = Notebook()
         self.counting: set[str] = set()
         self._patched: bool | None = None
         self.options = options
@@ -106,18 +110,18 @@ class Suite:
     def text(self, path: str) -> str:
         """The text of a file that was read; empty where it cannot be had any more."""
         if self.looks_far:
-            self.far.add(path)
+            self.learned.read(path, ALL_LINES, 0)
         return self._texts(path)
 
     def having(self, path: str, words: Iterable[str]) -> list[str]:
         """Those of the words that occur in the text of a file that was read, wherever.
 
-        Where most files have none of them, this is to be asked before a text is read: what was
-        found then still holds after an edit to a text that was not.
+        This is to be asked before a text is read: after an edit it is asked again, and what was
+        found holds where the answer is the same.
         """
         found = self._load.having(path, words)
         if found and self.looks_far:
-            self.far.add(path)
+            self.learned.matched(path, map(re.escape, found))
         return found
 
     def has(self, path: str, pattern: re.Pattern[str]) -> bool:
@@ -127,8 +131,43 @@ class Suite:
         """
         found = self._load.has(path, pattern)
         if found and self.looks_far:
-            self.far.add(path)
+            self.learned.matched(path, (pattern.pattern,))
         return found
+
+    def occurs(self, path: str, lines: tuple[int, int], pattern: re.Pattern[str]) -> bool:
+        """Whether a pattern, which has no flags, matches in some lines of a file that was read.
+
+        From those in which it does not, nothing is learned: to be asked of each function alike.
+        """
+        if not self.has(path, pattern):
+            return False
+        text = self._text_of(path, *lines)
+        if not occurs(pattern, text):
+            return False
+        self._learn(path, lines, text)
+        return True
+
+    def in_strings(self, path: str, names: Iterable[str]) -> set[str]:
+        """Those of the names that stand in strings of a file (see `mentions.in_strings`)."""
+        asked = self._load.having(path, names)
+        found = mentions.in_strings(self._texts(path), asked) if asked else set()
+        if asked:
+            self.learned.asked(path, "strings", asked, found)
+        return found
+
+    def in_code(self, path: str, names: Iterable[str]) -> set[str]:
+        """Those of the names that code of a file uses (see `mentions.in_code`)."""
+        asked = self._load.having(path, names)
+        facts = self.facts(path) if asked else None
+        if facts is None:
+            return set()
+        found = mentions.in_code(self._texts(path), facts, asked)
+        self.learned.asked(path, "code", asked, found)
+        return found
+
+    def _learn(self, path: str, lines: tuple[int, int], text: str, *, always: bool = False) -> None:
+        if (self.looks_far or always) and lines[0] <= lines[1]:
+            self.learned.read(path, lines, _checksum(text))
 
     def counts(self, path: str) -> None:
         """Note a file by which code of other files may be judged, whatever tests reach of it.
@@ -138,17 +177,31 @@ class Suite:
         """
         self.counting.add(path)
 
+    def _function_kept(self, path: str, function: Function) -> FileFacts | None:
+        """What `_function` gives, of which something is kept for all checks."""
+        self._learn_function(path, function, always=True)
+        return self._load.function(path, function)
+
+    def _lines_kept(self, path: str, first: int, last: int) -> str:
+        """What `lines` gives, of which something is kept for all checks."""
+        text = self._text_of(path, first, last)
+        self._learn(path, (first, last), text, always=True)
+        return text
+
     def _function(
         self, path: str, function: Function, loop_names: frozenset[str] = frozenset()
     ) -> FileFacts | None:
         """The facts of one function with all that its body does; None where it cannot be read."""
-        if self.looks_far:
-            self.far.add(path)
+        self._learn_function(path, function)
         return self._load.function(path, function, loop_names)
 
+    def _learn_function(self, path: str, function: Function, *, always: bool = False) -> None:
+        if self.looks_far or always:
+            lines = (function.first_line, function.end_line)
+            self._learn(path, lines, self._text_of(path, *lines), always=always)
+
     def _events_in(self, path: str, function: Function, forms: EventForms) -> EventUse | None:
-        if self.looks_far:
-            self.far.add(path)
+        self._learn_function(path, function)
         return self._load.events(path, function, forms)
 
     @cached_property
@@ -163,8 +216,19 @@ class Suite:
 
     def lines(self, path: str, first: int, last: int) -> str:
         """The text of some lines of a file that was read, from 1, both included."""
-        if self.looks_far:
-            self.far.add(path)
+        text = self._text_of(path, first, last)
+        self._learn(path, (first, last), text)
+        return text
+
+    def checksum(self, path: str, lines: tuple[int, int]) -> int:
+        """Of the text of some lines, as it is noted when they are read."""
+        return _checksum(self._text_of(path, *lines))
+
+    def text_of(self, path: str, function: Function) -> str:
+        """The text of a function; nothing is learned from it."""
+        return self._text_of(path, function.first_line, function.end_line)
+
+    def _text_of(self, path: str, first: int, last: int) -> str:
         return "".join(self._lines(path)[first - 1 : last])
 
     @cached_property
@@ -261,7 +325,8 @@ class Suite:
             self.fixtures,
             self.facts,
             self._function,
-            self.lines,
+            self._function_kept,
+            self._lines_kept,
         )
 
     def loop_calls(
@@ -371,6 +436,7 @@ class Suite:
             self.patched,
             None if loops is None else loops.uses_asyncio,
             None if loops is None else loops.uses_anyio,
+            loops is not None and "usual_runner" in loops.__dict__,
         )
 
     @property
@@ -520,6 +586,10 @@ def build(
         tests = tuple(path for path in files.test_files if path in part.files)
         files = replace(files, test_files=tests, unmatched=())
     return Suite(files, linker, collector, resolver, load, read, options or Options(), part)
+
+
+def _checksum(text: str) -> int:
+    return crc32(text.encode("utf-8", "surrogatepass"))
 
 
 def _asked(fixture: Fixture) -> Iterator[str]:

@@ -111,6 +111,16 @@ class Changes:
     """The actors of one suite, and what they change.
 
     in_process: of actors that checks asked about, whether they run in the tests' own process.
+
+    Args:
+        evaluator: of the suite.
+        lineages: of its classes.
+        items: its tests.
+        fixtures: its definitions.
+        facts: of a file.
+        read_function: the facts of one function with all that its body does.
+        read_kept: the same, where something of it is kept for all checks that ask.
+        lines_kept: some lines of a file, where something of them is kept so.
     """
 
     def __init__(
@@ -121,10 +131,12 @@ class Changes:
         fixtures: Iterable[Fixture],
         facts: Callable[[str], FileFacts | None],
         read_function: Callable[[str, Function], FileFacts | None],
-        lines: Callable[[str, int, int], str],
+        read_kept: Callable[[str, Function], FileFacts | None],
+        lines_kept: Callable[[str, int, int], str],
     ) -> None:
         self._evaluator = evaluator
-        self._lines = lines
+        self._lines_kept = lines_kept
+        self._read_kept = read_kept
         self._lineages = lineages
         self._items = tuple(items)
         self._fixtures = tuple(fixtures)
@@ -348,7 +360,7 @@ class Changes:
 
     def _first_return(self, path: str, function: Function) -> int:
         """The line at which a function, or one inside of it, may be left first."""
-        text = self._lines(path, function.line + 1, function.end_line)
+        text = self._lines_kept(path, function.line + 1, function.end_line)
         found = _RETURN.search(text)
         if found is None or function.is_generator:
             return function.end_line
@@ -496,7 +508,7 @@ class Changes:
         if key not in self._returned:
             self._returned[key] = None
             plain = not function.kept_parameters and not function.is_generator
-            facts = self._read_function(path, function) if plain else None
+            facts = self._read_kept(path, function) if plain else None
             if facts is not None:
                 own = facts.functions[0]
                 values = () if own.handout is None else own.handout.values

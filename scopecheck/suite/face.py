@@ -7,6 +7,7 @@ tests are called, how many there are and what they do otherwise is no part of it
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scopecheck.expressions import Const, Name
@@ -19,7 +20,7 @@ from scopecheck.suite.loops.pytest_asyncio import FIXTURE_SPELLING
 from scopecheck.suite.model import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Collection, Hashable, Iterable, Iterator
 
     from scopecheck.facts import FileFacts
     from scopecheck.suite import Suite
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _ASYNC_MARKS = frozenset({"asyncio", "asyncio_event_loop", "anyio", "trio"})
 _LOOP_NAMES = frozenset({"anyio_backend", "event_loop", "event_loop_policy"})
+_ASKED_LOOPS = _LOOP_NAMES - {"event_loop_policy"}
 # What changes how all tests run, or what they are, wherever it is imported.
 _FOR_ALL = ("nest_async", "sybil")
 _LOOKUPS = ("getfixturevalue", "getfuncargvalue")
@@ -41,6 +43,7 @@ class Face(NamedTuple):
     edges: Hashable
     flags: Hashable
     bearing: Hashable
+    runners: Hashable
     problems: Hashable
     unknown: Hashable
     parametrized: Hashable
@@ -60,14 +63,17 @@ class Face(NamedTuple):
         return ", ".join(parts)
 
 
-def face(suite: Suite, path: str) -> Face:
+def face(suite: Suite, path: str, left_out: Collection[int] = ()) -> Face:
     """The face of a file that was linked; equal for two states that are alike to all others.
+
+    left_out: tests that are left out, by the lines of their functions.
 
     Raises:
         NeedsWhole: it cannot be told from a part of the suite.
     """
     facts = suite.facts(path)
-    items = [item for item in suite.items if item.path == path]
+    every = [item for item in suite.items if item.path == path]
+    items = [item for item in every if not (item.place.path == path and item.line in left_out)]
     plans = {item.plan for item in items if item.plan is not None}
     own = [fixture for fixture in suite.fixtures if fixture.home == path]
     level = suite.linker.modules.get(path)
@@ -86,14 +92,15 @@ def face(suite: Suite, path: str) -> Face:
         frozenset(_shape(fixture, path) for fixture in own),
         frozenset(used),
         frozenset(edges),
-        frozenset(_flags(item) for item in items),
-        frozenset(_bearing(suite, item, path) for item in items),
+        (bool(every), frozenset(flags for item in items if (flags := _flags(item)) != _PLAIN)),
+        frozenset(each for item in items for each in _bearing(suite, item, path)),
+        _runners(suite, items) if whole.compares_runners else (),
         frozenset((p.kind, p.name, p.certain) for plan in plans for p in plan.problems),
         frozenset(name for plan in plans for name in plan.unknown),
         frozenset(names & whole.unreached),
         path in suite.collector.with_unseen_tests,
         level and (level.complete, level.generates, level.generates_any),
-        None if facts is None else _of_text(facts, items, whole.unreached),
+        None if facts is None else _of_text(facts, every, whole.unreached),
     )
 
 
@@ -141,36 +148,68 @@ def _flags(item: Item) -> Hashable:
     """How pytest deals with a test, whatever it asks for."""
     return (
         (item.skipped, item.opaque, item.testcase, item.runs_async, item.is_async),
-        (item.unknown, item.refusal and item.refusal.reason, item.refused_here),
+        (tuple(item.unknown), item.refusal and item.refusal.reason, item.refused_here),
         frozenset(mark.name for mark in item.marks if mark.name in _ASYNC_MARKS),
     )
 
 
-def _bearing(suite: Suite, item: Item, path: str) -> Hashable:
-    """What tests of other files share with a test, or meet because of it; None for nothing."""
+# The flags of a test that any run of pytest runs, without a plugin.
+_PLAIN: Hashable = ((False, False, False, False, False), ((), None, False), frozenset())
+
+
+def _bearing(suite: Suite, item: Item, path: str) -> Iterator[Hashable]:
+    """What tests of other files share with a test, or meet because of it."""
     order = () if item.plan is None else item.plan.order
-    is_async = item.is_async or any(
-        fixture.is_async or fixture.spelling == FIXTURE_SPELLING for fixture in order
+    closure = frozenset(() if item.plan is None else item.plan.closure)
+    names = frozenset(_parametrized(item))
+    for fixture in order:
+        if _is_async(fixture) and _is_of_others(fixture, path):
+            loop = suite.loops.fixture(fixture, item)
+            yield (_key(fixture, path), loop and (loop.runner, loop.scope))
+    looking = frozenset(_key(fixture, path) for fixture in order if _looks_up(fixture))
+    if looking:
+        wide = frozenset(_key(fixture, path) for fixture in order if _is_wide(fixture, path))
+        yield (looking, wide, names, closure, item.parametrized.complete)
+    flags = _flags(item)
+    if flags == _PLAIN:
+        if closure & _ASKED_LOOPS:
+            yield (closure & _ASKED_LOOPS, names & _LOOP_NAMES)
+        return
+    is_async = item.is_async or any(map(_is_async, order))
+    shared = frozenset(
+        _key(fixture, path)
+        for fixture in order
+        if _is_wide(fixture, path)
+        or fixture.name in _LOOP_NAMES
+        or (is_async and (_is_of_others(fixture, path) or _is_async(fixture)))
     )
-    if not is_async and not any(_bears(fixture, path) for fixture in order):
-        return None
-    loop = suite.loops.test(item) if item.is_async else None
-    return (
-        _flags(item),
-        loop and (loop.runner, loop.scope),
-        frozenset(_key(fixture, path) for fixture in order if fixture.path is not None),
-        frozenset(name for name in item.plan.closure if name in _LOOP_NAMES) if item.plan else (),
-        frozenset(_parametrized(item)),
-        not item.parametrized.complete,
-    )
+    if is_async or shared:
+        loop = suite.loops.test(item) if item.is_async else None
+        complete = item.parametrized.complete
+        asked = closure & _LOOP_NAMES
+        yield (
+            flags,
+            loop and (loop.runner, loop.scope),
+            shared,
+            asked,
+            names & _LOOP_NAMES,
+            complete,
+        )
 
 
-def _bears(fixture: Fixture, path: str) -> bool:
-    """Whether tests of several files may share what a fixture makes, or get different things."""
-    if not _is_of_others(fixture, path):
-        return False
+def _is_async(fixture: Fixture) -> bool:
+    return fixture.is_async or fixture.spelling == FIXTURE_SPELLING
+
+
+def _runners(suite: Suite, items: Iterable[Item]) -> Hashable:
+    """How many async tests each plugin runs, in the order in which it gets one."""
+    return tuple(Counter(loop.runner for i in items if (loop := suite.loops.test(i))).items())
+
+
+def _is_wide(fixture: Fixture, path: str) -> bool:
+    """Whether tests of several files may share what a fixture makes."""
     wide = fixture.scope is None or fixture.scope >= Scope.PACKAGE
-    return wide or fixture.name in _LOOP_NAMES or _looks_up(fixture)
+    return wide and _is_of_others(fixture, path)
 
 
 def _looks_up(fixture: Fixture) -> bool:
