@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 # Told by the rules about event loops.
 LOOP_FIXTURES = frozenset({"event_loop"})
 
-_TEMPLATE_FILES = frozenset({"cookiecutter.json", "copier.yml", "copier.yaml"})
+# What lies where projects are made from templates, or coding agents are shown how to write tests.
+_TEMPLATE_FILES = frozenset({"cookiecutter.json", "copier.yml", "copier.yaml", "SKILL.md"})
 
 
 def has_unread(suite: Suite) -> bool:
@@ -105,7 +106,7 @@ def has_own_requirements(suite: Suite, path: str) -> bool:
 
 
 def is_in_template(suite: Suite, path: str) -> bool:
-    """Whether projects are made from the folder that a file lies in (cookiecutter, copier)."""
+    """Whether a file is a template of a project, or an example of a skill of coding agents."""
     if "{{" in path:
         return True
     folder = dirname(path)
