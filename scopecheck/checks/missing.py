@@ -49,6 +49,11 @@ class _Missing:
     items: list[Item] = field(default_factory=list)
 
 
+# What is asked for in so many files, and like nothing that is there, comes from a plugin that is
+# not seen: its name does not say that it is one, and whoever declares it knows.
+_MANY = 3
+
+
 @looks("far")
 def unknown_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP301: a request that no definition answers."""
@@ -62,7 +67,12 @@ def unknown_fixture(suite: Suite) -> Iterator[Fault]:
                 for item in items:
                     if not silent.item(item):
                         _add_missing(suite, found, problem, item)
+    files: dict[str, set[str]] = {}
     for missing in found.values():
+        files.setdefault(missing.name, set()).add(missing.place.path)
+    for missing in found.values():
+        if len(files[missing.name]) >= _MANY and _is_nowhere(suite, missing):
+            continue
         if has_own_run(suite, missing.place.path):
             continue
         if has_own_requirements(suite, missing.place.path):
@@ -70,6 +80,16 @@ def unknown_fixture(suite: Suite) -> Iterator[Fault]:
         if missing.fixture is not None or not _is_used_as_helper(suite, missing.items[0]):
             yield _told_missing(suite, missing)
     yield from _missing_in_unreached(suite)
+
+
+def _is_nowhere(suite: Suite, missing: _Missing) -> bool:
+    """Whether no definition of the name is to be seen, nor of one like it."""
+    levels = first_test(missing.items).levels
+    return (
+        not _defined_elsewhere(suite, missing.name)
+        and _not_imported(suite, missing) is None
+        and _near_name(levels, missing.name, missing.asker) is None
+    )
 
 
 def _is_for_pytest(suite: Suite) -> bool:

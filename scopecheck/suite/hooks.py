@@ -138,6 +138,8 @@ def _registers(evaluator: Evaluator, call: Call, space: Namespace) -> bool:
     parts = call.func.parts
     if parts[-1] in ("register_fixture", "_register_fixture", "parsefactories"):
         return True
+    if parts[-2:] == ("pluginmanager", "import_plugin"):
+        return True
     if parts[-2:] != ("pluginmanager", "register") or not call.args:
         return False
     plugin = call.args[0]
