@@ -331,6 +331,11 @@ class Loader:
     def _read_parallel(self, paths: list[str], sizes: dict[str, int], follow: Follow) -> None:
         from concurrent.futures import ProcessPoolExecutor
         from concurrent.futures.process import BrokenProcessPool
+        from multiprocessing import get_start_method
+
+        if get_start_method() == "fork":
+            # Imported once for all workers, and not by each.
+            import scopecheck.read.module  # noqa: F401
 
         named = list(paths)
         parts = _Parts()

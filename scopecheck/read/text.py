@@ -160,9 +160,11 @@ class Text:
         starts, text = self._starts, self.text
         found = []
         for offset in offsets:
+            if text[offset - 1 : offset] not in (" ", "\t"):
+                continue
             line = bisect_right(starts, offset)
             before = text[starts[line - 1] : offset]
-            if before and before[0] in " \t" and before.strip() in ("", "async"):
+            if before[0] in " \t" and before.strip() in ("", "async"):
                 found.append(line)
         return found
 
