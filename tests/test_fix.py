@@ -99,7 +99,7 @@ def test_lines_get_the_endings_of_the_file() -> None:
     st.sampled_from(["\n", "\r\n"]),
     st.data(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_replaced_lines_change_only_what_differs(
     lines: list[str], newline: str, data: st.DataObject
 ) -> None:
@@ -129,7 +129,7 @@ TEXT = st.builds(
 
 
 @given(TEXT, TEXT, st.sampled_from(["a.py", "x y/b.py", "\u00e9.py", 'q"uo\\te.py']))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_git_applies_a_diff(
     tmp_path_factory: pytest.TempPathFactory, before: bytes, after: bytes, name: str
 ) -> None:

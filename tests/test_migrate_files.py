@@ -113,6 +113,7 @@ def test_comments_stay_and_go_with_what_they_speak_of(tmp_path: Path) -> None:
 import asyncio  # used below
 import pytest
 
+# -- loops --
 
 # The session's.
 @pytest.fixture(scope="session")  # not the function's

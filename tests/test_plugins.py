@@ -13,7 +13,7 @@ from typing import Any
 import packaging.specifiers
 import packaging.version
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scopecheck.plugins import (
@@ -59,7 +59,6 @@ def clause_texts(draw: st.DrawFn) -> str:
     return operator + draw(version_texts(local=operator in ("==", "!=", "===")))
 
 
-@settings(deadline=None)
 @given(version_texts(), version_texts())
 def test_versions_compare_as_pep_440_has_it(left: str, right: str) -> None:
     ours, theirs = parse_version(left), parse_version(right)
@@ -72,7 +71,6 @@ def test_versions_compare_as_pep_440_has_it(left: str, right: str) -> None:
     assert ours.is_prerelease == expected_left.is_prerelease
 
 
-@settings(deadline=None)
 @given(st.text("0123456789.ab!+-*_ rcdevpost", max_size=12))
 def test_what_is_no_version_is_none(text: str) -> None:
     try:
@@ -85,7 +83,6 @@ def test_what_is_no_version_is_none(text: str) -> None:
         assert found.release == expected.release
 
 
-@settings(deadline=None)
 @given(st.lists(clause_texts(), min_size=1, max_size=3).map(",".join), version_texts())
 def test_specifiers_allow_what_packaging_allows(specifier: str, version: str) -> None:
     found = parse_specifier(specifier)
@@ -500,7 +497,6 @@ def test_what_cannot_be_parsed_states_nothing(tmp_path: Path, name: str) -> None
     assert stated_versions(tmp_path, tmp_path) == {}
 
 
-@settings(deadline=None)
 @given(st.text("[]{}()=\"'pytest>8.1<,;@#-\\\n eir", max_size=60))
 def test_any_requirement_line_is_read_without_harm(text: str) -> None:
     from scopecheck.plugins.declarations import _Reader

@@ -26,7 +26,6 @@ random_run = settings(
     max_examples=int(WANTED or 150),
     derandomize=WANTED is None,
     database=None,
-    deadline=None,
     print_blob=False,
     suppress_health_check=list(HealthCheck),
 )

@@ -98,7 +98,7 @@ FORMS = st.tuples(
 )
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(BLOCKS, FORMS)
 def test_bytes_outside_of_the_fixes_stay(
     blocks: list[tuple[str, str]], form: tuple[str, tuple[str, bytes], bool]

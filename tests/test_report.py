@@ -10,7 +10,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from sample_findings import FILES, MISMATCH, UNUSED, found, place, written
@@ -204,7 +204,6 @@ def test_nothing_in_a_file_acts_on_the_terminal() -> None:
     assert code[marks.index("^") :].startswith("wrong")
 
 
-@settings(deadline=None)
 @given(
     before=st.text(st.characters(exclude_characters="\r\n")),
     word=st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=30),

@@ -115,10 +115,10 @@ def unused_names(before: Code, after: str, taken: Collection[str]) -> set[str]:
         return set()
     statements = (*before.imports(), *before.typing_imports())
     bound = {one.bound for statement in statements for one in statement.names}
-    left = Counter(WORD.findall(after))
-    fewer = {name for name in bound.difference(taken) if left[name] < before.words[name]}
-    # The text of most fixes tells, and need not be parsed.
-    return before.uses(fewer) - Code(after).uses(fewer) if fewer else set()
+    # What goes is in the lines that go: where they do not name an import, nothing need be parsed.
+    gone = before.lines - Counter(after.splitlines())
+    named = bound.intersection(WORD.findall("\n".join(gone))).difference(taken)
+    return before.uses(named) - Code(after).uses(named) if named else set()
 
 
 def lost_names(before: Code, after: str) -> set[str]:

@@ -106,9 +106,9 @@ class Code:
         self._expressions = ExpressionReader(self.text, lambda _: FunctionRef(-1))
 
     @cached_property
-    def words(self) -> Counter[str]:
-        """How often the text has each word, in strings and comments, too."""
-        return Counter(WORD.findall(self.text.text))
+    def lines(self) -> Counter[str]:
+        """How often the text has each of its lines."""
+        return Counter(self.text.text.splitlines())
 
     @property
     def tree(self) -> ast.Module:
