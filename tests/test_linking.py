@@ -1,0 +1,97 @@
+"""What linking finds once for many tests is what it would find for each of them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from strategies import suites
+
+from scopecheck.config import Settings
+from scopecheck.project import Project
+from scopecheck.suite.modules import Modules
+from scopecheck.suite.resolve import Resolver
+
+if TYPE_CHECKING:
+    from differential import Project as Sample
+
+    from scopecheck.suite.model import Fixture
+
+
+def _plans(folder: Path, version: str) -> list[object]:
+    project = Project(folder, Settings(plugins={"pytest": version}), 1)
+    return [
+        (item.nodeid, *_told(item.plan))
+        for files in project.files([])
+        for item in project.link(files).items
+    ]
+
+
+def _told(plan: Any) -> tuple[object, ...]:
+    def key(fixture: Fixture | None) -> object:
+        return fixture and (*fixture.key, fixture.level, fixture.pseudo)
+
+    return (
+        plan.closure,
+        [key(fixture) for fixture in plan.order],
+        [(key(edge.asker), edge.request, key(edge.answer)) for edge in plan.edges],
+        [(one.kind, one.name, [*map(key, one.stack)], one.certain) for one in plan.problems],
+        plan.unknown,
+    )
+
+
+@settings(
+    max_examples=80,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(project=suites(), version=st.sampled_from(["7.4", "8.3", "9.0", "9.2"]))
+def test_a_plan_is_that_of_a_walk_of_its_own(project: Sample, version: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="suite-") as name:
+        folder = Path(name).resolve()
+        project.write(folder)
+        shared = _plans(folder, version)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Resolver, "tree", lambda *_, **__: None)
+            alone = _plans(folder, version)
+    assert shared == alone
+
+
+def test_a_module_is_looked_for_where_something_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A suite may have a folder of the search path for each test file."""
+    folders = [f"tests/unit{number}" for number in range(50)]
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "test_it.py").touch()
+    (tmp_path / folders[30] / "helpers.py").touch()
+    looked: list[str] = []
+    find_in = Modules._find_in
+    monkeypatch.setattr(
+        Modules,
+        "_find_in",
+        lambda self, folder, module: looked.append(folder) or find_in(self, folder, module),
+    )
+    modules = Modules(tmp_path, folders)
+    for folder in folders:
+        importer = f"{folder}/test_it.py"
+        assert modules.find("helpers", importer) == f"{folders[30]}/helpers.py"
+        assert modules.find("numpy", importer) is None
+        assert modules.places("helpers", importer) == (f"{folders[30]}/helpers.py",)
+    assert len(looked) < 3 * len(folders)
+
+
+@pytest.mark.parametrize(("roots", "found"), [(("a", "b"), None), (("b", "a"), "a/redis")])
+def test_a_mere_folder_counts_in_the_last_place(
+    tmp_path: Path, roots: tuple[str, ...], found: str | None
+) -> None:
+    (tmp_path / "a/redis").mkdir(parents=True)
+    (tmp_path / "b").mkdir()
+    assert Modules(tmp_path, roots).find("redis", "c/test_it.py") == found
