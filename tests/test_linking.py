@@ -74,11 +74,12 @@ def test_a_module_is_looked_for_where_something_has_its_name(
     (tmp_path / folders[30] / "helpers.py").touch()
     looked: list[str] = []
     find_in = Modules._find_in
-    monkeypatch.setattr(
-        Modules,
-        "_find_in",
-        lambda self, folder, module: looked.append(folder) or find_in(self, folder, module),
-    )
+
+    def noting(self: Modules, folder: str, module: str) -> str | None:
+        looked.append(folder)
+        return find_in(self, folder, module)
+
+    monkeypatch.setattr(Modules, "_find_in", noting)
     modules = Modules(tmp_path, folders)
     for folder in folders:
         importer = f"{folder}/test_it.py"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from itertools import chain
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck.checks.leaks import body_of
-from scopecheck.checks.once import imported
+from scopecheck.checks.once import once
+from scopecheck.facts import Import
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,26 +20,46 @@ if TYPE_CHECKING:
 
 def naming(suite: Suite, subject: Subject) -> Iterator[Actor]:
     """The actors and helpers of the files that have a container, or import it or its module."""
-    named: dict[str, bool] = {subject.path: True}
-    for actor in chain(suite.changes.actors, suite.changes.helpers):
-        path = actor.path
-        if path not in named:
-            named[path] = _imports(suite, path, subject)
-        if named[path]:
-            yield actor
-
-
-def _imports(suite: Suite, path: str, subject: Subject) -> bool:
-    found = imported(suite, path)
-    if found is None:
-        return False
     stem = subject.path.rpartition("/")[2].removesuffix(".py")
     if stem == "__init__":
         stem = subject.path.split("/")[-2] if "/" in subject.path else stem
-    words = {subject.name, stem, "*"}
-    return stem in found.stems or not (
-        words.isdisjoint(found.inner) and words.isdisjoint(found.names)
-    )
+    known = _known(suite)
+    paths = {subject.path, *known.modules.get(stem, ())}
+    for word in (subject.name, stem, "*"):
+        paths.update(known.words.get(word, ()))
+    found = [numbered for path in paths for numbered in known.actors.get(path, ())]
+    found.sort(key=itemgetter(0))
+    return (actor for _, actor in found)
+
+
+class _Known(NamedTuple):
+    """The files that have actors or helpers, by what they import.
+
+    modules: by the last parts of the modules' names. words: by the names imported from modules,
+    and by all that import statements inside of functions name. actors: of each file, numbered.
+    """
+
+    modules: dict[str, list[str]]
+    words: dict[str, list[str]]
+    actors: dict[str, list[tuple[int, Actor]]]
+
+
+@once
+def _known(suite: Suite) -> _Known:
+    known = _Known({}, {}, {})
+    for number, actor in enumerate(chain(suite.changes.actors, suite.changes.helpers)):
+        known.actors.setdefault(actor.path, []).append((number, actor))
+    for path in known.actors:
+        facts = suite.facts(path)
+        if facts is None:
+            continue
+        values = [b.value for b in facts.bindings if isinstance(b.value, Import)]
+        for stem in {value.module.rpartition(".")[2] for value in values}:
+            known.modules.setdefault(stem, []).append(path)
+        names = {value.name for value in values if value.name is not None}
+        for word in names.union(facts.inner_imports):
+            known.words.setdefault(word, []).append(path)
+    return known
 
 
 def written(suite: Suite, actor: Actor, subject: Subject) -> str | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
 from scopecheck.expressions import Awaited, Call, Entered
-from scopecheck.facts import Import
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,37 +51,3 @@ def registrations(suite: Suite) -> dict[tuple[str, int, str], list[Fixture]]:
     for fixture in suite.fixtures:
         found.setdefault(fixture.key, []).append(fixture)
     return found
-
-
-class Imported(NamedTuple):
-    """What the import statements of a file name.
-
-    inner: all that those inside of functions name. names: what the others import, where it is not
-    a module; stems: the last parts of the modules' names.
-    """
-
-    inner: frozenset[str]
-    names: frozenset[str]
-    stems: frozenset[str]
-
-
-def imported(suite: Suite, path: str) -> Imported | None:
-    """What a file imports; None where the file cannot be read."""
-    known = _imported(suite)
-    if path not in known:
-        facts = suite.facts(path)
-        if facts is None:
-            return None
-        values = [b.value for b in facts.bindings if isinstance(b.value, Import)]
-        known[path] = Imported(
-            frozenset(facts.inner_imports),
-            frozenset(value.name for value in values if value.name is not None),
-            frozenset(value.module.rpartition(".")[2] for value in values),
-        )
-    return known[path]
-
-
-@once
-def _imported(_: Suite) -> dict[str, Imported]:
-    """What files import, as far as it was asked for."""
-    return {}
