@@ -63,6 +63,21 @@ def test_a_plan_is_that_of_a_walk_of_its_own(project: Sample, version: str) -> N
     assert shared == alone
 
 
+def test_what_is_parametrized_is_not_what_was_looked_for_in_vain(tmp_path: Path) -> None:
+    """A conftest that may have more than is seen, and a test that gives what it does not show."""
+    (tmp_path / "conftest.py").write_text(
+        "import pytest\nfrom somewhere import *\n\n@pytest.fixture\ndef used(given): ...\n"
+    )
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\n\ndef test_without(used): ...\n\n"
+        "@pytest.mark.parametrize('given', [1])\ndef test_with(used, given): ...\n"
+    )
+    without, with_given = _plans(tmp_path, "9.2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Resolver, "tree", lambda *_, **__: None)
+        assert _plans(tmp_path, "9.2") == [without, with_given]
+
+
 def test_a_module_is_looked_for_where_something_has_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

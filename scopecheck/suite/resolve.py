@@ -14,7 +14,7 @@ from scopecheck.suite.marks import NOT_PARAMETRIZED
 from scopecheck.suite.model import Edge, Fixture, Plan, Problem, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence, Set
 
     from scopecheck.suite.model import Item, Level, Parametrized, ProblemKind
 
@@ -134,7 +134,8 @@ class Resolver:
         found = self._trees.setdefault((levels, testcase), {})
         if name not in found:
             tree = self.tree(levels[:-1], name, testcase=testcase) if len(levels) > 1 else None
-            if tree is None or not _is_beside(levels[-1], tree):
+            own = levels[-1].fixtures.keys() | levels[-1].generates
+            if tree is None or not tree.is_beside(own):
                 shape = _Shape(self, levels, NOT_PARAMETRIZED, testcase=testcase)
                 tree = shape.tree(name)
             found[name] = tree
@@ -196,11 +197,9 @@ class _Tree(NamedTuple):
     active: dict[str, Fixture]
     unknown: dict[str, None]
 
-
-def _is_beside(level: Level, tree: _Tree) -> bool:
-    """Whether a level has nothing to do with what the levels above it set up, or look for."""
-    own = level.fixtures.keys() | level.generates
-    return own.isdisjoint(tree.active) and own.isdisjoint(tree.unknown)
+    def is_beside(self, names: Set[str]) -> bool:
+        """Whether it neither sets up nor looks for any of these names."""
+        return names.isdisjoint(self.active) and names.isdisjoint(self.unknown)
 
 
 class _Shape:
@@ -273,7 +272,7 @@ class _Shape:
         if name in self._given:
             return None
         tree = self._resolver.tree(self._levels, name, testcase=self._testcase)
-        return tree if tree is not None and self._given.isdisjoint(tree.active) else None
+        return tree if tree is not None and tree.is_beside(self._given) else None
 
     def _defined(self, name: str) -> tuple[Fixture, ...]:
         """The definitions of a name, the one chosen last."""
