@@ -290,6 +290,8 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
     below = suite.lines(actor.path, change.span.end_line + 1, actor.function.end_line)
     if f"{owner}." in below and re.search(rf"\b{re.escape(owner)}\.\w*{_RESETS}\w*\(", below):
         return "inline"
+    if "__dict__" in below and re.search(rf"__dict__\.pop\(\s*[\"']{re.escape(last)}[\"']", below):
+        return "inline"
     plain = owner.removesuffix("()")
     # What is registered is taken away again, or the object made anew in its place.
     anew = "|".join((*(_inverses(change.name) if change.kind == "call" else ()), "__init__"))

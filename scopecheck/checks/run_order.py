@@ -11,6 +11,7 @@ from scopecheck.checks.wording import at
 from scopecheck.expressions import Const
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.changes import is_test_code
+from scopecheck.suite.mentions import code_of
 from scopecheck.suite.model import Scope
 
 if TYPE_CHECKING:
@@ -137,7 +138,9 @@ def _reads(actor: Actor, name: str, owner: str, text: str, reads: re.Pattern[str
     body = actor.function.body
     if not owner and body is not None and name in body.locals:
         return False
-    return reads.search(text.partition("\n")[2]) is not None
+    below = text.partition("\n")[2]
+    # Comments and messages may have the word, too.
+    return reads.search(below) is not None and reads.search(code_of(below)) is not None
 
 
 _PORT = re.compile(

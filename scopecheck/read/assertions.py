@@ -127,9 +127,14 @@ _ORDERINGS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
 def _is_tried(node: ast.Compare) -> bool:
-    """Whether an ordering of two objects made here is there to see that it is possible."""
-    both = isinstance(node.left, ast.Call) and isinstance(node.comparators[0], ast.Call)
-    return both and isinstance(node.ops[0], _ORDERINGS)
+    """Whether two objects made here are compared to see that it is possible.
+
+    So are those that are ordered, and those that are made alike.
+    """
+    left, right = node.left, node.comparators[0]
+    if not (isinstance(left, ast.Call) and isinstance(right, ast.Call)):
+        return False
+    return isinstance(node.ops[0], _ORDERINGS) or ast.dump(left) == ast.dump(right)
 
 
 class _Reader:

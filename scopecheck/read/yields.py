@@ -22,6 +22,8 @@ _NO_RETURN = frozenset({"skip", "fail", "xfail", "exit", "_exit", "abort", "skip
 _MAY_NOT_RETURN = re.compile(r"skip|fail|abort|exit|raise|never|unreachable|implemented")
 # How often a path has yielded so far; UNKNOWN where conditions may depend on one another.
 _UNKNOWN = -1
+# So many conditions that each yield and leave may be all the cases that there are.
+_SEVERAL = 2
 _States = frozenset[int]
 _NOTHING: _States = frozenset()
 
@@ -47,7 +49,7 @@ def yield_facts(
     if not walk.yields:
         return None
     missed = walk.missed
-    if missed is None and 0 in end and _UNKNOWN not in end:
+    if missed is None and 0 in end and _UNKNOWN not in end and walk.cases < _SEVERAL:
         missed = text.name_span(function)
     return YieldFacts(tuple(walk.yields), walk.twice, missed, walk.missed_surely)
 
@@ -60,6 +62,7 @@ class _Walk:
         self.twice: tuple[Span, Span] | None = None
         self.missed: Span | None = None
         self.missed_surely = False
+        self.cases = 0
         self._conditions = 0
 
     def block(self, body: Sequence[ast.stmt], states: _States) -> _States:
@@ -119,6 +122,7 @@ class _Walk:
         then = self.block(node.body, inside)
         other = self.block(node.orelse, inside)
         self._conditions -= 1
+        self.cases += not node.orelse and not then and len(self.yields) > before
         dispatch = len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If)
         if dispatch and len(self.yields) > before:
             # `if a: ... elif b: ...`: the cases may be all there are.
