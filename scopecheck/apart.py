@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck.kept import stands_again
 from scopecheck.learned import Learned
 from scopecheck.only_tests import only_tests
 from scopecheck.whole import NeedsWhole
@@ -57,8 +58,7 @@ class Apart:
         if lines or learned.matching:
             self._check_changed(facts, _tests(before, path), learned.matching)
         for named in learned.named:
-            find = now.in_strings if named.where == "strings" else now.in_code
-            if find(path, named.asked) != set(named.found):
+            if facts_now is None or not stands_again(now.whole_text(path), facts_now, named):
                 raise NeedsWhole("names of fixtures in the text")
         self.learned = Learned(tuple(sorted(lines)), learned.named, learned.matching)
         self.before = frozenset(self._read)

@@ -22,8 +22,8 @@ from scopecheck.kept import (
     Base,
     Checked,
     and_also,
+    by_number,
     encoded,
-    learned_in,
     matches_as_before,
     patterns_of,
     places_of,
@@ -49,10 +49,15 @@ if TYPE_CHECKING:
     from scopecheck.plugins import PluginSet
     from scopecheck.project import Project
     from scopecheck.repair.bench import Preference
+    from scopecheck.rulebook import Rule
     from scopecheck.suite import Suite
 
 # With more files changed, all is found anew.
 _MOST_FILES = 10
+# Rules whose fixes rest on the function that is mended, and on nothing that others do.
+_MENDED_ALONE = frozenset(
+    {"unreachable-assertion", "unrestored-patch", "unawaited", "vacuous-assertion"}
+)
 
 
 class Asked(NamedTuple):
@@ -209,11 +214,15 @@ class _Edit:
             learned.pop(numbers[path], None)
             if apart.learned != Learned():
                 learned[numbers[path]] = apart.learned
-        for number, one in learned_in([self._now], numbers).items():
+        for number, one in by_number([self._now.learned], numbers).items():
             learned[number] = learned.get(number, Learned()).and_also(one)
+        also = dict(old.read)
+        for number, one in by_number([self._now.read], numbers).items():
+            also[number] = also.get(number, Learned()).and_also(one)
         return Base(
             tuple(sorted((set(old.texts) - changed) | read | (changed & learned.keys()))),
             learned,
+            also,
             and_also(old.lacking, patterns_of(project.load.lacking, numbers)),
             and_also(old.matching, patterns_of(project.load.matching, numbers)),
             old.wholes,
@@ -291,8 +300,7 @@ class _Edit:
             check = checks.find(rule.code, rule.name)
             if check is None or distance_of(check) == "far":
                 raise NeedsWhole(f"a finding of a check that looks far: {one.code}")
-            # How a whole suite is best mended, a part does not tell.
-            if rule.fix != "none":
+            if not _is_mended_alone(rule):
                 raise NeedsWhole(f"a finding with a fix: {one.code}")
         held = {(one.code, one.fault.place.path, one.fault.place.span) for one in others}
         if any((o.code, o.fault.place.path, o.fault.place.span) in held for o in new):
@@ -311,7 +319,7 @@ class _Edit:
 
         bare = with_tests(old, frozenset())
         now = next((one for one in new if with_tests(one, frozenset()) == bare), None)
-        if now is None or rulebook.rules()[old.name].fix != "none":
+        if now is None or not _is_mended_alone(rulebook.rules()[old.name]):
             raise NeedsWhole(f"a finding with others: {old.code}")
         others = (test for test in old.fault.tests if not test.startswith(self._nodes))
         return now, with_tests(old, frozenset({*others, *now.fault.tests}))
@@ -340,6 +348,11 @@ class _Edit:
             return False
         places = (fault.place, *fault.related)
         return all(one.path in paths or one.path not in self._tests for one in places)
+
+
+def _is_mended_alone(rule: Rule) -> bool:
+    """Whether a part tells how to mend what a rule finds, as it does not tell of the suite."""
+    return rule.fix == "none" or rule.name in _MENDED_ALONE
 
 
 def _count_tests(suite: Suite) -> int:

@@ -16,8 +16,8 @@ import msgspec
 from scopecheck.disk import Record
 from scopecheck.facts import ReadError, Suppression  # noqa: TC001 - the types of fields
 from scopecheck.finding import Finding  # noqa: TC001 - the type of a field
-from scopecheck.learned import Learned
-from scopecheck.source import WHOLE_FILE, Span
+from scopecheck.learned import Learned, checksum_of
+from scopecheck.source import WHOLE_FILE, Span, lines_of
 from scopecheck.whole import Whole  # noqa: TC001 - the type of a field
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from scopecheck.cache import Cache
     from scopecheck.cache.results import Found
     from scopecheck.disk import Notes, Seen
+    from scopecheck.facts import FileFacts
     from scopecheck.finding import Place
+    from scopecheck.learned import Named, Notebook
     from scopecheck.project import Project
     from scopecheck.suite import Suite
-
-    _Moved: TypeAlias = dict[str, dict[int, int]]
 
 Patterns: TypeAlias = tuple[tuple[tuple[str, ...], tuple[int, ...]], ...]
 """Patterns, and the numbers of the paths in whose texts they were looked for."""
@@ -74,14 +74,16 @@ class Checked(msgspec.Struct, frozen=True):
 class Base(msgspec.Struct, frozen=True, array_like=True):
     """What a result rests on besides facts.
 
-    texts: the numbers of the paths whose text was read.
+    texts: the numbers of the paths whose text was read, otherwise than is noted here.
     learned: what checks that look far learned from files, by the numbers of their paths.
+    read: what other checks read of files that are no test files.
     lacking: patterns that match nothing in texts that they were looked for in; matching: that do.
     wholes: what is known of each suite.
     """
 
     texts: tuple[int, ...]
     learned: dict[int, Learned]
+    read: dict[int, Learned]
     lacking: Patterns
     matching: Patterns
     wholes: tuple[Whole, ...]
@@ -94,6 +96,14 @@ class _Kept(msgspec.Struct, array_like=True):
     sets: list[list[str]]
     numbers: list[tuple[int, int]]
     base: Base
+
+
+class _Moved(NamedTuple):
+    """Where the lines of files are now, by path; what was learned from them, by number."""
+
+    lines: dict[str, dict[int, int]]
+    learned: dict[int, Learned]
+    read: dict[int, Learned]
 
 
 class Earlier(NamedTuple):
@@ -118,7 +128,8 @@ def keep(
     numbers = {path: index for index, path in enumerate(made.paths)}
     base = Base(
         texts,
-        learned_in(suites, numbers),
+        by_number((suite.learned for suite in suites), numbers),
+        by_number((suite.read for suite in suites), numbers),
         patterns_of(project.load.lacking, numbers),
         patterns_of(project.load.matching, numbers),
         tuple(suite.whole() for suite in suites),
@@ -145,14 +156,17 @@ def same_result(
     if not found.changed:
         return checked
     moved = _moved(project, cache, earlier, found.changed)
-    if moved is None or not _may_move(checked.findings, moved):
+    if moved is None or not _may_move(checked.findings, moved.lines):
         return None
     try:
-        made = _with_lines(project, checked, moved)
+        made = _with_lines(project, checked, moved.lines)
     except KeyError:
         return None
     fresh = {one.path: notes.files[one.path] for one in found.changed}
     record = found.record.with_files(fresh)
+    base = msgspec.structs.replace(
+        base, learned={**base.learned, **moved.learned}, read={**base.read, **moved.read}
+    )
     cache.results.add(key, record, encoded(made, base))
     return made
 
@@ -183,7 +197,7 @@ def _moved(
     checked, base = earlier.checked, earlier.base
     numbers = {path: index for index, path in enumerate(checked.paths)}
     texts = frozenset(base.texts)
-    moved: _Moved = {}
+    moved = _Moved({}, {}, {})
     for seen in changed:
         path = seen.path.removeprefix(root)
         number = numbers.get(path)
@@ -198,17 +212,67 @@ def _moved(
             return None
         if not matches_as_before(project, base, path, number):
             return None
-        moved[path] = lines
+        for kept, now in ((base.learned, moved.learned), (base.read, moved.read)):
+            if number in kept:
+                again = _again(project, kept[number], before, after, lines)
+                if again is None:
+                    return None
+                now[number] = again
+        moved.lines[path] = lines
     return moved
 
 
-def learned_in(suites: Iterable[Suite], numbers: Mapping[str, int]) -> dict[int, Learned]:
-    """What checks that look far learned from files, by the numbers of their paths."""
+def _again(
+    project: Project,
+    learned: Learned,
+    before: FileFacts,
+    after: FileFacts,
+    lines: Mapping[int, int],
+) -> Learned | None:
+    """What was learned from a file, where its lines are now; None where it is something else."""
+    source = project.load.unnoted(after.path)
+    if source is None:
+        return None
+    text = lines_of(source.text)
+    pairs = tuple(zip(before.functions, after.functions, strict=True))
+    found = []
+    for first, last, checksum in learned.lines:
+        holding = (
+            now.line - old.line
+            for old, now in pairs
+            if old.first_line <= first and last <= old.end_line
+        )
+        shift = next(holding, None)
+        if shift is None:
+            if first not in lines or last not in lines:
+                return None
+            shift = lines[first] - first
+            if lines[last] - last != shift:
+                return None
+        if checksum_of("".join(text[first + shift - 1 : last + shift])) != checksum:
+            return None
+        found.append((first + shift, last + shift, checksum))
+    if not all(stands_again(source.text, after, named) for named in learned.named):
+        return None
+    return Learned(tuple(sorted(found)), learned.named, learned.matching)
+
+
+def stands_again(text: str, facts: FileFacts, named: Named) -> bool:
+    """Whether the same of some names stand in a file as before."""
+    from scopecheck.suite import mentions
+
+    if named.where == "strings":
+        return mentions.in_strings(text, named.asked) == set(named.found)
+    return mentions.in_code(text, facts, named.asked) == set(named.found)
+
+
+def by_number(notes: Iterable[Notebook], numbers: Mapping[str, int]) -> dict[int, Learned]:
+    """What was learned from files, by the numbers of their paths."""
     found: dict[int, Learned] = {}
-    for suite in suites:
-        for path in suite.learned.paths & numbers.keys():
+    for notebook in notes:
+        for path in notebook.paths & numbers.keys():
             known = found.get(numbers[path], Learned())
-            found[numbers[path]] = known.and_also(suite.learned.of(path))
+            found[numbers[path]] = known.and_also(notebook.of(path))
     return found
 
 
@@ -246,7 +310,7 @@ def matches_as_before(project: Project, base: Base, path: str, number: int) -> b
     )
 
 
-def _may_move(findings: Iterable[Finding], moved: _Moved) -> bool:
+def _may_move(findings: Iterable[Finding], moved: Mapping[str, Mapping[int, int]]) -> bool:
     """Whether no finding names, in its words, a line of its files that is another now."""
     for finding in findings:
         fault = finding.fault
@@ -268,7 +332,7 @@ def _may_move(findings: Iterable[Finding], moved: _Moved) -> bool:
     return True
 
 
-def _with_lines(project: Project, made: Checked, moved: _Moved) -> Checked:
+def _with_lines(project: Project, made: Checked, moved: Mapping[str, Mapping[int, int]]) -> Checked:
     """A result with its places where they are now.
 
     Raises:

@@ -1,13 +1,14 @@
 """What is learned from the text of files beyond their facts, kept to be asked again after an edit.
 
 Most of it are answers to questions that can be asked again: whether a pattern matches in a file,
-and which names of fixtures stand in its strings or its code. Where a check that looks far went on
-to read lines, the lines are kept with a checksum.
+and which names of fixtures stand in its strings or its code. Where a check went on to read lines,
+these are kept with a checksum; those of a test file only if the check looks far.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
+from zlib import crc32
 
 import msgspec
 
@@ -21,6 +22,11 @@ ALL_LINES: Lines = (0, 0)
 """Stands for the whole file."""
 
 
+def checksum_of(text: str) -> int:
+    """A checksum of lines that were read."""
+    return crc32(text.encode("utf-8", "surrogatepass"))
+
+
 class Named(msgspec.Struct, frozen=True, array_like=True):
     """Which of some names stand in the strings or in the code of a file."""
 
@@ -30,7 +36,7 @@ class Named(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Learned(msgspec.Struct, frozen=True, array_like=True):
-    """What checks that look far learned from one file's text.
+    """What checks learned from one file's text.
 
     lines: that they read, first and last, with a checksum of their text. `ALL_LINES` for all.
     named: names of fixtures that they looked for. matching: patterns that match somewhere.

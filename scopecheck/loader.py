@@ -189,6 +189,20 @@ class Loader:
         except SourceError:
             return None
 
+    def unnoted(self, path: str) -> Source | None:
+        """A file's text as it is now, where what was read of it is noted otherwise."""
+        if path in self._texts:
+            return self._texts[path]
+        try:
+            data, _ = read_stamped(f"{self.root}{os.sep}{path}")
+            return decode(path, data)
+        except (OSError, SourceError):
+            return None
+
+    def note(self, path: str) -> None:
+        """Note that a file's text was read."""
+        note_text(f"{self.root}{os.sep}{path}")
+
     def having(self, path: str, words: Iterable[str]) -> list[str]:
         """Those of the words that occur in a file's text, wherever."""
         lacking = self.lacking.setdefault(path, {})
@@ -247,9 +261,7 @@ class Loader:
     def _source_again(self, path: str) -> Source | None:
         """A file's text; several functions of one file are asked for in turn."""
         if self._latest is None or self._latest.path != path:
-            self._latest = self.source(path)
-        else:
-            note_text(f"{self.root}{os.sep}{path}")
+            self._latest = self.unnoted(path)
         return self._latest
 
     def emitted(self, path: str) -> Emitted:

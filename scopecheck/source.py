@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tokenize
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,19 @@ class Source(msgspec.Struct, frozen=True):
 def relative(root: Path, path: Path) -> str:
     """A path as findings have it: relative to the root, with `/`; `.` for the root itself."""
     return os.path.relpath(path, root).replace(os.sep, "/")
+
+
+# Lines as the tokenizer counts them: a form feed ends none.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+# What ends a line for `str.splitlines`, and for it alone.
+_OTHER_ENDS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text with their ends, as the tokenizer counts them."""
+    if any(end in text for end in _OTHER_ENDS):
+        return _LINE.findall(text)
+    return text.splitlines(keepends=True)
 
 
 def read_bytes(file: Path) -> bytes:

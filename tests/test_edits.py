@@ -148,6 +148,44 @@ def test_what_links_otherwise_is_linked_again(suite: Path, linked: list[str], na
     assert after == found(suite, cached=False)
 
 
+PATCHING = """import pytest
+import shop
+
+@pytest.fixture
+def cheap():
+    shop.price = lambda: 1
+
+@pytest.fixture
+def own():
+    return []
+"""
+READ: dict[str, tuple[Callable[[str], str], bool]] = {
+    "comment above": (edited("import pytest", "# why\nimport pytest"), True),
+    "lines above a function": (edited("@pytest.fixture\n", "\n\n# why\n@pytest.fixture\n"), True),
+    "comment in what a rule read": (edited("    shop", "    # why\n    shop"), False),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_what_was_read_of_a_conftest_is_read_again(
+    tmp_path: Path, linked: list[str], name: str
+) -> None:
+    edit, kept = READ[name]
+    files = {"shop.py": "def price():\n    return 3\n", "tests/conftest.py": PATCHING}
+    write(
+        tmp_path, {"pytest.ini": "[pytest]\n", "tests/test_a.py": "def test_a(own, cheap): ...\n"}
+    )
+    write(tmp_path, files)
+    assert {one.code for one in found(tmp_path)[:-2]} == {"SCP407"}
+    for _ in range(2):
+        file = tmp_path / "tests/conftest.py"
+        file.write_text(edit(file.read_text()))
+        linked.clear()
+        after = found(tmp_path)
+        assert (not linked) is kept
+        assert after == found(tmp_path, cached=False)
+
+
 def test_one_edit_after_another(suite: Path, linked: list[str]) -> None:
     found(suite)
     linked.clear()
@@ -257,11 +295,12 @@ BESIDE: dict[str, tuple[dict[str, str], Callable[[str], str]]] = {
     "a finding that tests of other files have a part in": (
         {
             "shop.py": "def price():\n    return 3\n",
-            "tests/conftest.py": "import pytest\nimport shop\n\n@pytest.fixture(autouse=True)\n"
-            "def cheap():\n    shop.price = lambda: 1\n",
-            "tests/test_b.py": "def test_b(): ...\n",
+            "tests/conftest.py": "import pytest\nimport shop\n\n@pytest.fixture\ndef cheap():\n"
+            "    shop.price = lambda: 1\n",
+            "tests/test_a.py": "def test_a(cheap): ...\n",
+            "tests/test_b.py": "def test_b(cheap): ...\n",
         },
-        lambda text: f"{text}\n\ndef test_d(): ...\n",
+        lambda text: f"{text}\n\ndef test_d(cheap): ...\n",
     ),
     "a wide fixture that all tests get, and a first test that is not async": (
         {

@@ -11,15 +11,14 @@ import re
 from functools import cached_property, lru_cache
 from posixpath import dirname, join
 from typing import TYPE_CHECKING
-from zlib import crc32
 
 from msgspec.structs import replace
 
 from scopecheck import disk
 from scopecheck.facts import Import
-from scopecheck.learned import ALL_LINES, Notebook
+from scopecheck.learned import ALL_LINES, Notebook, checksum_of
 from scopecheck.literals import occurs
-from scopecheck.source import relative
+from scopecheck.source import lines_of, relative
 from scopecheck.suite import mentions
 from scopecheck.suite.asserting import Asserting
 from scopecheck.suite.changes import Changes
@@ -49,16 +48,13 @@ if TYPE_CHECKING:
     from scopecheck.evidence import EventForms, EventUse
     from scopecheck.facts import FileFacts, Function, LoopCall
     from scopecheck.files import SuiteFiles
+    from scopecheck.learned import Lines
     from scopecheck.loader import Loader
     from scopecheck.suite.model import Fixture, Item, Plan
 
 
 _KEPT_TEXTS = 64
 _KEPT_LINES = 16
-# Lines as the tokenizer counts them: a form feed ends none.
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-# What ends a line for `str.splitlines`, and for it alone.
-_OTHER_ENDS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _NO_SOURCES = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
 
 
@@ -68,6 +64,7 @@ class Suite:
     files: what pytest would collect, and its configuration; of a part, its files only.
     part: what is linked of the suite, None for all of it.
     looks_far: what is asked now is asked of the tests of all files; learned: from their texts.
+    read: what was read besides of files that are no test files.
     version: pytest's, as (major, minor).
     items: the tests, in the order of their files and definitions; each has its `plan`.
     fixtures: every definition registered anywhere.
@@ -88,6 +85,7 @@ class Suite:
         self.part = part
         self.looks_far = False
         self.learned = Notebook()
+        self.read = Notebook()
         self.counting: set[str] = set()
         self._patched: bool | None = None
         self.options = options
@@ -111,6 +109,7 @@ class Suite:
         """The text of a file that was read; empty where it cannot be had any more."""
         if self.looks_far:
             self.learned.read(path, ALL_LINES, 0)
+        self._load.note(path)
         return self._texts(path)
 
     def having(self, path: str, words: Iterable[str]) -> list[str]:
@@ -165,9 +164,16 @@ class Suite:
         self.learned.asked(path, "code", asked, found)
         return found
 
-    def _learn(self, path: str, lines: tuple[int, int], text: str, *, always: bool = False) -> None:
-        if (self.looks_far or always) and lines[0] <= lines[1]:
-            self.learned.read(path, lines, _checksum(text))
+    def _learn(self, path: str, lines: Lines, text: str, *, always: bool = False) -> None:
+        """Note that lines were read; always: by whatever check."""
+        if lines[0] > lines[1]:
+            return
+        if self.looks_far or always:
+            self.learned.read(path, lines, checksum_of(text))
+        if path in self.test_files:
+            self._load.note(path)
+        elif not (self.looks_far or always):
+            self.read.read(path, lines, checksum_of(text))
 
     def counts(self, path: str) -> None:
         """Note a file by which code of other files may be judged, whatever tests reach of it.
@@ -196,9 +202,8 @@ class Suite:
         return self._load.function(path, function, loop_names)
 
     def _learn_function(self, path: str, function: Function, *, always: bool = False) -> None:
-        if self.looks_far or always:
-            lines = (function.first_line, function.end_line)
-            self._learn(path, lines, self._text_of(path, *lines), always=always)
+        lines = (function.first_line, function.end_line)
+        self._learn(path, lines, self._text_of(path, *lines), always=always)
 
     def _events_in(self, path: str, function: Function, forms: EventForms) -> EventUse | None:
         self._learn_function(path, function)
@@ -209,7 +214,7 @@ class Suite:
         """Keeps some texts: checks go through functions and tests file by file."""
 
         def read(path: str) -> str:
-            source = self._load.source(path)
+            source = self._load.unnoted(path)
             return "" if source is None else source.text
 
         return lru_cache(_KEPT_TEXTS)(read)
@@ -222,7 +227,11 @@ class Suite:
 
     def checksum(self, path: str, lines: tuple[int, int]) -> int:
         """Of the text of some lines, as it is noted when they are read."""
-        return _checksum(self._text_of(path, *lines))
+        return checksum_of(self._text_of(path, *lines))
+
+    def whole_text(self, path: str) -> str:
+        """The text of a file; nothing is learned from it."""
+        return self._texts(path)
 
     def text_of(self, path: str, function: Function) -> str:
         """The text of a function; nothing is learned from it."""
@@ -234,10 +243,7 @@ class Suite:
     @cached_property
     def _lines(self) -> Callable[[str], list[str]]:
         def split(path: str) -> list[str]:
-            text = self._texts(path)
-            if any(end in text for end in _OTHER_ENDS):
-                return _LINE.findall(text)
-            return text.splitlines(keepends=True)
+            return lines_of(self._texts(path))
 
         return lru_cache(_KEPT_LINES)(split)
 
@@ -586,10 +592,6 @@ def build(
         tests = tuple(path for path in files.test_files if path in part.files)
         files = replace(files, test_files=tests, unmatched=())
     return Suite(files, linker, collector, resolver, load, read, options or Options(), part)
-
-
-def _checksum(text: str) -> int:
-    return crc32(text.encode("utf-8", "surrogatepass"))
 
 
 def _asked(fixture: Fixture) -> Iterator[str]:
