@@ -24,7 +24,7 @@ from scopecheck.evidence import Asserts, EventUse, Evidence
 from scopecheck.expressions import Call, Expression
 from scopecheck.source import Span
 
-FACTS_VERSION = 24
+FACTS_VERSION = 25
 
 
 class Import(msgspec.Struct, frozen=True, array_like=True, tag="i", gc=False):

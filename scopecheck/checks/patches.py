@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.leaks import (
@@ -237,7 +238,9 @@ def _external(change: Change, subject: Subject, written: str) -> str | None:
     if name in _STANDARD_MODULES:
         return f"`{written}` of a module is replaced"
     if _CLASS_NAME.fullmatch(last) and not last.isupper():
-        return f"`{written}` of a class is replaced"
+        # A library may have an object of such a name, as `Settings` of llama-index is one.
+        known = name.partition(".")[0] in sys.stdlib_module_names
+        return f"`{written}` of {'a class' if known else 'a library'} is replaced"
     return None
 
 
