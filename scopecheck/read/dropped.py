@@ -177,7 +177,7 @@ def _is_only_called(
             return False
         at = whole.find(name, after, end)
     # Python takes other spellings of a letter for the same name.
-    return text.ascii
+    return text.ascii or whole[start:end].isascii()
 
 
 def _is_part(character: str) -> bool:

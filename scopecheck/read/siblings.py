@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from scopecheck.read.nodes import walk
@@ -50,19 +51,29 @@ def is_pinned(
     ]
     names = {name for node in needed for name in _names(node, ast.Load)}
     wanted = {_plain(text.source(node)) for node in needed}
-    tests = list(_TEST.finditer(text.text)) if statements or _calls(subject) else []
-    ends = [test.start() for test in tests[1:]]
-    for test, end in zip(tests, [*ends, len(text.text)], strict=False):
-        body = text.text[test.start() : end]
-        if text.line_at(test.start()) == function.lineno or not all(one in body for one in names):
+    tests = _tests_in(text.text) if statements or _calls(subject) else ()
+    for indent, start, body in tests:
+        if not all(one in body for one in names) or text.line_at(start) == function.lineno:
             continue
         plain = _plain(body)
         if all(one in plain for one in wanted):
-            deepest = len(test[1]) + _STEP
+            deepest = indent + _STEP
             lines = (line for line in body.splitlines() if _indent(line) <= deepest)
             if any(_PIN.search(line) and "all(" not in line for line in lines):
                 return True
     return False
+
+
+# The tests of a file are asked for one after another.
+@lru_cache(maxsize=1)
+def _tests_in(text: str) -> tuple[tuple[int, int, str], ...]:
+    """The tests of a file: how far each is indented, where it starts, and its text."""
+    found = list(_TEST.finditer(text))
+    ends = [*(test.start() for test in found[1:]), len(text)]
+    return tuple(
+        (len(test[1]), test.start(), text[test.start() : end])
+        for test, end in zip(found, ends, strict=False)
+    )
 
 
 def _calls(node: ast.AST) -> bool:
