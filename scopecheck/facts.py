@@ -363,10 +363,18 @@ _CHANGES, _PASSED, _MUTABLE, _BODY, _BINDINGS, _HANDOUT, _RETURNS, _EVENTS = (
     1 << n for n in range(8)
 )
 _DEFAULTS, _FLAWS, _HOOK = 256, 512, 1024
+VACUITY, CONDITIONAL, DROPPED, LOST, RETURNED = 2048, 4096, 8192, 16384, 32768
+"""Parts of the evidence of a test, as bits of `Function.has`."""
 
 
-def _has(workings: Workings, effects: Effects | None) -> int:
+def _has(workings: Workings, effects: Effects | None, evidence: Evidence | None) -> int:
     has = 0
+    if evidence is not None:
+        has |= VACUITY if evidence.vacuity is not None else 0
+        has |= CONDITIONAL if evidence.conditional is not None else 0
+        has |= DROPPED if evidence.dropped else 0
+        has |= LOST if evidence.lost else 0
+        has |= RETURNED if evidence.returned is not None else 0
     if effects is not None:
         has |= _CHANGES if effects.changes else 0
         has |= _PASSED if effects.passed else 0
@@ -403,7 +411,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
     above: how many lines its decorators take. height: how many lines there are from the `def` to
         the last one, which is not counted.
     asserts: what its text has that may fail the test that calls it.
-    has: which of the fields of its `workings` and `effects` say something.
+    has: which of the fields of its `workings`, `effects` and `evidence` say something.
 
     The other fields are encoded, or empty: each has a property that decodes it. What one of these
     gives is equal with each look at it, and not the same object.
@@ -451,7 +459,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
             is_generator,
             owner,
             asserts,
-            _has(workings, effects),
+            _has(workings, effects, evidence),
             _encode(parameters) if parameters else b"",
             _encode(decorators) if decorators else b"",
             b"" if workings is NO_WORKINGS else _encode(workings),

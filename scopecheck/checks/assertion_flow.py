@@ -9,6 +9,7 @@ from scopecheck.checks.looks import looks
 from scopecheck.checks.once import once
 from scopecheck.checks.wording import at
 from scopecheck.expressions import Call, Name
+from scopecheck.facts import CONDITIONAL, DROPPED, LOST, RETURNED, VACUITY
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.values import MISSING, ClassValue, FunctionValue
 
@@ -33,7 +34,7 @@ def vacuous_loop(suite: Suite) -> Iterator[Fault]:
     Where it is selected by its own name, loops over all that a function returned are told, too.
     """
     everything = not suite.options.selectors.isdisjoint(("SCP603", "vacuous-loop"))
-    for item, evidence in _evidence(suite):
+    for item, evidence in _evidence(suite, VACUITY):
         vacuity = evidence.vacuity
         if vacuity is None or item.skipped or not (vacuity.captured or everything):
             continue
@@ -75,7 +76,7 @@ def _vacuous(item: Item, vacuity: Vacuity) -> Fault:
 def no_assertion(suite: Suite) -> Iterator[Fault]:
     """SCP601: a test that returns its verdict; where it is selected by name, any without one."""
     everything = not suite.options.selectors.isdisjoint(("SCP601", "no-assertion"))
-    for item, evidence in _evidence(suite):
+    for item, evidence in _evidence(suite, 0 if everything else RETURNED):
         if item.skipped:
             continue
         returned = evidence.returned
@@ -143,7 +144,7 @@ def _verdict(item: Item, returned: Returned) -> Fault:
 @looks("near")
 def conditional_assertion(suite: Suite) -> Iterator[Fault]:
     """SCP608: every assertion behind a condition that the test does not decide."""
-    for item, evidence in _evidence(suite):
+    for item, evidence in _evidence(suite, CONDITIONAL):
         span = evidence.conditional
         if span is None or item.skipped:
             continue
@@ -160,7 +161,7 @@ def conditional_assertion(suite: Suite) -> Iterator[Fault]:
 @looks("near")
 def unawaited(suite: Suite) -> Iterator[Fault]:
     """SCP606: a coroutine function that is called and not awaited."""
-    for item, evidence in _evidence(suite):
+    for item, evidence in _evidence(suite, DROPPED):
         for dropped in evidence.dropped:
             if item.skipped or not (dropped.local or _is_coroutine(suite, item, dropped)):
                 continue
@@ -227,7 +228,7 @@ def _definition(suite: Suite, item: Item, dropped: Dropped) -> tuple[Place, ...]
 def lost_assertion(suite: Suite) -> Iterator[Fault]:
     """SCP607: an assertion whose failure stays in a thread or a task."""
     strict = _warnings_fail(suite)
-    for item, evidence in _evidence(suite):
+    for item, evidence in _evidence(suite, LOST):
         for lost in evidence.lost:
             if not item.skipped and not (lost.kind == "thread" and strict):
                 yield _lost(item, lost)
@@ -262,17 +263,26 @@ def _warnings_fail(suite: Suite) -> bool:
     return any(line.strip().strip("\"'").startswith("error") for line in lines)
 
 
+def _evidence(suite: Suite, part: int) -> Iterator[tuple[Item, Evidence]]:
+    """The tests with something to say about how they fail, each function once.
+
+    part: a bit of `Function.has`, for those alone that have this part of it; 0 for all.
+    """
+    for item in _judged(suite):
+        function = item.function
+        if function is None or (part and not function.has & part):
+            continue
+        if (evidence := function.evidence) is not None:
+            yield item, evidence
+
+
 @once
-def _evidence(suite: Suite) -> list[tuple[Item, Evidence]]:
-    """The tests with something to say about how they fail, each function once."""
-    told: dict[tuple[str, int], tuple[Item, Evidence]] = {}
+def _judged(suite: Suite) -> list[Item]:
+    told: dict[tuple[str, int], Item] = {}
     for item in suite.items:
         function = item.function
-        if function is None or not function.kept_evidence or item.refusal is not None:
-            continue
-        key = (item.place.path, function.line)
-        if key not in told and (evidence := function.evidence) is not None:
-            told[key] = (item, evidence)
+        if function is not None and function.kept_evidence and item.refusal is None:
+            told.setdefault((item.place.path, function.line), item)
     return list(told.values())
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import chain
-from operator import itemgetter
+from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck.checks.leaks import body_of
@@ -27,29 +26,31 @@ def naming(suite: Suite, subject: Subject) -> Iterator[Actor]:
     paths = {subject.path, *known.modules.get(stem, ())}
     for word in (subject.name, stem, "*"):
         paths.update(known.words.get(word, ()))
-    found = [numbered for path in paths for numbered in known.actors.get(path, ())]
-    found.sort(key=itemgetter(0))
-    return (actor for _, actor in found)
+    numbers = sorted(number for path in paths for number in known.numbers.get(path, ()))
+    return (known.actors[number] for number in numbers)
 
 
 class _Known(NamedTuple):
     """The files that have actors or helpers, by what they import.
 
     modules: by the last parts of the modules' names. words: by the names imported from modules,
-    and by all that import statements inside of functions name. actors: of each file, numbered.
+    and by all that import statements inside of functions name. numbers: of the actors of each file.
     """
 
     modules: dict[str, list[str]]
     words: dict[str, list[str]]
-    actors: dict[str, list[tuple[int, Actor]]]
+    actors: tuple[Actor, ...]
+    numbers: dict[str, array[int]]
 
 
 @once
 def _known(suite: Suite) -> _Known:
-    known = _Known({}, {}, {})
-    for number, actor in enumerate(chain(suite.changes.actors, suite.changes.helpers)):
-        known.actors.setdefault(actor.path, []).append((number, actor))
-    for path in known.actors:
+    known = _Known({}, {}, (*suite.changes.actors, *suite.changes.helpers), {})
+    for number, actor in enumerate(known.actors):
+        if actor.path not in known.numbers:
+            known.numbers[actor.path] = array("L")
+        known.numbers[actor.path].append(number)
+    for path in known.numbers:
         facts = suite.facts(path)
         if facts is None:
             continue
