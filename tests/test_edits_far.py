@@ -133,6 +133,29 @@ WHOLE: dict[str, tuple[str, dict[str, str], str, str]] = {
         "assert 1 < 2",
         "assert Recorder.seen == []",
     ),
+    "object of a class changed": (
+        "SCP403",
+        {
+            "tests/recorder.py": "class Recorder:\n    seen = []\n",
+            "tests/test_a.py": "from recorder import Recorder\n\ndef test_a():\n"
+            "    assert Recorder.seen == []\n",
+            "tests/test_b.py": "from recorder import Recorder\n\ndef test_b():\n    assert 1 < 2\n"
+            "\ndef test_c():\n    assert Recorder\n",
+        },
+        "assert 1 < 2",
+        "Recorder.seen.append(1)",
+    ),
+    "cached value changed": (
+        "SCP411",
+        {
+            "tests/conf.py": CACHED,
+            "tests/test_a.py": "from conf import conf\n\ndef test_a():\n    assert conf() == {}\n",
+            "tests/test_b.py": "from conf import conf\n\ndef test_b():\n    assert 1 < 2\n"
+            "\ndef test_c():\n    assert conf\n",
+        },
+        "assert 1 < 2",
+        "conf()['a'] = 1",
+    ),
     "context shared": (
         "SCP404",
         {

@@ -132,8 +132,9 @@ def _is_reset(suite: Suite, found: _Attribute) -> bool:
         rf"\.{name}\s*(?:=[^=]|\.clear\b|\[:\]|\.pop)|setattr\([^)]*[\"']{name}[\"']"
         rf"|del [\w.]*\.{name}\b|[\"'][\w.]*\.{name}[\"']"
     )
+    suite.looks_into(found.actor.path, found.actor.function)
     paths = {found.holder.module, found.actor.path, *suite.files.conftests}
-    return any(reset.search(suite.text(path)) for path in paths)
+    return any(suite.has(path, reset) for path in paths)
 
 
 def _told(suite: Suite, found: _Attribute) -> Iterator[Fault]:

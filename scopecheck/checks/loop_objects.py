@@ -237,7 +237,7 @@ def _is_offline(suite: Suite, handed: Handed, item: Item) -> bool:
     if any(_NO_NETWORK.search(name) for name in item.plan.closure):
         return True
     paths = {item.path, *(f.path for f in item.plan.order if f.path is not None)}
-    return any(_NO_NETWORK.search(suite.text(path)) for path in paths)
+    return any(suite.has(path, _NO_NETWORK) for path in paths)
 
 
 def _loop(suite: Suite, item: Item) -> Loop | None:
@@ -248,7 +248,7 @@ def _loop(suite: Suite, item: Item) -> Loop | None:
 def _text_of(suite: Suite, path: str, function: Function | None) -> str:
     if function is None:
         return ""
-    return "\n".join(suite.text(path).splitlines()[function.line : function.end_line])
+    return "\n".join(suite.lines(path, function.line + 1, function.end_line).splitlines())
 
 
 def _on(item: Item, loop: Loop) -> str:

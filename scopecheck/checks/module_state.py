@@ -201,11 +201,10 @@ def _is_reset(suite: Suite, subject: Subject) -> bool:
     """Whether something other than a test empties a container or puts another in its place."""
     facts = suite.facts(subject.path)
     name = re.escape(subject.name)
-    text = suite.text(subject.path)
     if facts is not None and subject.name in facts.global_names:
         return True
     emptied = rf"\b{name}\.clear\b|\b{name}\s*\[:\]|\b{name}\.__init__|[\"']{name}[\"']"
-    if re.search(rf"\.{name}\s*=[^=]", text):
+    if suite.has(subject.path, re.compile(rf"\.{name}\s*=[^=]")):
         return True
     patched = re.compile(rf"[\"'][\w.]*\b{name}[\"']")
     for actor in naming(suite, subject):

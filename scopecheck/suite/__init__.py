@@ -175,6 +175,10 @@ class Suite:
         elif not (self.looks_far or always):
             self.read.read(path, lines, checksum_of(text))
 
+    def looks_into(self, path: str, function: Function) -> None:
+        """Note that something is learned from what a function does, of which its facts tell all."""
+        self._learn_function(path, function)
+
     def counts(self, path: str) -> None:
         """Note a file by which code of other files may be judged, whatever tests reach of it.
 
