@@ -11,6 +11,7 @@ Whatever is not surely so is left to a run over everything.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -186,6 +187,8 @@ class _Edit:
         self._apart = {path: self._read_far(path, before, now) for path in paths}
         self._check_faces(before, now)
         findings = self._findings(now)
+        if _uses(before, paths) != _uses(now, paths) and any(map(_counts_setups, findings)):
+            raise NeedsWhole("how often a fixture is set up")
         for path in paths:
             self._apart[path].check(now.learned.of(path))
         self._check_files()
@@ -348,6 +351,22 @@ class _Edit:
             return False
         places = (fault.place, *fault.related)
         return all(one.path in paths or one.path not in self._tests for one in places)
+
+
+def _uses(suite: Suite, paths: frozenset[str]) -> Counter[object]:
+    """How many tests set each fixture of other files up, in each class of these files."""
+    return Counter(
+        (fixture.key, item.nodeid.rpartition("::")[0])
+        for item in suite.items
+        if item.plan is not None
+        for fixture in item.plan.order
+        if fixture.path is not None and fixture.home not in paths
+    )
+
+
+def _counts_setups(finding: Finding) -> bool:
+    """Whether a fix says how often fixtures are set up, for whatever tests: `1 -> 2 set-ups`."""
+    return any("set-up" in fix.title for fix in finding.fault.fixes)
 
 
 def _is_mended_alone(rule: Rule) -> bool:

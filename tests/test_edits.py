@@ -336,6 +336,23 @@ def test_what_was_learned_of_other_tests_of_the_file_holds(
     assert found(tmp_path) == before
 
 
+def test_what_a_fix_says_of_all_tests_is_said_again(tmp_path: Path) -> None:
+    """A finding of one folder has a fix that counts the set-ups for tests of all."""
+    files = {
+        "conftest.py": "import pytest\n\n@pytest.fixture(scope='session')\ndef settings(): ...\n"
+        "\n@pytest.fixture(scope='session')\ndef engine(settings): ...\n",
+        "orders/conftest.py": SPARE.replace("spare", "settings"),
+        "orders/test_a.py": "def test_a(engine): ...\n",
+        "test_b.py": "def test_b(engine): ...\n",
+    }
+    write(tmp_path, {"pytest.ini": "[pytest]\n", **files})
+    before = found(tmp_path)
+    (tmp_path / "test_b.py").write_text(f"{files['test_b.py']}\n\ndef test_c(engine): ...\n")
+    after = found(tmp_path)
+    assert after == found(tmp_path, cached=False)
+    assert after[0] != before[0]
+
+
 def test_a_file_that_only_the_test_led_to_is_left_out(suite: Path) -> None:
     """Also where the edited file was looked at alone first, with what it led to before."""
     helper = {
