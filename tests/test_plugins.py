@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import packaging.specifiers
 import packaging.version
 import pytest
+from growth import growth
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -244,18 +244,16 @@ def test_broken_metadata_is_noted_and_passed_over(tmp_path: Path) -> None:
     assert any("broken-1.0.dist-info" in note for note in found.notes)
 
 
-def test_three_hundred_distributions_are_read_in_no_time(tmp_path: Path) -> None:
-    site = fake_environment(tmp_path / ".venv")
-    for number in range(300):
-        install(site, f"dist_{number}", "1.0", "[console_scripts]\nx = y:z\n")
-    best = min(_seconds(tmp_path) for _ in range(5))
-    assert best < 0.1  # 20 ms on the machine of record; wide, so that a busy one does not fail
+def test_many_distributions_are_read_in_a_time_that_grows_with_them(tmp_path: Path) -> None:
+    for count in (100, 400):
+        site = fake_environment(tmp_path / f"{count}/.venv")
+        for number in range(count):
+            install(site, f"dist_{number}", "1.0", "[console_scripts]\nx = y:z\n")
 
+    def find(count: int) -> None:
+        assert find_environment(tmp_path / str(count), environ={}) is not None
 
-def _seconds(root: Path) -> float:
-    start = time.perf_counter()
-    assert find_environment(root, environ={}) is not None
-    return time.perf_counter() - start
+    assert growth(lambda: find(100), lambda: find(400)) < 8
 
 
 # What files state
@@ -442,10 +440,8 @@ def test_every_place_that_states_a_version(
 def test_a_generated_file_with_thousands_of_requirements(tmp_path: Path) -> None:
     deps = "".join(f"    py{n}: package-{n}=={n}\n    py{n}: pytest\n" for n in range(10_000))
     write(tmp_path, {"tox.ini": f"[testenv]\n# pytest\ndeps =\n{deps}    pytest-mock[pytest]\n"})
-    start = time.process_time()
+    # (One pattern searched for each of them takes minutes.)
     found = said(tmp_path, "pytest")
-    # One pattern searched for each of them takes minutes.
-    assert time.process_time() - start < 20
     assert set(found) == {("pin", "", "tox.ini:5")}
     assert said(tmp_path, "package-9999") == [("pin", "==9999", "tox.ini:20002")]
     assert said(tmp_path, "pytest-mock") == [("pin", "", "tox.ini:20004")]
