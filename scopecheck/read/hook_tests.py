@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from scopecheck.expressions import Const, Opaque
-from scopecheck.facts import ITEM, Condition
+from scopecheck.hook_facts import ITEM, Condition
 from scopecheck.read.conditions import truth
 from scopecheck.read.expressions import dotted
 

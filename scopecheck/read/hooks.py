@@ -10,7 +10,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from scopecheck.expressions import Opaque
-from scopecheck.facts import ITEM, HookFacts, MarkAddition
+from scopecheck.hook_facts import ITEM, HookFacts, MarkAddition
 from scopecheck.read.hook_tests import NEVER, UNDECIDED, NamesOfTest, any_of
 from scopecheck.read.hook_words import (
     CHANGES,

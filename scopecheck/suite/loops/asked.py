@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from scopecheck.expressions import Call, Const, Items, Name
-from scopecheck.facts import ITEM
+from scopecheck.hook_facts import ITEM
 from scopecheck.suite.namespace import Namespace
 from scopecheck.suite.values import UNKNOWN, ClassValue, External, FunctionValue, Literal
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from scopecheck.expressions import Expression
-    from scopecheck.facts import Condition
+    from scopecheck.hook_facts import Condition
     from scopecheck.suite.names import Evaluator
     from scopecheck.suite.values import Value
 

@@ -29,7 +29,8 @@ from scopecheck.suite.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from scopecheck.facts import Function, MarkAddition
+    from scopecheck.facts import Function
+    from scopecheck.hook_facts import MarkAddition
     from scopecheck.suite.link import Linker
     from scopecheck.suite.namespace import Namespace
     from scopecheck.suite.values import Value
