@@ -184,7 +184,7 @@ class Project:
         part: Part | None,
     ) -> Suite:
         # A run in which nothing changed needs none of it.
-        from scopecheck.suite import build
+        from scopecheck.suite.build import build
         from scopecheck.suite.sources import Options, Plugins, PluginSource
 
         paths = (files.config.rootdir, *files.config.pythonpath)

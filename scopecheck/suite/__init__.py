@@ -1,7 +1,7 @@
 """Facts linked as pytest links them: which definition each request of each test gets.
 
-`build` makes a `Suite` from the files that one run of pytest would collect; checks, plans and
-graphs only read it.
+`scopecheck.suite.build` makes a `Suite` from the files that one run of pytest would collect;
+checks, plans and graphs only read it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 import re
 from functools import cached_property, lru_cache
-from posixpath import dirname, join
+from posixpath import dirname
 from typing import TYPE_CHECKING
-
-from msgspec.structs import replace
 
 from scopecheck import disk
 from scopecheck.facts import Import
@@ -22,21 +20,15 @@ from scopecheck.source import lines_of, relative
 from scopecheck.suite import mentions
 from scopecheck.suite.asserting import Asserting
 from scopecheck.suite.changes import Changes
-from scopecheck.suite.collect import Collector
 from scopecheck.suite.events import Events
 from scopecheck.suite.handed import Handouts
-from scopecheck.suite.imported import Looked, Read, imported_files, is_new, read_imports
-from scopecheck.suite.link import Linker
+from scopecheck.suite.imported import Looked, Read, imported_files, is_new
 from scopecheck.suite.lookups import Lookups
 from scopecheck.suite.loops import Loops
 from scopecheck.suite.loops.doubts import Doubts
 from scopecheck.suite.loops.hooks import async_hooks
-from scopecheck.suite.modules import Modules
-from scopecheck.suite.names import Evaluator
 from scopecheck.suite.opened import is_held_open
-from scopecheck.suite.refusals import refuse
-from scopecheck.suite.resolve import Resolver
-from scopecheck.suite.sources import Options, Plugins, PluginSource, Rules
+from scopecheck.suite.sources import Options, Plugins, PluginSource
 from scopecheck.suite.users import Users
 from scopecheck.suite.vocabulary import Vocabulary
 from scopecheck.whole import NeedsWhole, Part, Whole, known
@@ -50,7 +42,10 @@ if TYPE_CHECKING:
     from scopecheck.files import SuiteFiles
     from scopecheck.learned import Lines
     from scopecheck.loader import Loader
+    from scopecheck.suite.collect import Collector
+    from scopecheck.suite.link import Linker
     from scopecheck.suite.model import Fixture, Item, Plan
+    from scopecheck.suite.resolve import Resolver
 
 
 _KEPT_TEXTS = 64
@@ -520,103 +515,8 @@ class Suite:
         return frozenset(paths)
 
 
-def build(
-    root: Path,
-    files: SuiteFiles,
-    load: Loader,
-    version: tuple[int, int],
-    plugins: Plugins,
-    options: Options | None = None,
-    part: Part | None = None,
-) -> Suite:
-    """Read what the suite's files import, and link it.
-
-    Args:
-        root: the project's root, which every path is relative to.
-        files: the files of the suite.
-        load: gives the facts of a file by path.
-        version: pytest's, as (major, minor).
-        plugins: what is known of the plugins in force.
-        options: what scopecheck's own configuration says.
-        part: the files whose tests are linked, where not all are.
-    """
-    config = files.config
-    rootdir = _relative(root, config.rootdir)
-    modules = Modules(root, _roots(root, files, rootdir), plugins.installed)
-    read = Read(frozenset(), frozenset(), frozenset())
-    if part is None:
-        read = read_imports(load, modules, (*files.conftests, *files.test_files))
-    evaluator = Evaluator(_readable(load), modules, plugins.fixture_decorators, version)
-    rules = Rules(
-        version,
-        rootdir,
-        tuple(config.python_functions),
-        tuple(config.python_classes),
-        config.collect_imported_tests,
-        config.anyio_mode == "auto",
-        config.asyncio_mode == "auto",
-    )
-    linker = Linker(evaluator, rules, plugins, frozenset(files.startup_conftests))
-    collector = Collector(linker)
-    for source in plugins.start:
-        linker.add_plugin(source)
-    startup = [path for path in files.startup_conftests if path in files.conftests]
-    # Up to 9.0 a conftest's autouse fixtures come before those of the plugins it names.
-    early = startup if version < (9, 1) else []
-    for path in startup:
-        if path in early:
-            linker.add_conftest(path)
-        linker.add_plugins_of(path)
-    for source in plugins.late:
-        linker.add_plugin(source)
-    for path in files.conftests:
-        if path not in early:
-            linker.add_conftest(path)
-    for path in files.conftests:
-        linker.add_plugins_of(path)
-    for name in plugins.unknown:
-        linker.session.complete = False
-        linker.session.reason = f"plugin {name!r} is declared, and its fixtures are not known"
-    for path in files.test_files:
-        if part is None or path in part.files:
-            linker.add_plugins_of(path, late=bool(collector.items))
-            collector.add_module(path)
-    resolver = Resolver(version, config.usefixtures, linker.possible())
-    for item in collector.items:
-        item.plan = resolver.plan(item)
-    refuse(
-        collector.items,
-        linker.broken,
-        files.test_files,
-        modules,
-        {path: linker.nodeid(path) for path in files.test_files},
-        one_namespace=config.import_mode != "importlib",
-    )
-    if part is not None:
-        tests = tuple(path for path in files.test_files if path in part.files)
-        files = replace(files, test_files=tests, unmatched=())
-    return Suite(files, linker, collector, resolver, load, read, options or Options(), part)
-
-
 def _asked(fixture: Fixture) -> Iterator[str]:
     return (request.name for request in fixture.requests)
-
-
-def _readable(load: Loader) -> Callable[[str], FileFacts | None]:
-    def get(path: str) -> FileFacts | None:
-        facts = load(path)
-        return None if facts.error is not None else facts
-
-    return get
-
-
-def _roots(root: Path, files: SuiteFiles, rootdir: str) -> list[str]:
-    """Folders to look for first-party modules in: those on `sys.path` when pytest runs."""
-    pythonpath = [_relative(root, path) for path in files.config.pythonpath]
-    probe = Modules(root, ())
-    bases = dict.fromkeys(probe.base(path) for path in (*files.conftests, *files.test_files))
-    named = [rootdir, join(rootdir, "src") if rootdir else "src", "", "src"]
-    return [*pythonpath, *named, *bases]
 
 
 def _relative(root: Path, path: Path) -> str:
@@ -625,3 +525,6 @@ def _relative(root: Path, path: Path) -> str:
 
 
 __all__ = ["PluginSource", "Plugins", "Suite", "build", "imported_files"]
+
+
+__all__ = ["PluginSource", "Plugins", "Suite", "imported_files"]

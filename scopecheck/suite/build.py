@@ -1,0 +1,128 @@
+"""Builds a suite: reads what its files import, collects its tests, and links each of them."""
+
+from __future__ import annotations
+
+from posixpath import join
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from scopecheck.source import relative
+from scopecheck.suite import Suite
+from scopecheck.suite.collect import Collector
+from scopecheck.suite.imported import Read, read_imports
+from scopecheck.suite.link import Linker
+from scopecheck.suite.modules import Modules
+from scopecheck.suite.names import Evaluator
+from scopecheck.suite.refusals import refuse
+from scopecheck.suite.resolve import Resolver
+from scopecheck.suite.sources import Options, Plugins, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from scopecheck.facts import FileFacts
+    from scopecheck.files import SuiteFiles
+    from scopecheck.loader import Loader
+    from scopecheck.whole import Part
+
+
+def build(
+    root: Path,
+    files: SuiteFiles,
+    load: Loader,
+    version: tuple[int, int],
+    plugins: Plugins,
+    options: Options | None = None,
+    part: Part | None = None,
+) -> Suite:
+    """Read what the suite's files import, and link it.
+
+    Args:
+        root: the project's root, which every path is relative to.
+        files: the files of the suite.
+        load: gives the facts of a file by path.
+        version: pytest's, as (major, minor).
+        plugins: what is known of the plugins in force.
+        options: what scopecheck's own configuration says.
+        part: the files whose tests are linked, where not all are.
+    """
+    config = files.config
+    rootdir = _relative(root, config.rootdir)
+    modules = Modules(root, _roots(root, files, rootdir), plugins.installed)
+    read = Read(frozenset(), frozenset(), frozenset())
+    if part is None:
+        read = read_imports(load, modules, (*files.conftests, *files.test_files))
+    evaluator = Evaluator(_readable(load), modules, plugins.fixture_decorators, version)
+    rules = Rules(
+        version,
+        rootdir,
+        tuple(config.python_functions),
+        tuple(config.python_classes),
+        config.collect_imported_tests,
+        config.anyio_mode == "auto",
+        config.asyncio_mode == "auto",
+    )
+    linker = Linker(evaluator, rules, plugins, frozenset(files.startup_conftests))
+    collector = Collector(linker)
+    for source in plugins.start:
+        linker.add_plugin(source)
+    startup = [path for path in files.startup_conftests if path in files.conftests]
+    # Up to 9.0 a conftest's autouse fixtures come before those of the plugins it names.
+    early = startup if version < (9, 1) else []
+    for path in startup:
+        if path in early:
+            linker.add_conftest(path)
+        linker.add_plugins_of(path)
+    for source in plugins.late:
+        linker.add_plugin(source)
+    for path in files.conftests:
+        if path not in early:
+            linker.add_conftest(path)
+    for path in files.conftests:
+        linker.add_plugins_of(path)
+    for name in plugins.unknown:
+        linker.session.complete = False
+        linker.session.reason = f"plugin {name!r} is declared, and its fixtures are not known"
+    for path in files.test_files:
+        if part is None or path in part.files:
+            linker.add_plugins_of(path, late=bool(collector.items))
+            collector.add_module(path)
+    resolver = Resolver(version, config.usefixtures, linker.possible())
+    for item in collector.items:
+        item.plan = resolver.plan(item)
+    refuse(
+        collector.items,
+        linker.broken,
+        files.test_files,
+        modules,
+        {path: linker.nodeid(path) for path in files.test_files},
+        one_namespace=config.import_mode != "importlib",
+    )
+    if part is not None:
+        tests = tuple(path for path in files.test_files if path in part.files)
+        files = replace(files, test_files=tests, unmatched=())
+    return Suite(files, linker, collector, resolver, load, read, options or Options(), part)
+
+
+def _readable(load: Loader) -> Callable[[str], FileFacts | None]:
+    def get(path: str) -> FileFacts | None:
+        facts = load(path)
+        return None if facts.error is not None else facts
+
+    return get
+
+
+def _roots(root: Path, files: SuiteFiles, rootdir: str) -> list[str]:
+    """Folders to look for first-party modules in: those on `sys.path` when pytest runs."""
+    pythonpath = [_relative(root, path) for path in files.config.pythonpath]
+    probe = Modules(root, ())
+    bases = dict.fromkeys(probe.base(path) for path in (*files.conftests, *files.test_files))
+    named = [rootdir, join(rootdir, "src") if rootdir else "src", "", "src"]
+    return [*pythonpath, *named, *bases]
+
+
+def _relative(root: Path, path: Path) -> str:
+    found = relative(root, path)
+    return "" if found == "." else found
