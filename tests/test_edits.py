@@ -19,7 +19,7 @@ import pytest
 from edited_runs import EditedRuns
 from relinked import edited, found, write
 
-from scopecheck import evidence, expressions, facts, source
+from scopecheck import evidence, expressions, facts, hook_facts, source
 from scopecheck.cache.moved import LINES, SAID, moved_lines
 from scopecheck.project import Project
 from scopecheck.read import read
@@ -390,7 +390,7 @@ def test_lines_keep_their_order() -> None:
 
 
 def _structs() -> Iterator[type[msgspec.Struct]]:
-    for module in (facts, expressions, evidence, source):
+    for module in (facts, hook_facts, expressions, evidence, source):
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
                 yield kind
