@@ -122,6 +122,7 @@ class Loader:
         self.cache = cache
         self.lacking: dict[str, dict[str, None]] = {}
         self._facts: dict[str, FileFacts] = {}
+        self._digests: dict[str, bytes] = {}
         self._aside: dict[str, FileFacts] = {}
         self._texts: dict[str, Source] = {}
         self.matching: dict[str, dict[str, None]] = {}
@@ -145,6 +146,7 @@ class Loader:
         except UnicodeEncodeError:
             # A path that is no text is kept in no cache.
             self._facts[path] = reading.facts
+            self._digests[path] = reading.digest
             note_file(Seen(f"{self.root}{os.sep}{path}", reading.stamp, reading.digest))
             return reading.facts
         return self._take(Packed(packed, reading.stamp, reading.digest, lasts=reading.lasts))
@@ -164,6 +166,7 @@ class Loader:
     def _take(self, packed: Packed) -> FileFacts:
         facts = unpack(packed.facts)
         self._facts[facts.path] = facts
+        self._digests[facts.path] = packed.digest
         note_file(Seen(f"{self.root}{os.sep}{facts.path}", packed.stamp, packed.digest))
         if self.cache is not None and packed.stamp is not None and packed.lasts:
             self.cache.facts.add(facts.path, packed.stamp, packed.digest, packed.facts)
@@ -271,6 +274,13 @@ class Loader:
 
         source = self.source(path)
         return Emitted() if source is None else read_emitted(source)
+
+    def is_as_read(self, path: str, data: bytes) -> bool:
+        """Whether the facts of a file were read from this content; True where none were."""
+        known = self._digests.get(path)
+        if known is None and self.cache is not None and path in self._facts:
+            known = self.cache.facts.digest(path)
+        return known is None or digest_of(data) == known
 
     @property
     def provided(self) -> bool:

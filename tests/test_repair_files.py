@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from scopecheck.config import Settings
 from scopecheck.project import Project
 from scopecheck.run import repair
+from scopecheck.status import FOUND
 
 VERSIONS = {"pytest": "8.4", "pytest-asyncio": "1.1.0"}
 EXAMPLES = int(os.environ.get("SCOPECHECK_RANDOM", "60"))
@@ -180,6 +182,35 @@ def test_a_kill_leaves_every_file_old_or_new(
         states.add(sum(text == new for text in found))
     # Some kills came before the files were written, and some after, or in between.
     assert len(states) > 1
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_file_that_changes_after_it_was_read_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], warm: bool
+) -> None:
+    from scopecheck.commands.check import run as check
+    from scopecheck.commands.options import CheckOptions
+    from scopecheck.loader import Loader
+
+    old = MARKED + USED
+    file = tmp_path / "test_a.py"
+    file.write_text(old)
+    (tmp_path / "pyproject.toml").write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    if warm:
+        check([], CheckOptions())
+    # As if another repair had been faster.
+    later = old.replace("@pytest.mark.slow\n", "")
+    read_all = Loader.read_all
+
+    def read_then_changed(load: Loader, *asked: Any) -> None:
+        read_all(load, *asked)
+        file.write_text(later)
+
+    monkeypatch.setattr(Loader, "read_all", read_then_changed)
+    assert check([], CheckOptions(fix=True)) == FOUND
+    assert file.read_text() == later
+    assert "has changed since it was read" in capsys.readouterr().err
 
 
 def test_two_repairs_at_once_do_no_harm(tmp_path: Path) -> None:

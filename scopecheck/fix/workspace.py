@@ -94,6 +94,9 @@ class Workspace:
         if given is not None:
             return given, encode(given, given.text)
         data = read_bytes(self.root / path)
+        if not self.project.load.is_as_read(path, data):
+            # Another program wrote it: what is known of its lines holds no more.
+            raise SourceError("has changed since it was read: it is not overwritten")
         source = decode(path, data) if path.endswith(".py") else plain_source(path, data)
         if encode(source, source.text) != data:
             raise SourceError(f"{source.encoding} would not write back what is there byte for byte")
