@@ -238,11 +238,8 @@ class Loader:
         if path in self._texts:
             return self._texts[path].text
         if path != self._last[0]:
-            try:
-                data, _ = read_stamped(f"{self.root}{os.sep}{path}")
-                self._last = (path, decode(path, data).text)
-            except (OSError, SourceError):
-                self._last = (path, "")
+            source = self.unnoted(path)
+            self._last = (path, "" if source is None else source.text)
         return self._last[1]
 
     def function(

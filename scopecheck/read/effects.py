@@ -357,21 +357,20 @@ class _Walker:
 
     def _call(self, node: ast.Call, condition: bool, final: bool) -> None:
         func = node.func
-        kind = func.__class__
-        if kind is ast.Attribute:
-            name: str = func.attr  # type: ignore[attr-defined]
+        if isinstance(func, ast.Attribute):
+            name = func.attr
             if name in _LATER and node.args:
                 self._finalizer(node, condition)
                 return
             if self._whole or _is_kept(name):
-                self._method(node, func, condition, final)  # type: ignore[arg-type]
+                self._method(node, func, condition, final)
                 return
-            below = func.value.__class__  # type: ignore[attr-defined]
+            below = func.value.__class__
             if below is ast.Call or below is ast.Await:
-                self._expression(func.value, condition, final)  # type: ignore[attr-defined]
+                self._expression(func.value, condition, final)
                 return
-        elif kind is ast.Name:
-            name = func.id  # type: ignore[attr-defined]
+        elif isinstance(func, ast.Name):
+            name = func.id
             if name in _OF_ATTRIBUTES and len(node.args) >= 2:
                 self._attribute(node, name, condition, final)
                 return
@@ -430,7 +429,7 @@ class _Walker:
     def _pass(self, node: ast.Call) -> None:
         """Note the paths that a call hands to a function of the project."""
         root = node.func
-        while root.__class__ is ast.Attribute:
+        while isinstance(root, ast.Attribute):
             root = root.value
         # Most calls are methods of something that is not followed.
         if not isinstance(root, ast.Name) or self._paths.names[root.id][0] is None:

@@ -55,7 +55,7 @@ class Wanted:
             for part, several in self.words.items()
             if part in text
             for word in several
-            if (starts := list(_starts(text, word)))
+            if (starts := list(starts_of(word, text)))
         }
 
     @cached_property
@@ -67,7 +67,8 @@ class Wanted:
         return AhoCorasick(self._each)
 
 
-def _starts(text: str, word: str) -> Iterator[int]:
+def starts_of(word: str, text: str) -> Iterator[int]:
+    """Where a word begins in a text, in order."""
     start = text.find(word)
     while start >= 0:
         yield start

@@ -125,12 +125,10 @@ class Paths:
             self.bind(target.value, None)
 
     def assign(self, name: str, value: ast.expr) -> None:
-        """Let a name, which is not declared global, stand for what an expression is."""
+        """Let a name stand for what an expression is."""
         traced = self.traced(value) if value.__class__ in _MAY_BE_TRACED else _NOTHING
         # The import that a path begins with is not kept with a second name for it.
-        self.names[name] = traced if traced[1] is None else _NOTHING
-        if self.names.free:
-            self.names.free.discard(name)
+        self._set(name, traced if traced[1] is None else _NOTHING)
 
     def _set(self, name: str, traced: Traced) -> None:
         if name not in self.globals:
