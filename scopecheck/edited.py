@@ -217,15 +217,11 @@ class _Edit:
             learned.pop(numbers[path], None)
             if apart.learned != Learned():
                 learned[numbers[path]] = apart.learned
-        for number, one in by_number([self._now.learned], numbers).items():
-            learned[number] = learned.get(number, Learned()).and_also(one)
-        also = dict(old.read)
-        for number, one in by_number([self._now.read], numbers).items():
-            also[number] = also.get(number, Learned()).and_also(one)
+        learned = by_number([self._now.learned], numbers, learned)
         return Base(
             tuple(sorted((set(old.texts) - changed) | read | (changed & learned.keys()))),
             learned,
-            also,
+            by_number([self._now.read], numbers, old.read),
             and_also(old.lacking, patterns_of(project.load.lacking, numbers)),
             and_also(old.matching, patterns_of(project.load.matching, numbers)),
             old.wholes,

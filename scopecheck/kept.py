@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
@@ -266,9 +267,13 @@ def stands_again(text: str, facts: FileFacts, named: Named) -> bool:
     return mentions.in_code(text, facts, named.asked) == set(named.found)
 
 
-def by_number(notes: Iterable[Notebook], numbers: Mapping[str, int]) -> dict[int, Learned]:
-    """What was learned from files, by the numbers of their paths."""
-    found: dict[int, Learned] = {}
+def by_number(
+    notes: Iterable[Notebook],
+    numbers: Mapping[str, int],
+    before: Mapping[int, Learned] = MappingProxyType({}),
+) -> dict[int, Learned]:
+    """What was learned from files, and what was known of them before, by the numbers of paths."""
+    found = dict(before)
     for notebook in notes:
         for path in notebook.paths & numbers.keys():
             known = found.get(numbers[path], Learned())

@@ -461,11 +461,7 @@ class Editor:
 
     def unmark(self, text: str) -> str:
         """A decorator less."""
-        found = list(re.finditer(r"^[ \t]*@.*\n", text, re.MULTILINE))
-        if not found:
-            return text
-        one = self._chance.choice(found)
-        return text[: one.start()] + text[one.end() :]
+        return self._without_one(r"^[ \t]*@.*\n", text)
 
     def fixture(self, text: str) -> str:
         """A fixture more, or another scope of one."""
@@ -495,7 +491,11 @@ class Editor:
 
     def delete_line(self, text: str) -> str:
         """A line of a body taken out."""
-        found = list(re.finditer(r"^[ \t]+\S.*\n", text, re.MULTILINE))
+        return self._without_one(r"^[ \t]+\S.*\n", text)
+
+    def _without_one(self, lines: str, text: str) -> str:
+        """One of the lines that an expression matches taken out."""
+        found = list(re.finditer(lines, text, re.MULTILINE))
         if not found:
             return text
         one = self._chance.choice(found)
