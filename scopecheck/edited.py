@@ -11,7 +11,6 @@ Whatever is not surely so is left to a run over everything.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -33,6 +32,7 @@ from scopecheck.kept import (
 from scopecheck.learned import Learned
 from scopecheck.loader import Loader
 from scopecheck.only_tests import only_adds
+from scopecheck.repair import find as find_fixer
 from scopecheck.repair import with_offers
 from scopecheck.repair.bench import Bench
 from scopecheck.whole import NeedsWhole, Part
@@ -55,10 +55,6 @@ if TYPE_CHECKING:
 
 # With more files changed, all is found anew.
 _MOST_FILES = 10
-# Rules whose fixes rest on the function that is mended, and on nothing that others do.
-_MENDED_ALONE = frozenset(
-    {"unreachable-assertion", "unrestored-patch", "unawaited", "vacuous-assertion"}
-)
 
 
 class Asked(NamedTuple):
@@ -186,9 +182,8 @@ class _Edit:
             raise NeedsWhole("a plugin named by a test file")
         self._apart = {path: self._read_far(path, before, now) for path in paths}
         self._check_faces(before, now)
+        self._check_counted(before, now)
         findings = self._findings(now)
-        if _uses(before, paths) != _uses(now, paths) and any(map(_counts_setups, findings)):
-            raise NeedsWhole("how often a fixture is set up")
         for path in paths:
             self._apart[path].check(now.learned.of(path))
         self._check_files()
@@ -241,6 +236,17 @@ class _Edit:
             if one != other:
                 raise NeedsWhole(f"another face: {one.differs(other)}")
 
+    def _check_counted(self, before: Suite, now: Suite) -> None:
+        """Whether what fixes say of the users of fixtures is still so, for whatever tests."""
+        from scopecheck.suite.face import users_of
+
+        findings = self._earlier.checked.findings
+        names = {name for one in findings for fix in one.fault.fixes for name in fix.counted}
+        if names:
+            for path in self._part.files:
+                if users_of(before, path, names) != users_of(now, path, names):
+                    raise NeedsWhole("who uses a fixture")
+
     def _check_imports(self, path: str) -> None:
         """Whether a file imports the same of the project's own files."""
         from scopecheck.suite import imported_files
@@ -281,9 +287,9 @@ class _Edit:
         bench = Bench(self._project, [now], asked.prefer)
         others = [one for one in self._earlier.checked.findings if not self._concerns(one)]
         concerned = [one for one in self._earlier.checked.findings if self._concerns(one)]
-        old = set(map(self._with_lines, concerned))
+        old = {_told(one): one for one in map(self._with_lines, concerned)}
         new = {
-            with_offers(bench, one, now): None
+            _told(with_offers(bench, one, now)): None
             for one in found_in(now, asked.chosen, asked.settings)
             if self._concerns(one)
         }
@@ -299,12 +305,13 @@ class _Edit:
             check = checks.find(rule.code, rule.name)
             if check is None or distance_of(check) == "far":
                 raise NeedsWhole(f"a finding of a check that looks far: {one.code}")
-            if not _is_mended_alone(rule):
+            if not _is_mended_near(rule):
                 raise NeedsWhole(f"a finding with a fix: {one.code}")
         held = {(one.code, one.fault.place.path, one.fault.place.span) for one in others}
         if any((o.code, o.fault.place.path, o.fault.place.span) in held for o in new):
             raise NeedsWhole("a finding where another is")
-        return (*others, *(one for _, one in shared), *new)
+        # Only the whole suite tells all names that a fix has to do with.
+        return (*others, *(one for _, one in shared), *(old.get(one, one) for one in new))
 
     def _shared(self, old: Finding, new: Iterable[Finding]) -> tuple[Finding, Finding]:
         """What is found now in place of a finding that tests of other files have a part in.
@@ -318,7 +325,7 @@ class _Edit:
 
         bare = with_tests(old, frozenset())
         now = next((one for one in new if with_tests(one, frozenset()) == bare), None)
-        if now is None or not _is_mended_alone(rulebook.rules()[old.name]):
+        if now is None or not _is_mended_near(rulebook.rules()[old.name]):
             raise NeedsWhole(f"a finding with others: {old.code}")
         others = (test for test in old.fault.tests if not test.startswith(self._nodes))
         return now, with_tests(old, frozenset({*others, *now.fault.tests}))
@@ -349,25 +356,21 @@ class _Edit:
         return all(one.path in paths or one.path not in self._tests for one in places)
 
 
-def _uses(suite: Suite, paths: frozenset[str]) -> Counter[object]:
-    """How many tests set each fixture of other files up, in each class of these files."""
-    return Counter(
-        (fixture.key, item.nodeid.rpartition("::")[0])
-        for item in suite.items
-        if item.plan is not None
-        for fixture in item.plan.order
-        if fixture.path is not None and fixture.home not in paths
-    )
+def _told(finding: Finding) -> Finding:
+    """A finding with what reports have of its fixes."""
+    replace = msgspec.structs.replace
+    fixes = tuple(replace(fix, counted=()) for fix in finding.fault.fixes)
+    return replace(finding, fault=replace(finding.fault, fixes=fixes))
 
 
-def _counts_setups(finding: Finding) -> bool:
-    """Whether a fix says how often fixtures are set up, for whatever tests: `1 -> 2 set-ups`."""
-    return any("set-up" in fix.title for fix in finding.fault.fixes)
-
-
-def _is_mended_alone(rule: Rule) -> bool:
+def _is_mended_near(rule: Rule) -> bool:
     """Whether a part tells how to mend what a rule finds, as it does not tell of the suite."""
-    return rule.fix == "none" or rule.name in _MENDED_ALONE
+    from scopecheck.checks.looks import distance_of
+
+    if rule.fix == "none":
+        return True
+    fixer = find_fixer(rule.code, rule.name)
+    return fixer is not None and distance_of(fixer) == "near"
 
 
 def _count_tests(suite: Suite) -> int:

@@ -33,11 +33,16 @@ class Edit(msgspec.Struct, frozen=True, order=True):
 
 
 class Fix(msgspec.Struct, frozen=True):
-    """Edits that mend a finding, applied all or none; none yet in a fix that is only offered."""
+    """Edits that mend a finding, applied all or none; none yet in a fix that is only offered.
+
+    counted: names of the fixtures whose users decide what it says and does: whether it is the best
+        one, and how many set-ups or tests it names. Not listed in the output.
+    """
 
     title: str
     applicability: Applicability
     edits: tuple[Edit, ...]
+    counted: tuple[str, ...] = ()
 
 
 class Fault(msgspec.Struct, frozen=True):

@@ -336,21 +336,56 @@ def test_what_was_learned_of_other_tests_of_the_file_holds(
     assert found(tmp_path) == before
 
 
-def test_what_a_fix_says_of_all_tests_is_said_again(tmp_path: Path) -> None:
+COUNTED = """import pytest
+
+@pytest.mark.skip
+def test_b(engine): ...
+
+class TestB:
+    class TestInner:
+        def test_e(self, engine): ...
+
+    def test_d(self, engine): ...
+
+def test_f(spare): ...
+"""
+COUNTS: dict[str, tuple[Callable[[str], str], str]] = {
+    "one more": (lambda text: f"{text}\ndef test_c(engine): ...\n", "other"),
+    "one more that is skipped": (
+        lambda text: f"{text}\n@pytest.mark.skip\ndef test_c(engine): ...\n",
+        "same",
+    ),
+    "one that is skipped": (
+        edited("    def test_d", "    @pytest.mark.skip\n    def test_d"),
+        "other",
+    ),
+    "one of another fixture": (lambda text: f"{text}\ndef test_c(spare): ...\n", "not counted"),
+    "another name": (edited("test_d", "test_c"), "not counted"),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_what_a_fix_says_of_all_tests_is_said_again(
+    tmp_path: Path, linked: list[str], name: str
+) -> None:
     """A finding of one folder has a fix that counts the set-ups for tests of all."""
+    edit, figures = COUNTS[name]
     files = {
         "conftest.py": "import pytest\n\n@pytest.fixture(scope='session')\ndef settings(): ...\n"
-        "\n@pytest.fixture(scope='session')\ndef engine(settings): ...\n",
+        "\n@pytest.fixture(scope='session')\ndef engine(settings): ...\n"
+        "\n@pytest.fixture\ndef spare(): ...\n",
         "orders/conftest.py": SPARE.replace("spare", "settings"),
-        "orders/test_a.py": "def test_a(engine): ...\n",
-        "test_b.py": "def test_b(engine): ...\n",
+        "orders/test_a.py": "def test_a(engine, spare): ...\n",
+        "test_b.py": COUNTED,
     }
     write(tmp_path, {"pytest.ini": "[pytest]\n", **files})
     before = found(tmp_path)
-    (tmp_path / "test_b.py").write_text(f"{files['test_b.py']}\n\ndef test_c(engine): ...\n")
+    (tmp_path / "test_b.py").write_text(edit(COUNTED))
+    linked.clear()
     after = found(tmp_path)
+    assert bool(linked) is (figures != "not counted")
+    assert (after[0] != before[0]) is (figures == "other")
     assert after == found(tmp_path, cached=False)
-    assert after[0] != before[0]
 
 
 def test_a_file_that_only_the_test_led_to_is_left_out(suite: Path) -> None:

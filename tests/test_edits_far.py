@@ -9,6 +9,7 @@ SCOPECHECK_RANDOM=1 does so with all of them; without it with a few.
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +17,10 @@ from edited_runs import reported
 from edits import is_test, pieces, sections
 from relinked import edited, found, write
 
-from scopecheck import checks, rulebook, testing
+from scopecheck import checks, repair, rulebook, testing
 from scopecheck.checks.looks import distance_of
+from scopecheck.project import Project
+from scopecheck.run import analyse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +31,8 @@ WANTED = os.environ.get("SCOPECHECK_RANDOM")
 # All sections and statements take minutes.
 MOST = 1000 if WANTED else 1
 MOST_PIECES = 1000 if WANTED else 2
+# How the titles of fixes tell numbers of tests.
+COUNTS = re.compile(r"\bset-ups?\b|\d tests\b|\bthe test that uses\b")
 SPARE = "import pytest\n\n@pytest.fixture\ndef spare(): ...\n"
 KEEPER = "@pytest.fixture(scope='session')\ndef keeper(box):\n    return box\n"
 CACHED = "import functools\n\n@functools.lru_cache\ndef conf():\n    return {}\n"
@@ -581,6 +586,25 @@ def suites_of(rule: Rule) -> list[Example]:
 
     found = [one for one in sections() if one.rule == rule.name]
     return sorted(found, key=rank)[:MOST]
+
+
+def fixed() -> list[Rule]:
+    """The rules with fixes that may count."""
+    return [rule for rule in rulebook.rules().values() if rule.fix != "none" and not rule.is_engine]
+
+
+@pytest.mark.parametrize("rule", fixed(), ids=lambda rule: rule.name)
+def test_a_fix_that_counts_names_the_fixtures(tmp_path: Path, rule: Rule) -> None:
+    fixer = repair.find(rule.code, rule.name)
+    assert fixer is not None
+    for number, example in enumerate(one for one in suites_of(rule) if one.fires):
+        root = tmp_path / str(number)
+        testing.write_example(example, root)
+        project = Project(root, testing.settings_of(example))
+        for one in analyse([], root=root, settings=project.settings, project=project).findings:
+            for fix in one.fault.fixes if one.name == rule.name else ():
+                counts = COUNTS.search(fix.title) is not None
+                assert not counts or (fix.counted and distance_of(fixer) == "far"), fix.title
 
 
 @pytest.mark.parametrize("rule", looking("near") + looking("far"), ids=lambda rule: rule.name)

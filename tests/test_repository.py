@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scopecheck import checks, rulebook
+from scopecheck import checks, repair, rulebook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,15 @@ def test_every_page_has_a_check(rule: Rule) -> None:
     assert check is not None
     assert check.__doc__
     assert vars(check).get("looks") in ("near", "far"), "the check must say how far it looks"
+
+
+@pytest.mark.parametrize(
+    "rule", [rule for rule in CHECKED if rule.fix != "none"], ids=lambda rule: rule.name
+)
+def test_every_page_with_a_fix_has_a_fixer(rule: Rule) -> None:
+    fixer = repair.find(rule.code, rule.name)
+    assert fixer is not None
+    assert vars(fixer).get("looks") in ("near", "far"), "the fixer must say how far it looks"
 
 
 @pytest.mark.parametrize("digit", [digit for digit, modules in checks.FAMILIES.items() if modules])

@@ -70,7 +70,8 @@ def with_offers(bench: Bench, finding: Finding, suite: Suite | None = None) -> F
     if suite is not None:
         bench.note(finding, suite)
     found = offers(bench, finding)
-    return _with(finding, (Fix(offer.title, offer.applicability, ()) for offer in found))
+    fixes = (Fix(offer.title, offer.applicability, (), offer.counted) for offer in found)
+    return _with(finding, fixes)
 
 
 def with_edits(bench: Bench, finding: Finding) -> Finding:

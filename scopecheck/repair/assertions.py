@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.fix.edits import Withheld
 from scopecheck.repair.bench import Offer
 from scopecheck.source import Span
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from scopecheck.suite import Suite
 
 
+@looks("near")
 def unreachable_assertion(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP605: move what comes after the exception below the `with` block."""
     if fault.names != ("dedent",):
@@ -69,6 +71,7 @@ _ASSERTING = {
 }
 
 
+@looks("near")
 def vacuous_assertion(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP602: assert what is written, where that is a condition."""
     kind = fault.names[0] if fault.names else ""
@@ -93,6 +96,7 @@ def vacuous_assertion(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offe
     yield Offer(_ASSERTING[kind], "unsafe", write)
 
 
+@looks("near")
 def unawaited(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP606: `await` what the async test calls."""
     if fault.names != ("await",):

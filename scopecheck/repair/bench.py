@@ -32,11 +32,13 @@ class Offer:
     title: what it does, as an order: `remove the mark`.
     write: puts its edits into a workspace; raises `Withheld`, or leaves a remark there, where they
         cannot be made.
+    counted: of fixtures, as in `Fix`.
     """
 
     title: str
     applicability: Applicability
     write: Callable[[Workspace], None]
+    counted: tuple[str, ...] = ()
 
 
 class Bench:
@@ -114,7 +116,7 @@ class Bench:
             raise Withheld(remark.message)
         if not edits:
             raise Withheld("there is nothing to change")
-        return Fix(offer.title, offer.applicability, tuple(edits))
+        return Fix(offer.title, offer.applicability, tuple(edits), offer.counted)
 
     def attempt(self, offer: Offer) -> Fix | Withheld:
         """The fix, or why it cannot be made; each offer is tried once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.repair.bench import Offer
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _SETUP = "setup_method"
 
 
+@looks("near")
 def never_collected(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP312: let pytest call what the constructor of a test class does."""
     constructor = _own_constructor(suite, fault)
@@ -57,6 +59,7 @@ def _own_constructor(suite: Suite, fault: Fault) -> Function | None:
     return None
 
 
+@looks("near")
 def duplicate_test(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP305: give the hidden test a name of its own; that which runs keeps its node id."""
     if len(fault.names) != 1:

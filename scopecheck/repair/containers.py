@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.finding import Edit
 from scopecheck.repair.bench import Offer
 from scopecheck.repair.monkeypatch import (
@@ -36,12 +37,14 @@ _CHANGES = frozenset(
 )
 
 
+@looks("far")
 def module_state_mutation(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
     """SCP402: make the container in a fixture, or put items in by `monkeypatch.setitem`."""
     yield from _as_fixture(bench, suite, fault)
     yield from _by_setitem(suite, fault)
 
 
+@looks("far")
 def class_state_mutation(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP403: make it anew for each test of the class, or let `monkeypatch` put it back."""
     yield from _for_each_test(suite, fault)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.repair.bench import Offer
 from scopecheck.repair.handling import fixture_at
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from scopecheck.suite import Suite
 
 
+@looks("near")
 def marked_fixture(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP309: remove the marks, which have no effect there."""
     path = fault.place.path
@@ -32,6 +34,7 @@ def marked_fixture(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
     yield Offer(f"remove the {what} from the fixture", "safe", write)
 
 
+@looks("near")
 def instance_scope_fixture(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP105: make the method a class method."""
     fixture = fixture_at(suite, fault)
@@ -55,6 +58,7 @@ def instance_scope_fixture(bench: Bench, suite: Suite, fault: Fault) -> Iterator
     yield Offer("make it a class method", "unsafe", write)
 
 
+@looks("far")
 def unused_fixture(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP303: delete the fixture, and those that only it needs."""
     wanted = set(fault.names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.repair.bench import Offer
 from scopecheck.repair.handling import fixture_at
 from scopecheck.repair.unknown import rename_request
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import Fixture
 
 
+@looks("far")
 def duplicate_fixture(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP304: take `name=` off, and let those request it whose name has the words of it alone."""
     loser = fixture_at(suite, fault)

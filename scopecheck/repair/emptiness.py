@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.expressions import Name
 from scopecheck.repair.bench import Offer
 from scopecheck.suite.changes import is_container
@@ -29,6 +30,7 @@ _SAYS_CONTAINER = re.compile(
 _LISTS = frozenset({"records", "messages", "record_tuples", "call_args_list", "mock_calls"})
 
 
+@looks("far")
 def vacuous_loop(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
     """SCP603: assert that what is looped over or asked for is not empty."""
     if len(fault.names) != 3:

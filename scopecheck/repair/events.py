@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.repair.bench import Offer
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _WIDTH = 88
 _KEYS = frozenset({"type", "event", "event_type"})
 
 
+@looks("near")
 def unknown_event_name(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP503: write the name that is meant."""
     if len(fault.names) != 2:
@@ -37,6 +39,7 @@ def unknown_event_name(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Off
     yield Offer(f"write `{meant}`", "safe", write)
 
 
+@looks("far")
 def unpaired_event(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP504: assert the other half as the one is asserted."""
     contract = _contract(suite, fault)
@@ -52,6 +55,7 @@ def unpaired_event(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
     yield Offer(f"assert `{missing}` too", "unsafe", write)
 
 
+@looks("far")
 def incomplete_event_assertion(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP502: assert the names that are missing as the others are."""
     contract = _contract(suite, fault)
@@ -108,6 +112,7 @@ def _assert_like(
     return True
 
 
+@looks("far")
 def events_not_asserted(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP501: assert the contract of what is captured, where it is seen how to get its names."""
     contracts = [contract for contract in suite.events.contracts if contract.required]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.expressions import Name
 from scopecheck.repair.bench import Offer
 from scopecheck.suite.values import External
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _TESTCASES = frozenset({"unittest.TestCase", "unittest.case.TestCase"})
 
 
+@looks("near")
 def unhandled_async_fixture(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP203: hand the fixture over to pytest-asyncio."""
     fixture = fixture_at(suite, fault)
@@ -50,6 +52,7 @@ def fixture_at(suite: Suite, fault: Fault) -> Fixture | None:
     return None
 
 
+@looks("far")
 def unhandled_async_test(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP205: give the tests the mark that their plugin looks for, or a base that awaits them."""
     if not fault.names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from posixpath import commonpath, dirname
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.facts import ALWAYS, Import
 from scopecheck.repair.bench import Offer
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import Fixture
 
 
+@looks("far")
 def imported_fixture(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
     """SCP306: import the fixture in the conftest above all files that import it now."""
     name = fault.symbol.rpartition("::")[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.fix.edits import Withheld
 from scopecheck.repair.bench import Offer
 from scopecheck.repair.handling import fixture_at
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import Plan
 
 
+@looks("near")
 def loop_scope_too_narrow(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP202: give the fixture a loop that lives as long as it does."""
     fixture = fixture_at(suite, fault)
@@ -45,6 +47,7 @@ def give_loop_scope(suite: Suite, fixture: Fixture, scope: Scope) -> Offer:
     return Offer(f'write `loop_scope="{scope.word}"` on `{fixture.name}`', "safe", write)
 
 
+@looks("near")
 def deprecated_asyncio_mark(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP207: `scope=` of the mark is called `loop_scope=` now."""
     if not fault.names:
@@ -75,6 +78,7 @@ def deprecated_asyncio_mark(bench: Bench, suite: Suite, fault: Fault) -> Iterato
 _LOOP_SCOPE_SINCE, _TEST_DEFAULT_SINCE = (0, 24), (0, 26)
 
 
+@looks("near")
 def loop_defaults_disagree(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP208: set the option that is missing to what the other one says."""
     if not fault.names:
@@ -96,6 +100,7 @@ def _set_options(suite: Suite, options: dict[str, str], applicability: Applicabi
     return Offer(f"set {said}", applicability, write)
 
 
+@looks("far")
 def loop_mismatch(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP212: put the fixture on the loop of all that uses it."""
     fixture, plugin = fixture_at(suite, fault), suite.loops.plugin
@@ -107,6 +112,7 @@ def loop_mismatch(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]: 
         yield give_loop_scope(suite, fixture, scope)
 
 
+@looks("far")
 def wide_async_fixture_loop(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
     """SCP201: narrow the fixture, give its users its loop, or set both defaults."""
     fixture, plugin = fixture_at(suite, fault), suite.loops.plugin
@@ -184,7 +190,7 @@ def _share_loop(suite: Suite, fixture: Fixture, scope: Scope) -> Offer:
     if tests:
         who.append("the test that uses it" if tests == 1 else f"the {tests} tests that use it")
     title = f'write `loop_scope="{scope.word}"` on {" and ".join(who)}, as for `{fixture.name}`'
-    return Offer(title, "unsafe", write)
+    return Offer(title, "unsafe", write, (fixture.name,))
 
 
 def _reached_from(plan: Plan, fixture: Fixture) -> list[Fixture]:
@@ -206,6 +212,7 @@ def anyio_backend(request):
 """
 
 
+@looks("far")
 def anyio_backend_scope(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP210: a backend that lives as long as the fixture."""
     fixture = fixture_at(suite, fault)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.repair.bench import Offer
 from scopecheck.repair.monkeypatch import (
     NAME,
@@ -35,6 +36,7 @@ _PLAIN = re.compile(r"[\w.]+(?:\(\))?|\"[^\"\\]*\"|'[^'\\]*'")
 _OVERRIDES = "dependency_overrides"
 
 
+@looks("near")
 def unrestored_patch(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP407: replace attributes and set overrides by `monkeypatch`, take away what is added."""
     actor = actor_at(suite, fault)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.repair.monkeypatch import NAME, NEXT, QUOTE, actor_at, by_monkeypatch, can_take
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _OF_SYS = frozenset(
 )
 
 
+@looks("near")
 def unrestored_environ(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP405: set the variables by `monkeypatch.setenv`."""
     actor = actor_at(suite, fault)
@@ -80,6 +82,7 @@ def _unset_environ(act: Act) -> str:
     return ""
 
 
+@looks("near")
 def unrestored_process_state(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP406: change it by `monkeypatch`, where it can."""
     actor = actor_at(suite, fault)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from scopecheck.checks.looks import looks
 from scopecheck.expressions import Call, Const, Opaque
 from scopecheck.repair.bench import Offer
 from scopecheck.repair.solver import solve
@@ -75,6 +76,7 @@ class Way:
 
     before, after: set-ups of these definitions, all together.
     shared: those whose value comes to be shared by tests that had one each; tests: how many do.
+    counted: names of all definitions that constraints tie to these.
     """
 
     changes: dict[Key, Scope]
@@ -86,6 +88,7 @@ class Way:
     shared: tuple[str, ...]
     tests: int
     cost: int
+    counted: tuple[str, ...]
 
     @property
     def title(self) -> str:
@@ -234,7 +237,7 @@ class Scopes:
             if changes is not None:
                 own = self._tied_to(keys, changes)
                 if own:
-                    found.setdefault(tuple(sorted(own.items())), self._described(own))
+                    found.setdefault(tuple(sorted(own.items())), self._described(own, part))
         ways = sorted(found.values(), key=lambda way: way.cost)
         # What does all that another way does, and more, is no alternative to it.
         return [w for w in ways if not any(o.changes.items() < w.changes.items() for o in ways)]
@@ -260,10 +263,11 @@ class Scopes:
 
     def way(self, wanted: Mapping[Key, Scope]) -> Way | None:
         """The cheapest new scopes with those that are wanted; None where there are none."""
-        changes = self._solved(self._around(wanted), "", wanted)
+        part = self._around(wanted)
+        changes = self._solved(part, "", wanted)
         if changes is None:
             return None
-        return self._described(self._tied_to(set(wanted), changes))
+        return self._described(self._tied_to(set(wanted), changes), part)
 
     def _solved(
         self,
@@ -323,7 +327,7 @@ class Scopes:
         fewer = self.setups(variable, scope) < self.setups(variable, variable.scope)
         return scope > variable.scope and fewer and not _is_constant(variable.fixture)
 
-    def _described(self, changes: dict[Key, Scope]) -> Way:
+    def _described(self, changes: dict[Key, Scope], part: Iterable[Key]) -> Way:
         variables = {key: self.variables[key] for key in sorted(changes)}
         narrow: dict[Scope, list[str]] = {}
         wide: dict[Scope, list[str]] = {}
@@ -351,6 +355,7 @@ class Scopes:
             tuple(variable.fixture.name for variable in shared),
             len(tests),
             sum(self._cost(variable, changes[key]) for key, variable in variables.items()),
+            tuple(sorted({self.variables[key].fixture.name for key in part})),
         )
 
 
@@ -397,6 +402,7 @@ def scopes_of(bench: Bench, suite: Suite) -> Scopes:
     return bench.once(("scopes", suite), lambda: Scopes(suite, bench.prefer))
 
 
+@looks("far")
 def scope_mismatch(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
     """SCP101: the cheapest set of scope changes that leaves no mismatch."""
     scopes = scopes_of(bench, suite)
@@ -408,6 +414,7 @@ override_narrows_scope = scope_mismatch
 """SCP102: widen the override, or narrow the requesters; whichever is cheaper."""
 
 
+@looks("far")
 def getfixturevalue_scope_mismatch(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
     """SCP103: narrow who looks the fixture up, or widen what it gets; the cheaper one first."""
     scopes = scopes_of(bench, suite)
@@ -450,4 +457,4 @@ def way_offer(suite: Suite, scopes: Scopes, way: Way, own_loop: Iterable[Fixture
             decorators.drop_loop_scope(fixture)
         decorators.write()
 
-    return Offer(way.title, "unsafe", write)
+    return Offer(way.title, "unsafe", write, way.counted)

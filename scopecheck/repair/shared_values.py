@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.expressions import Call, ClassRef, Name
 from scopecheck.facts import Import
 from scopecheck.repair.bench import Offer
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _IDENTITY = re.compile(r"(?:^|_)(?:id|name|user|username|email|login|tenant|owner)$")
 
 
+@looks("far")
 def shared_fixture_mutation(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP401: give the fixture whose value is changed function scope."""
     made = [place for place in fault.related if "is made here, once for the" in place.message]
@@ -34,6 +36,7 @@ def shared_fixture_mutation(bench: Bench, suite: Suite, fault: Fault) -> Iterato
             return
 
 
+@looks("far")
 def shared_context(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP404: give the fixture that makes the context function scope, or each user a context."""
     if len(fault.names) == 2:
@@ -112,6 +115,7 @@ def _narrow(suite: Suite, fixture: Fixture) -> Offer:
     return Offer(f"narrow `{fixture.name}` to function scope", "unsafe", write)
 
 
+@looks("near")
 def mutable_default(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP409: make the default None, and a new container in the function."""
     path, place = fault.place.path, fault.place

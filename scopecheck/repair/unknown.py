@@ -5,6 +5,7 @@ from __future__ import annotations
 from posixpath import basename
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.repair.bench import Offer
 from scopecheck.repair.imported import conftest_above
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import Fixture
 
 
+@looks("far")
 def unknown_fixture(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP301: request the fixture of nearly that name, or move the one out of reach."""
     match fault.names:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scopecheck.checks.looks import looks
 from scopecheck.repair.bench import Offer
 from scopecheck.repair.handling import fixture_at
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import Fixture
 
 
+@looks("near")
 def fixture_yields_twice(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:  # noqa: ARG001
     """SCP313: leave one `yield` on a path, or skip the test where there is none."""
     fixture = fixture_at(suite, fault)

@@ -18,13 +18,14 @@ from scopecheck.suite.contracts import AGENT_EVENTS
 from scopecheck.suite.events import event_names, sent_names
 from scopecheck.suite.loops.pytest_asyncio import FIXTURE_SPELLING
 from scopecheck.suite.model import Scope
+from scopecheck.suite.setups import is_set_up
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Iterator
 
     from scopecheck.facts import FileFacts
     from scopecheck.suite import Suite
-    from scopecheck.suite.model import Fixture, Item
+    from scopecheck.suite.model import Fixture, Item, Plan
 
 _ASYNC_MARKS = frozenset({"asyncio", "asyncio_event_loop", "anyio", "trio"})
 _LOOP_NAMES = frozenset({"anyio_backend", "event_loop", "event_loop_policy"})
@@ -102,6 +103,33 @@ def face(suite: Suite, path: str, left_out: Collection[int] = ()) -> Face:
         level and (level.complete, level.generates, level.generates_any),
         None if facts is None else _of_text(facts, every, whole.unreached),
     )
+
+
+def users_of(suite: Suite, path: str, names: Collection[str]) -> object:
+    """The tests of a file that set up fixtures of some names, one after another; and who gets them.
+
+    Equal for two states of the file in which as many do so on the same loops, in the same classes:
+    then there are as many set-ups of each fixture, whatever its scope were.
+    """
+    users: list[Hashable] = []
+    edges: set[Hashable] = set()
+    seen: dict[Plan, list[Hashable]] = {}
+    for item in suite.items:
+        plan = item.plan
+        if plan is None or item.path != path:
+            continue
+        if plan not in seen:
+            seen[plan] = [_key(fixture, path) for fixture in plan.order if fixture.name in names]
+            edges |= {
+                (edge.asker and _key(edge.asker, path), edge.request, _key(edge.answer, path))
+                for edge in plan.edges
+                if edge.answer.name in names or (edge.asker and edge.asker.name in names)
+            }
+        if seen[plan]:
+            loop = suite.loops.test(item)
+            class_ = item.nodeid.rpartition("::")[0]
+            users.append((seen[plan], class_, is_set_up(item), loop and (loop.runner, loop.scope)))
+    return users, edges
 
 
 def imports_of(facts: FileFacts) -> frozenset[Import]:
