@@ -32,6 +32,7 @@ class Whole(msgspec.Struct, frozen=True, array_like=True):
     contracts: whether any contract for events is in force. sent: the events that tests send.
     patched: whether loops can run inside one another.
     uses_asyncio, uses_anyio: whether marks or fixtures say that the suite runs under the plugin.
+    helpers: fixtures that merely have the name `event_loop`, by their symbols.
     compares_runners: it was asked which plugin runs most tests.
     """
 
@@ -47,6 +48,7 @@ class Whole(msgspec.Struct, frozen=True, array_like=True):
     patched: bool | None = None
     uses_asyncio: bool | None = None
     uses_anyio: bool | None = None
+    helpers: frozenset[str] | None = None
     compares_runners: bool = False
 
 

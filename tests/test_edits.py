@@ -388,6 +388,73 @@ def test_what_a_fix_says_of_all_tests_is_said_again(
     assert after == found(tmp_path, cached=False)
 
 
+LOOP = """import asyncio
+import pytest
+
+@pytest.fixture
+def event_loop():
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+"""
+LOOPS = {
+    "pytest.ini": "[pytest]\nasyncio_mode = auto\n",
+    "conftest.py": LOOP,
+    "test_a.py": "def test_a(event_loop): ...\n",
+    "test_b.py": "async def test_b(): ...\n",
+}
+ASKERS: dict[str, tuple[str, Callable[[str], str], bool]] = {
+    "async test more": ("test_b.py", lambda text: f"{text}\n\nasync def test_c(): ...\n", True),
+    "async test that asks": ("test_b.py", edited("test_b()", "test_b(event_loop)"), False),
+    "last synchronous asker": ("test_a.py", edited("event_loop", "tmp_path"), False),
+    "one more asker": ("test_a.py", lambda text: f"{text}\n\ndef test_c(event_loop): ...\n", True),
+}
+
+
+@pytest.mark.parametrize("name", ASKERS)
+def test_who_asks_for_a_loop_of_the_old_name(tmp_path: Path, linked: list[str], name: str) -> None:
+    """One that synchronous tests of some file ask for is no override, also for tests of others."""
+    path, edit, alone = ASKERS[name]
+    write(tmp_path, LOOPS)
+    before = found(tmp_path)
+    assert [one.code for one in before[:-2]] == []
+    (tmp_path / path).write_text(edit(LOOPS[path]))
+    linked.clear()
+    after = found(tmp_path)
+    assert (not linked) is alone
+    assert after == found(tmp_path, cached=False)
+    assert {one.code for one in after[:-2]} == (set() if alone else {"SCP206"})
+    (tmp_path / path).write_text(LOOPS[path])
+    assert found(tmp_path) == before
+
+
+RUN = """import pytest
+
+@pytest.mark.asyncio
+async def test_b(): ...
+
+@pytest.mark.anyio
+async def test_c(): ...
+"""
+
+
+def test_which_plugin_runs_most_tests_is_asked_again(tmp_path: Path) -> None:
+    """By it a test that nobody runs is told its mark, though no more kinds of tests are there."""
+    files = {
+        "pytest.ini": "[pytest]\nasyncio_mode = strict\n",
+        "test_a.py": "async def test_a(): ...\n",
+        "test_b.py": RUN,
+    }
+    write(tmp_path, files)
+    (before,) = found(tmp_path)[:-2]
+    assert "lacks the mark `asyncio`" in before.fault.message
+    more = "\n@pytest.mark.anyio\nasync def test_d(): ...\n"
+    (tmp_path / "test_b.py").write_text(RUN + more)
+    (after,) = found(tmp_path)[:-2]
+    assert "lacks the mark `anyio`" in after.fault.message
+    assert found(tmp_path) == found(tmp_path, cached=False)
+
+
 def test_a_file_that_only_the_test_led_to_is_left_out(suite: Path) -> None:
     """Also where the edited file was looked at alone first, with what it led to before."""
     helper = {

@@ -17,6 +17,7 @@ from scopecheck.checks.reach import (
 from scopecheck.checks.wording import at, first_test, request_place, taken_version, tests, written
 from scopecheck.expressions import Const, Name
 from scopecheck.finding import Fault, Place
+from scopecheck.suite.loops.overrides import EVENT_LOOP, is_asked_by_async, is_override, is_sure
 from scopecheck.suite.marks import used_names
 from scopecheck.suite.model import Scope
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     _Verdict: TypeAlias = Literal["gone", "deprecated"]
 
-EVENT_LOOP = "event_loop"
 _SHOWN = 3
 
 
@@ -59,15 +59,16 @@ class _Override:
 def _overrides(suite: Suite) -> Iterator[Fault]:
     found: dict[object, _Override] = {}
     for fixture in suite.fixtures:
-        if fixture.name == EVENT_LOOP and _is_override(fixture):
+        if is_override(fixture):
             found.setdefault(written(fixture), _Override(fixture))
     if not found:
         return
     loops = suite.loops
+    helpers = loops.helpers
     for item in suite.items:
         seen = loops.visible(item, EVENT_LOOP)
         override = None if seen is None else found.get(written(seen))
-        if override is None or seen is None or not _is_sure(item):
+        if override is None or seen is None or not is_sure(item):
             continue
         assert item.plan is not None
         if _runs_asyncio(loops, item):
@@ -76,27 +77,9 @@ def _overrides(suite: Suite) -> Iterator[Fault]:
             override.set_up.append(item)
     for override in found.values():
         verdict = _verdict(loops, override)
-        if verdict is not None and not _is_helper(loops, override):
+        if verdict is not None and override.fixture.symbol not in helpers:
             agreed = all(_verdict(other, override) == verdict for other in loops.others)
             yield _told_override(suite, override, verdict, agreed=agreed)
-
-
-def _is_override(fixture: Fixture) -> bool:
-    """Whether it is surely a definition of the suite's own that was written for the plugin.
-
-    An async one is handed the loop that runs: it is a fixture like any other in every version.
-    """
-    return (
-        fixture.path is not None
-        and "site-packages/" not in fixture.path
-        and fixture.place is not None
-        and fixture.certain
-        and not (fixture.is_async or fixture.opaque or fixture.assumed or fixture.pseudo)
-    )
-
-
-def _is_sure(item: Item) -> bool:
-    return not (item.skipped or item.opaque or item.testcase) and item.refusal is None
 
 
 def _runs_asyncio(loops: Loops, item: Item) -> bool:
@@ -117,34 +100,6 @@ def _order(item: Item) -> tuple[Fixture, ...]:
     return item.plan.order
 
 
-def _is_helper(loops: Loops, override: _Override) -> bool:
-    """Whether the name is all that a fixture of function scope shares with the plugin's.
-
-    Synchronous tests ask for it, and no async code does.
-    """
-    if loops.plugin is None or loops.plugin.has_event_loop:
-        return False  # the plugin makes its loops with whatever has the name
-    if override.fixture.scope is not Scope.FUNCTION or override.fixture.autouse is not False:
-        return False
-    return any(not item.is_async for item in override.set_up) and not any(
-        _is_asked_by_async(loops, item) for item in override.set_up
-    )
-
-
-def _is_asked_by_async(loops: Loops, item: Item) -> bool:
-    """Whether the test is async and requests it, or an async fixture does."""
-    loop = loops.test(item)
-    names = [request.name for request in item.requests]
-    if loop is not None and loop.runner == "asyncio" and EVENT_LOOP in names:
-        return True
-    return any(
-        fixture.is_async
-        and _is_taken(loops, fixture, item)
-        and any(request.name == EVENT_LOOP for request in fixture.requests)
-        for fixture in _order(item)
-    )
-
-
 def _verdict(loops: Loops, override: _Override) -> _Verdict | None:
     """What a version of the plugin makes of an override."""
     plugin = loops.plugin
@@ -157,7 +112,7 @@ def _verdict(loops: Loops, override: _Override) -> _Verdict | None:
 
 def _uses(loops: Loops, item: Item) -> bool:
     """Whether pytest-asyncio 0.23 to 0.26 sets `event_loop` up for the test's async code."""
-    if _is_asked_by_async(loops, item):
+    if is_asked_by_async(loops, item):
         return True
     found = [loops.test(item)]
     found += [loops.fixture(each, item) for each in _order(item) if each.is_async]
@@ -308,7 +263,7 @@ def _unanswered(suite: Suite) -> list[_Asked]:
                 continue
             if not problem.certain or any(f.opaque or not f.certain for f in problem.stack):
                 continue
-            for item in filter(_is_sure, items):
+            for item in filter(is_sure, items):
                 for asked in _asked(suite, item, problem.stack):
                     found.setdefault(asked.place, asked).items.append(item)
     return [
@@ -353,7 +308,7 @@ def _looked_up(suite: Suite) -> list[_Asked]:
     found: dict[Place, _Asked] = {}
     # Few fixtures look one up, and each is set up for many tests.
     looking = {f for f in suite.users if f.path and any(_lookups(f.function, f.path))}
-    for item in filter(_is_sure, suite.items):
+    for item in filter(is_sure, suite.items):
         asking: list[tuple[Function | None, Fixture | None]] = [(item.function, None)]
         if looking:
             asking += [(each.function, each) for each in _order(item) if each in looking]
@@ -482,7 +437,7 @@ def _deprecated(suite: Suite) -> Iterator[_Asked]:
     for items in loops.shapes:
         if not _is_plugins_own(loops, items[0]):
             continue
-        sure = [item for item in items if _is_sure(item)]
+        sure = [item for item in items if is_sure(item)]
         for item in sure:
             loop = loops.test(item)
             for request in item.requests if loop is not None and loop.runner == "asyncio" else ():

@@ -441,6 +441,7 @@ class Suite:
             self.patched,
             None if loops is None else loops.uses_asyncio,
             None if loops is None else loops.uses_anyio,
+            None if loops is None else loops.__dict__.get("helpers"),
             loops is not None and "usual_runner" in loops.__dict__,
         )
 

@@ -16,6 +16,7 @@ from scopecheck.suite.asserting import checking_methods
 from scopecheck.suite.changes import XUNIT
 from scopecheck.suite.contracts import AGENT_EVENTS
 from scopecheck.suite.events import event_names, sent_names
+from scopecheck.suite.loops.overrides import askers
 from scopecheck.suite.loops.pytest_asyncio import FIXTURE_SPELLING
 from scopecheck.suite.model import Scope
 from scopecheck.suite.setups import is_set_up
@@ -45,6 +46,7 @@ class Face(NamedTuple):
     flags: Hashable
     bearing: Hashable
     runners: Hashable
+    askers: Hashable
     problems: Hashable
     unknown: Hashable
     parametrized: Hashable
@@ -96,6 +98,7 @@ def face(suite: Suite, path: str, left_out: Collection[int] = ()) -> Face:
         (bool(every), frozenset(flags for item in items if (flags := _flags(item)) != _PLAIN)),
         frozenset(each for item in items for each in _bearing(suite, item, path)),
         _runners(suite, items) if whole.compares_runners else (),
+        askers(suite.loops, items) if whole.helpers is not None else (),
         frozenset((p.kind, p.name, p.certain) for plan in plans for p in plan.problems),
         frozenset(name for plan in plans for name in plan.unknown),
         frozenset(names & whole.unreached),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.finding import Place
 from scopecheck.source import Span
+from scopecheck.suite.loops import overrides
 from scopecheck.suite.loops.added import runs_on_two_loops
 from scopecheck.suite.loops.model import (
     Decision,
@@ -95,6 +96,7 @@ class Loops:
         self.hooks = hooks
         self._doubts = doubts
         self._items = items
+        self._defined = fixtures
         self.in_package = in_package
         self._resolver = resolver
         self.pytest = known.pytest
@@ -268,6 +270,13 @@ class Loops:
         """The plugin that runs most of the suite's async tests."""
         self._needs_whole("which plugin runs most tests")
         return usual_runner(self, self._items)
+
+    @cached_property
+    def helpers(self) -> frozenset[str]:
+        """The symbols of the suite's own fixtures that merely have the name `event_loop`."""
+        if self._whole is not None:
+            return answer(self._whole.helpers)
+        return overrides.helpers(self, self._defined, self._items)
 
     @cached_property
     def shapes(self) -> tuple[tuple[Item, ...], ...]:
