@@ -178,7 +178,7 @@ class _Edit:
         self._modules = now.evaluator.modules
         self._nodes = tuple(f"{now.linker.nodeid(path)}::" for path in sorted(paths))
         before = self._link(_Before(project.load, self._before))
-        if now.linker.named_late or before.linker.named_late:
+        if not paths.isdisjoint(now.linker.naming):
             raise NeedsWhole("a plugin named by a test file")
         self._apart = {path: self._read_far(path, before, now) for path in paths}
         self._check_faces(before, now)

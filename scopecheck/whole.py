@@ -25,6 +25,7 @@ class Whole(msgspec.Struct, frozen=True, array_like=True):
     counting: files that code of other files may be judged by: a function with a cache, an object
         of a module. Of all others a look at a part needs only what its tests reach.
     late: files that were read though no import that surely runs leads to them.
+    naming: test files that name plugins, and whether tests were collected before each.
     unread: a conftest or test file has no facts.
     unreached: names of fixtures that no test reaches, and the names that these request.
     ambiguous: names that one fixture's requests of get different definitions in different tests.
@@ -39,6 +40,7 @@ class Whole(msgspec.Struct, frozen=True, array_like=True):
     leaves: frozenset[str] = frozenset()
     counting: frozenset[str] = frozenset()
     late: frozenset[str] = frozenset()
+    naming: dict[str, bool] = {}
     unread: bool = False
     unreached: frozenset[str] = frozenset()
     ambiguous: frozenset[str] = frozenset()

@@ -455,6 +455,37 @@ def test_which_plugin_runs_most_tests_is_asked_again(tmp_path: Path) -> None:
     assert found(tmp_path) == found(tmp_path, cached=False)
 
 
+NAMING = {
+    "pytest.ini": "[pytest]\n",
+    "extra.py": SPARE,
+    "test_a.py": "def test_a(): ...\n",
+    "test_b.py": "pytest_plugins = ['extra']\n\ndef test_b(): ...\n",
+    "test_c.py": "def test_c(spare): ...\n",
+}
+NAMED: dict[str, tuple[str, Callable[[str], str], bool]] = {
+    "above": ("test_a.py", lambda text: f"{text}\n\ndef test_d(): ...\n", True),
+    "below": ("test_c.py", lambda text: f"{text}\n\ndef test_d(spare, other): ...\n", False),
+    "below, and the same": ("test_c.py", lambda text: f"{text}\n\ndef test_d(spare): ...\n", True),
+    "last above": ("test_a.py", edited("test_a", "a"), False),
+    "itself": ("test_b.py", lambda text: f"{text}\n\ndef test_d(): ...\n", False),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_files_beside_one_that_names_a_plugin(tmp_path: Path, linked: list[str], name: str) -> None:
+    path, edit, alone = NAMED[name]
+    write(tmp_path, NAMING)
+    before = found(tmp_path)
+    (tmp_path / path).write_text(edit(NAMING[path]))
+    linked.clear()
+    after = found(tmp_path)
+    assert (not linked) is alone
+    assert after == found(tmp_path, cached=False)
+    assert len(after) - len(before) == (name == "below")
+    (tmp_path / path).write_text(NAMING[path])
+    assert found(tmp_path) == before
+
+
 def test_a_file_that_only_the_test_led_to_is_left_out(suite: Path) -> None:
     """Also where the edited file was looked at alone first, with what it led to before."""
     helper = {

@@ -57,8 +57,12 @@ _MANY = 3
 @looks("far")
 def unknown_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP301: a request that no definition answers."""
-    if not _is_for_pytest(suite):
-        return
+    faults = list(_missing(suite))
+    if faults and _is_for_pytest(suite):
+        yield from faults
+
+
+def _missing(suite: Suite) -> Iterator[Fault]:
     found: dict[tuple[Place, str], _Missing] = {}
     silent = Silenced(suite)
     for plan, items in suite.items_of.items():

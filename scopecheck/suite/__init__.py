@@ -419,19 +419,21 @@ class Suite:
         tests = frozenset(files.test_files)
         named = {source.path for source in self.linker.sources}
         leaves = tests - self._read.imported - named - frozenset(files.conftests)
+        naming = self.linker.naming
         words = self._read.words
-        if self.linker.named_late:
-            leaves = frozenset()
         unused = [one for one in self.fixtures if one not in self.users and one.path is not None]
         inner = self.__dict__
         loops = self.loops if "loops" in inner else None
         checking = self.asserting.checking if "asserting" in inner else None
         return Whole(
             frozenset(
-                path for path in leaves if path.rpartition("/")[2].removesuffix(".py") not in words
+                path
+                for path in leaves - naming.keys()
+                if path.rpartition("/")[2].removesuffix(".py") not in words
             ),
             frozenset(self.counting),
             self.own_files - self._read.paths,
+            naming,
             any(self.facts(path) is None for path in (*files.conftests, *files.test_files)),
             frozenset(name for one in unused for name in (one.name, *_asked(one))),
             frozenset(name for (_, name), found in self._answers.items() if len(found) > 1),

@@ -89,6 +89,8 @@ def build(
         if part is None or path in part.files:
             linker.add_plugins_of(path, late=bool(collector.items))
             collector.add_module(path)
+        elif path in part.whole.naming:
+            linker.add_plugins_of(path, late=part.whole.naming[path])
     resolver = Resolver(version, config.usefixtures, linker.possible())
     for item in collector.items:
         item.plan = resolver.plan(item)

@@ -81,8 +81,8 @@ class Linker:
         self._registered: set[str] = set()
         self._nodeids: dict[str, str] = {}
         self.loop_factories = False
-        # Whether a test module names plugins.
-        self.named_late = False
+        # The test modules that name plugins, and whether tests were collected before.
+        self.naming: dict[str, bool] = {}
         # The modules whose hooks pytest calls, in the order in which it registers them, each with
         # the folder for whose tests alone those of its hooks that are about one test are called.
         self.hook_spaces: list[tuple[Namespace, str]] = []
@@ -158,7 +158,8 @@ class Linker:
             reason = "defining 'pytest_plugins' in a conftest that is not loaded at start-up"
             node = self.nodeid(dirname(path)) if self.rules.version >= (8, 0) else "."
             self.broken.setdefault(node, Refusal(reason))
-        self.named_late |= basename(path) != "conftest.py" and path not in self._registered
+        if basename(path) != "conftest.py" and path not in self._registered:
+            self.naming[path] = late
         value = self.evaluator.lookup(space, "pytest_plugins")
         names, complete = known_strings(value)
         if not complete:
