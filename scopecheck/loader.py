@@ -2,101 +2,33 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import re
-import signal
-from collections import deque
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from scopecheck.cache.packed import pack, unpack
-from scopecheck.disk import Seen, Stamp, digest_of, note_file, note_text, read_stamped
-from scopecheck.facts import TOO_DEEP, FileFacts, ReadError
+from scopecheck.cache.packed import unpack
+from scopecheck.disk import Seen, digest_of, note_file, note_text, read_stamped
 from scopecheck.literals import occurs
-from scopecheck.source import WHOLE_FILE, Source, SourceError, Span, decode, read_bytes
+from scopecheck.readings import no_collection, read_file
+from scopecheck.source import Source, SourceError, decode, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import Future, ProcessPoolExecutor
+    from pathlib import Path
     from typing import TypeAlias
 
     from scopecheck.cache import Cache
     from scopecheck.evidence import Emitted, EventForms, EventUse
-    from scopecheck.facts import Function
+    from scopecheck.facts import FileFacts, Function
+    from scopecheck.readings import Packed
+    from scopecheck.workers import Ahead
 
     Follow: TypeAlias = Callable[[str], Iterable[str]]
 
 # Starting workers costs about as much as reading this many bytes (measured on two cores).
 _PARALLEL_BYTES = 1_500_000
-_BATCH_BYTES = 400_000
-# A file larger than this is not split off to a worker with others: it is read alone.
-LARGE_FILE = 1_000_000
-# A syntax tree takes about 100 times the size of its text.
-MAX_FILE = 12_000_000
-
-
-class Reading(msgspec.Struct, array_like=True):
-    """One file's facts, and what they were read from; stamp None: it could not be read."""
-
-    facts: FileFacts
-    stamp: Stamp | None = None
-    digest: bytes = b""
-
-    @property
-    def lasts(self) -> bool:
-        """Whether the same content will have the same facts on another day."""
-        error = self.facts.error
-        return self.stamp is not None and (error is None or error.message != TOO_DEEP)
-
-
-class Packed(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A reading as a worker sends it, its facts as the cache keeps them."""
-
-    facts: bytes
-    stamp: Stamp | None
-    digest: bytes
-    lasts: bool
-
-
-_BATCH = msgspec.msgpack.Decoder(list[Packed])
-
-
-def read_file(root: Path, path: str) -> Reading:
-    """One file's facts; a file that cannot be read has an `error` that says why."""
-    try:
-        data, stamp = read_stamped(f"{root}{os.sep}{path}")
-    except OSError as error:
-        message = f"cannot be read: {error.strerror or error}"
-        return Reading(_failed(path, "unreadable", message, WHOLE_FILE))
-    return Reading(_facts_in(path, data), stamp, digest_of(data))
-
-
-def _facts_in(path: str, data: bytes) -> FileFacts:
-    if len(data) > MAX_FILE:
-        return _failed(path, "skipped", _too_large(len(data)), WHOLE_FILE)
-    # A run in which nothing changed reads nothing.
-    from scopecheck.read import read
-
-    try:
-        return read(decode(path, data))
-    except SourceError as error:
-        return _failed(path, "unreadable", error.message, Span(error.line, 1, error.line, 1))
-
-
-def _too_large(size: int) -> str:
-    return (
-        f"is skipped: {size / 1e6:.1f} MB is more than the {MAX_FILE / 1e6:.0f} MB that are read; "
-        "split it, or leave it out with `exclude`"
-    )
-
-
-def _failed(path: str, kind: str, message: str, span: Span) -> FileFacts:
-    return FileFacts(path, error=ReadError(kind, message, span))  # type: ignore[arg-type]
 
 
 def _no_more(_: str) -> Iterable[str]:
@@ -128,10 +60,14 @@ class Loader:
         self.matching: dict[str, dict[str, None]] = {}
         self._last = ("", "")
         self._latest: Source | None = None
+        self._ahead: Ahead | None = None
 
     def __call__(self, path: str) -> FileFacts:
         """One file's facts."""
         facts = self._facts.get(path)
+        if facts is None and self._ahead is not None:
+            self._ahead.wait_for(path)
+            facts = self._facts.get(path)
         if facts is None:
             facts = self._kept(path)
         if facts is None:
@@ -142,14 +78,14 @@ class Loader:
         """One file's facts, read here."""
         reading = read_file(self.root, path)
         try:
-            packed = pack(reading.facts)
+            packed = reading.packed()
         except UnicodeEncodeError:
             # A path that is no text is kept in no cache.
             self._facts[path] = reading.facts
             self._digests[path] = reading.digest
             note_file(Seen(f"{self.root}{os.sep}{path}", reading.stamp, reading.digest))
             return reading.facts
-        return self._take(Packed(packed, reading.stamp, reading.digest, lasts=reading.lasts))
+        return self._take(packed)
 
     def _kept(self, path: str) -> FileFacts | None:
         """The facts that this run or an earlier one kept, if the file is what it was."""
@@ -304,22 +240,61 @@ class Loader:
         self._last, self._latest = ("", ""), None
         self._facts[path] = read(source)
 
-    def read_all(self, paths: Iterable[str], follow: Follow = _no_more) -> None:
+    @contextmanager
+    def reading(self, paths: Iterable[str], follow: Follow = _no_more) -> Iterator[None]:
         """Read the files that were not read yet, and those that they lead to.
+
+        Where there is much to read, workers do it while the block runs; what the block asks for is
+        waited for, and at its end everything has been read. Else that is so at its beginning.
 
         Args:
             paths: the files.
             follow: what else is to be read once a file is; asked once for each file, and names none
                 twice.
         """
-        with _no_collection():
-            waiting = self._unread(paths, follow)
+        named = dict.fromkeys(paths)
+        with no_collection():
+            waiting = self._unread(named, follow)
             while waiting:
                 sizes = {path: self._size(path) for path in waiting}
                 if self.jobs > 1 and len(waiting) > 1 and sum(sizes.values()) >= _PARALLEL_BYTES:
-                    self._read_parallel(waiting, sizes, follow)
-                    return
+                    # What conftests import is asked for before their tests are.
+                    sizes = dict(sorted(sizes.items(), key=lambda one: one[0] in named))
+                    break
                 waiting = [new for path in waiting for new in self._followed(path, follow)]
+        if not waiting:
+            yield
+            return
+        with self._workers(sizes, follow) as ahead:
+            self._ahead = ahead
+            try:
+                yield
+                ahead.finish()
+            finally:
+                self._ahead = None
+        with no_collection():
+            waiting = self._unread(ahead.left, follow)
+            for path in waiting:
+                waiting += self._followed(path, follow)
+
+    def look(self) -> None:
+        """Take what workers have read meanwhile; to be called now and then in such a block."""
+        if self._ahead is not None:
+            self._ahead.look()
+
+    def _workers(self, sizes: dict[str, int], follow: Follow) -> Ahead:
+        from scopecheck.workers import Ahead
+
+        def take(sent: Iterable[Packed]) -> dict[str, int]:
+            paths = [self._take(one).path for one in sent]
+            new = self._unread((n for path in paths for n in follow(path)), follow)
+            return {path: self._size(path) for path in new}
+
+        def here(path: str) -> dict[str, int]:
+            with no_collection():
+                return {new: self._size(new) for new in self._followed(path, follow)}
+
+        return Ahead(self.root, self.jobs, sizes, take, here)
 
     def _unread(self, paths: Iterable[str], follow: Follow) -> list[str]:
         """Those of the files that must be read, and of what the others lead to."""
@@ -344,80 +319,6 @@ class Loader:
         except OSError:
             return 0
 
-    def _take_batch(self, sent: bytes) -> list[str]:
-        return [self._take(one).path for one in _BATCH.decode(sent)]
-
-    def _read_parallel(self, paths: list[str], sizes: dict[str, int], follow: Follow) -> None:
-        from concurrent.futures import ProcessPoolExecutor
-        from concurrent.futures.process import BrokenProcessPool
-        from multiprocessing import get_start_method
-
-        if get_start_method() == "fork":
-            # Imported once for all workers, and not by each.
-            import scopecheck.read.module  # noqa: F401
-
-        named = list(paths)
-        parts = _Parts()
-        try:
-            jobs = min(self.jobs, sum(sizes.values()) // _BATCH_BYTES + 1)
-            with ProcessPoolExecutor(jobs, initializer=_leave_interrupts) as pool:
-                futures: deque[Future[bytes]] = deque()
-                new = paths
-                try:
-                    while new or futures:
-                        for path in new:
-                            parts.add(path, sizes.get(path) or self._size(path))
-                        # What is less than a part waits for more, unless somebody waits for work.
-                        for part in parts.take(whole=len(futures) > jobs):
-                            futures.append(pool.submit(_read_batch, str(self.root), part))
-                        if parts.large:
-                            new = self._followed(parts.large.pop(), follow)
-                        else:
-                            taken = self._take_batch(futures.popleft().result())
-                            new = self._unread((n for path in taken for n in follow(path)), follow)
-                        named += new
-                except BaseException:
-                    _end(pool)
-                    raise
-        except (BrokenProcessPool, OSError, PermissionError, UnicodeEncodeError):
-            # No workers to be had (a sandbox, a full machine), or facts that cannot be sent: the
-            # same work, one process.
-            for path in named:
-                if path not in self._facts:
-                    named += self._followed(path, follow)
-
-
-class _Parts:
-    """Files, put together to parts of which each is worth sending to a worker.
-
-    large: those that are read alone, here.
-    """
-
-    def __init__(self) -> None:
-        self.large: list[str] = []
-        self._parts: list[list[str]] = [[]]
-        self._size = 0
-
-    def add(self, path: str, size: int) -> None:
-        """Put a file of so many bytes with the others."""
-        if size > LARGE_FILE:
-            self.large.append(path)
-            return
-        self._parts[-1].append(path)
-        self._size += size
-        if self._size >= _BATCH_BYTES:
-            self._parts.append([])
-            self._size = 0
-
-    def take(self, *, whole: bool) -> list[list[str]]:
-        """The parts that were not taken yet; whole: but for one that is still small."""
-        *taken, last = self._parts
-        if not whole and last:
-            taken.append(last)
-            last, self._size = [], 0
-        self._parts = [last]
-        return taken
-
 
 @lru_cache(1024)
 def _escaped(word: str) -> str:
@@ -428,41 +329,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _end(pool: ProcessPoolExecutor) -> None:
-    """Stop the workers now. (`terminate_workers`, which does this, came with Python 3.14.)"""
-    workers = list((getattr(pool, "_processes", None) or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for worker in workers:
-        worker.terminate()
-    for worker in workers:
-        worker.join()
-
-
-def _leave_interrupts() -> None:
-    """In a worker: a terminal interrupts all processes, and the first one ends the others."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _read_batch(root: str, paths: list[str]) -> bytes:
-    """In a worker: the facts of some files, encoded."""
-    folder = Path(root)
-    encode = msgspec.msgpack.encode
-    with _no_collection():
-        readings = (read_file(folder, path) for path in paths)
-        return encode(
-            [Packed(pack(one.facts), one.stamp, one.digest, one.lasts) for one in readings]
-        )
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Trees are freed by their reference counts; a collection would only walk them."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from scopecheck import disk, loader
+from scopecheck import disk, readings
 from scopecheck.cache import Cache, CacheFolder, folder
 from scopecheck.cache.packed import pack, unpack
 from scopecheck.checked import checked
@@ -105,19 +105,19 @@ def test_unchanged_files_are_not_read_again(suite: Path, monkeypatch: pytest.Mon
     (suite / "tests/test_a.py").write_text("def test_changed(wide): ...\n")
     read: list[str] = []
 
-    def spied(root: Path, path: str) -> loader.Reading:
+    def spied(root: Path, path: str) -> readings.Reading:
         read.append(path)
         return original(root, path)
 
-    original = loader.read_file
-    monkeypatch.setattr(loader, "read_file", spied)
+    original = readings.read_file
+    monkeypatch.setattr("scopecheck.loader.read_file", spied)
     found(project(suite))
     assert read == ["tests/test_a.py"]
 
 
 def test_facts_are_the_same_packed_and_unpacked() -> None:
     for file in sorted(EXAMPLES.rglob("*.py")):
-        facts = loader.read_file(EXAMPLES, str(file.relative_to(EXAMPLES))).facts
+        facts = readings.read_file(EXAMPLES, str(file.relative_to(EXAMPLES))).facts
         assert unpack(pack(facts)) == facts
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scopecheck import loader
+from scopecheck import loader, workers
 from scopecheck.loader import Loader
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def follower(asked: list[str]) -> Callable[[str], list[str]]:
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loader, "_PARALLEL_BYTES", 500)
-    monkeypatch.setattr(loader, "_BATCH_BYTES", 1_000)
-    monkeypatch.setattr(loader, "LARGE_FILE", 2_000)
+    monkeypatch.setattr(workers, "BATCH_BYTES", 1_000)
+    monkeypatch.setattr(workers, "LARGE_FILE", 2_000)
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 3])
@@ -52,7 +52,8 @@ def test_what_files_lead_to_is_read(tmp_path: Path, jobs: int, first: list[str])
     write(tmp_path)
     asked: list[str] = []
     load = Loader(tmp_path, jobs)
-    load.read_all(first, follower(asked))
+    with load.reading(first, follower(asked)):
+        pass
     assert sorted(load.paths) == sorted(asked) == sorted(f"m{n}.py" for n in range(_FILES))
     assert [load(f"m{n}.py").bindings[0].name for n in range(_FILES)] == ["number"] * _FILES
 
@@ -63,8 +64,36 @@ def test_what_is_read_already_leads_on(tmp_path: Path, known: int) -> None:
     asked: list[str] = []
     load = Loader(tmp_path, 2)
     load(f"m{known}.py")
-    load.read_all(["m0.py"], follower(asked))
+    with load.reading(["m0.py"], follower(asked)):
+        pass
     assert sorted(asked) == sorted(load.paths) == sorted(f"m{n}.py" for n in range(_FILES))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("wanted", [0, 1, 6, 20, 39])
+def test_what_is_asked_for_meanwhile(tmp_path: Path, jobs: int, wanted: int) -> None:
+    write(tmp_path)
+    asked: list[str] = []
+    load = Loader(tmp_path, jobs)
+    with load.reading(["m0.py"], follower(asked)):
+        load.look()
+        assert load(f"m{wanted}.py").lines
+    assert sorted(load.paths) == sorted(asked) == sorted(f"m{n}.py" for n in range(_FILES))
+
+
+def test_what_leaves_the_block_ends_the_workers(tmp_path: Path) -> None:
+    write(tmp_path)
+    load = Loader(tmp_path, 2)
+
+    def interrupted() -> None:
+        with load.reading(["m0.py"], follower([])):
+            assert multiprocessing.active_children()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not multiprocessing.active_children()
+    assert load("m39.py").lines
 
 
 def fall_over(root: str, paths: list[str]) -> bytes:
@@ -74,16 +103,21 @@ def fall_over(root: str, paths: list[str]) -> bytes:
     return _read_batch(root, paths)
 
 
-_read_batch = loader._read_batch
+_read_batch = workers._read_batch
 
 
 @pytest.mark.skipif(
     not _FORKS, reason="a worker that is started anew does not know what is replaced"
 )
-def test_a_worker_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("meanwhile", [[], ["m20.py"], ["m4.py", "m21.py", "m39.py"]])
+def test_a_worker_that_dies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: list[str]
+) -> None:
     write(tmp_path)
-    monkeypatch.setattr(loader, "_read_batch", fall_over)
+    monkeypatch.setattr(workers, "_read_batch", fall_over)
     asked: list[str] = []
     load = Loader(tmp_path, 2)
-    load.read_all(["m0.py"], follower(asked))
+    with load.reading(["m0.py"], follower(asked)):
+        for wanted in meanwhile:
+            assert load(wanted).lines
     assert sorted(load.paths) == sorted(set(asked)) == sorted(f"m{n}.py" for n in range(_FILES))

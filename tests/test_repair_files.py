@@ -6,10 +6,10 @@ import os
 import random
 import signal
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -19,6 +19,9 @@ from scopecheck.config import Settings
 from scopecheck.project import Project
 from scopecheck.run import repair
 from scopecheck.status import FOUND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 VERSIONS = {"pytest": "8.4", "pytest-asyncio": "1.1.0"}
 EXAMPLES = int(os.environ.get("SCOPECHECK_RANDOM", "60"))
@@ -201,13 +204,15 @@ def test_a_file_that_changes_after_it_was_read_is_left_alone(
         check([], CheckOptions())
     # As if another repair had been faster.
     later = old.replace("@pytest.mark.slow\n", "")
-    read_all = Loader.read_all
+    reading = Loader.reading
 
-    def read_then_changed(load: Loader, *asked: Any) -> None:
-        read_all(load, *asked)
+    @contextmanager
+    def read_then_changed(load: Loader, *asked: Any) -> Iterator[None]:
+        with reading(load, *asked):
+            yield
         file.write_text(later)
 
-    monkeypatch.setattr(Loader, "read_all", read_then_changed)
+    monkeypatch.setattr(Loader, "reading", read_then_changed)
     assert check([], CheckOptions(fix=True)) == FOUND
     assert file.read_text() == later
     assert "has changed since it was read" in capsys.readouterr().err

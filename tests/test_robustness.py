@@ -316,15 +316,15 @@ def test_every_way_to_start_workers_gives_the_same(tmp_path: Path, method: str) 
     script = tmp_path / "run.py"
     script.write_text(
         "import multiprocessing, sys\n"
-        "from scopecheck import loader\n"
+        "from scopecheck import workers\n"
         "from scopecheck.cli import main\n"
-        "take = loader.Loader._take_batch\n"
-        "def taken(self, sent):\n"
-        "    sys.stderr.write('from a worker\\n')\n"
-        "    return take(self, sent)\n"
+        "finish = workers.Ahead.finish\n"
+        "def finished(self):\n"
+        "    finish(self)\n"
+        "    sys.stderr.write(f'by workers, but for {self.left}\\n')\n"
         "if __name__ == '__main__':\n"
         f"    multiprocessing.set_start_method({method!r})\n"
-        "    loader.Loader._take_batch = taken\n"
+        "    workers.Ahead.finish = finished\n"
         "    main()\n"
     )
     shown = []
@@ -334,7 +334,7 @@ def test_every_way_to_start_workers_gives_the_same(tmp_path: Path, method: str) 
             [*command, "--jobs", jobs], cwd=tmp_path, capture_output=True, text=True, timeout=120
         )
         assert result.returncode == 1, result.stderr
-        assert ("from a worker" in result.stderr) == (jobs == "2"), result.stderr
+        assert ("by workers, but for []" in result.stderr) == (jobs == "2"), result.stderr
         shown.append(result.stdout.partition("\nFound ")[0].splitlines()[:3])
     assert shown[0] == shown[1]
     assert ["SCP101" in line for line in shown[0]] == [True] * 3

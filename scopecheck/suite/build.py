@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from scopecheck.source import relative
 from scopecheck.suite import Suite
 from scopecheck.suite.collect import Collector
-from scopecheck.suite.imported import Read, read_imports
+from scopecheck.suite.imported import reading_imports
 from scopecheck.suite.link import Linker
 from scopecheck.suite.modules import Modules
 from scopecheck.suite.names import Evaluator
@@ -51,9 +51,6 @@ def build(
     config = files.config
     rootdir = _relative(root, config.rootdir)
     modules = Modules(root, _roots(root, files, rootdir), plugins.installed)
-    read = Read(frozenset(), frozenset(), frozenset())
-    if part is None:
-        read = read_imports(load, modules, (*files.conftests, *files.test_files))
     evaluator = Evaluator(_readable(load), modules, plugins.fixture_decorators, version)
     rules = Rules(
         version,
@@ -66,11 +63,36 @@ def build(
     )
     linker = Linker(evaluator, rules, plugins, frozenset(files.startup_conftests))
     collector = Collector(linker)
+    named = (*files.conftests, *files.test_files) if part is None else ()
+    with reading_imports(load, modules, named) as read:
+        _collect(files, linker, collector, load, part)
+    resolver = Resolver(version, config.usefixtures, linker.possible())
+    for item in collector.items:
+        item.plan = resolver.plan(item)
+    refuse(
+        collector.items,
+        linker.broken,
+        files.test_files,
+        modules,
+        {path: linker.nodeid(path) for path in files.test_files},
+        one_namespace=config.import_mode != "importlib",
+    )
+    if part is not None:
+        tests = tuple(path for path in files.test_files if path in part.files)
+        files = replace(files, test_files=tests, unmatched=())
+    return Suite(files, linker, collector, resolver, load, read(), options or Options(), part)
+
+
+def _collect(
+    files: SuiteFiles, linker: Linker, collector: Collector, load: Loader, part: Part | None
+) -> None:
+    """Register plugins and conftests, and collect the tests, in pytest's order."""
+    plugins = linker.plugins
     for source in plugins.start:
         linker.add_plugin(source)
     startup = [path for path in files.startup_conftests if path in files.conftests]
     # Up to 9.0 a conftest's autouse fixtures come before those of the plugins it names.
-    early = startup if version < (9, 1) else []
+    early = startup if linker.rules.version < (9, 1) else []
     for path in startup:
         if path in early:
             linker.add_conftest(path)
@@ -87,25 +109,11 @@ def build(
         linker.session.reason = f"plugin {name!r} is declared, and its fixtures are not known"
     for path in files.test_files:
         if part is None or path in part.files:
+            load.look()
             linker.add_plugins_of(path, late=bool(collector.items))
             collector.add_module(path)
         elif path in part.whole.naming:
             linker.add_plugins_of(path, late=part.whole.naming[path])
-    resolver = Resolver(version, config.usefixtures, linker.possible())
-    for item in collector.items:
-        item.plan = resolver.plan(item)
-    refuse(
-        collector.items,
-        linker.broken,
-        files.test_files,
-        modules,
-        {path: linker.nodeid(path) for path in files.test_files},
-        one_namespace=config.import_mode != "importlib",
-    )
-    if part is not None:
-        tests = tuple(path for path in files.test_files if path in part.files)
-        files = replace(files, test_files=tests, unmatched=())
-    return Suite(files, linker, collector, resolver, load, read, options or Options(), part)
 
 
 def _readable(load: Loader) -> Callable[[str], FileFacts | None]:

@@ -1,14 +1,15 @@
-"""Reads what the files of a suite import, before it is linked."""
+"""Reads what the files of a suite import, while it is linked."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from posixpath import dirname
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from scopecheck.facts import Import
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from scopecheck.loader import Loader
     from scopecheck.suite.modules import Modules
@@ -30,8 +31,14 @@ class Read(NamedTuple):
     words: frozenset[str]
 
 
-def read_imports(load: Loader, modules: Modules, paths: Iterable[str]) -> Read:
-    """Read the files and every first-party module that they import, directly or not."""
+@contextmanager
+def reading_imports(
+    load: Loader, modules: Modules, paths: Iterable[str]
+) -> Iterator[Callable[[], Read]]:
+    """Read the files and every first-party module that they import, directly or not.
+
+    They may be read while the block runs, and are at its end: then what is handed over says which.
+    """
     first = list(dict.fromkeys(paths))
     seen = set(first)
     imported: set[str] = set()
@@ -58,8 +65,8 @@ def read_imports(load: Loader, modules: Modules, paths: Iterable[str]) -> Read:
                     found.append(target)
         return found
 
-    load.read_all(first, follow)
-    return Read(frozenset(seen), frozenset(imported), frozenset(words))
+    with load.reading(first, follow):
+        yield lambda: Read(frozenset(seen), frozenset(imported), frozenset(words))
 
 
 def is_new(value: Import, folder: str, base: str, seen: set[Looked]) -> bool:
