@@ -25,7 +25,7 @@ from scopecheck.expressions import Call, Expression
 from scopecheck.hook_facts import HookFacts  # noqa: TC001 - the type of a field
 from scopecheck.source import Span
 
-FACTS_VERSION = 25
+FACTS_VERSION = 26
 
 
 class Import(msgspec.Struct, frozen=True, array_like=True, tag="i", gc=False):
@@ -302,12 +302,13 @@ class Workings(msgspec.Struct, frozen=True, array_like=True, gc=False):
 NO_WORKINGS = Workings()
 
 # What a function has, as bits of one number: most have none of it, and then nothing is decoded.
-_CHANGES, _PASSED, _MUTABLE, _BODY, _BINDINGS, _HANDOUT, _RETURNS, _EVENTS = (
-    1 << n for n in range(8)
-)
+CHANGES, BODY = 1, 8
+"""Whether a function changes something itself, and has a `body`, as bits of `Function.has`."""
+_PASSED, _MUTABLE, _BINDINGS, _HANDOUT, _RETURNS, _EVENTS = 2, 4, 16, 32, 64, 128
 _DEFAULTS, _FLAWS, _HOOK = 256, 512, 1024
 VACUITY, CONDITIONAL, DROPPED, LOST, RETURNED = 2048, 4096, 8192, 16384, 32768
 """Parts of the evidence of a test, as bits of `Function.has`."""
+_LOOP_CALLS, _NESTED_TESTS, _FAULTY_YIELDS = 65536, 131072, 262144
 
 
 def _has(workings: Workings, effects: Effects | None, evidence: Evidence | None) -> int:
@@ -319,19 +320,28 @@ def _has(workings: Workings, effects: Effects | None, evidence: Evidence | None)
         has |= LOST if evidence.lost else 0
         has |= RETURNED if evidence.returned is not None else 0
     if effects is not None:
-        has |= _CHANGES if effects.changes else 0
+        has |= CHANGES if effects.changes else 0
         has |= _PASSED if effects.passed else 0
         has |= _MUTABLE if effects.mutable_defaults or effects.mutable_parameters else 0
     if workings is not NO_WORKINGS:
         has |= _BINDINGS if workings.bindings else 0
         has |= _RETURNS if workings.returns else 0
         has |= _DEFAULTS if workings.defaults else 0
-        has |= _BODY if workings.body is not None else 0
+        has |= _of_body(workings.body) if workings.body is not None else 0
         has |= _HANDOUT if workings.handout is not None else 0
         has |= _HOOK if workings.hook is not None else 0
         has |= _FLAWS if workings.flaws else 0
         has |= _EVENTS if workings.events is not None else 0
     return has
+
+
+def _of_body(body: Body) -> int:
+    has = BODY
+    has |= _LOOP_CALLS if body.loop_calls else 0
+    has |= _NESTED_TESTS if body.nested_tests else 0
+    yields = body.yields
+    faulty = yields is not None and (yields.twice is not None or yields.missed is not None)
+    return has | (_FAULTY_YIELDS if faulty else 0)
 
 
 _encode = msgspec.msgpack.encode
@@ -462,7 +472,25 @@ class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def body(self) -> Body | None:
         """See `Workings`."""
-        return self.workings.body if self.has & _BODY else None
+        return self.workings.body if self.has & BODY else None
+
+    @property
+    def loop_calls(self) -> tuple[LoopCall, ...]:
+        """See `Body`."""
+        body = self.workings.body if self.has & _LOOP_CALLS else None
+        return () if body is None else body.loop_calls
+
+    @property
+    def nested_tests(self) -> tuple[tuple[str, Span], ...]:
+        """See `Body`."""
+        body = self.workings.body if self.has & _NESTED_TESTS else None
+        return () if body is None else body.nested_tests
+
+    @property
+    def faulty_yields(self) -> YieldFacts | None:
+        """Its yields, where a path through it has two of them or none."""
+        body = self.workings.body if self.has & _FAULTY_YIELDS else None
+        return None if body is None else body.yields
 
     @property
     def handout(self) -> Handout | None:
@@ -492,7 +520,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def changes(self) -> tuple[Change, ...]:
         """See `Effects`."""
-        return _decoded_effects(self.kept_effects).changes if self.has & _CHANGES else ()
+        return _decoded_effects(self.kept_effects).changes if self.has & CHANGES else ()
 
     @property
     def passed(self) -> tuple[Passed, ...]:

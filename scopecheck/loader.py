@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # Starting workers costs about as much as reading this many bytes (measured on two cores).
 _PARALLEL_BYTES = 1_500_000
+_KEPT_FUNCTIONS = 256
 
 
 def _no_more(_: str) -> Iterable[str]:
@@ -61,6 +62,7 @@ class Loader:
         self._last = ("", "")
         self._latest: Source | None = None
         self._ahead: Ahead | None = None
+        self._read_again: dict[tuple[str, Function, frozenset[str]], FileFacts | None] = {}
 
     def __call__(self, path: str) -> FileFacts:
         """One file's facts."""
@@ -115,7 +117,7 @@ class Loader:
 
     def forget(self, paths: Iterable[str]) -> None:
         """Take these files for ones that nobody asked for."""
-        self._last, self._latest = ("", ""), None
+        self._drop_texts()
         for path in paths:
             self._aside[path] = self._facts.pop(path)
 
@@ -181,11 +183,20 @@ class Loader:
     def function(
         self, path: str, function: Function, loop_names: frozenset[str] = frozenset()
     ) -> FileFacts | None:
-        """The facts of one function with all that its body does; None where it cannot be read."""
-        from scopecheck.read import read_function
+        """The facts of one function with all that its body does; None where it cannot be read.
 
-        source = self._source_again(path)
-        return None if source is None else read_function(source, function, loop_names)
+        Several checks ask for one function, and the suites of a project for one that they share.
+        """
+        key = (path, function, loop_names)
+        if key not in self._read_again:
+            from scopecheck.read import read_function
+
+            source = self._source_again(path)
+            if len(self._read_again) >= _KEPT_FUNCTIONS:
+                self._read_again.clear()
+            found = None if source is None else read_function(source, function, loop_names)
+            self._read_again[key] = found
+        return self._read_again[key]
 
     def events(self, path: str, function: Function, forms: EventForms) -> EventUse | None:
         """What one function has to do with events; None for nothing, or where it cannot be read."""
@@ -193,6 +204,11 @@ class Loader:
 
         source = self._source_again(path)
         return None if source is None else read_function_events(source, function, forms)
+
+    def _drop_texts(self) -> None:
+        """Forget what was kept of texts."""
+        self._last, self._latest = ("", ""), None
+        self._read_again.clear()
 
     def _source_again(self, path: str) -> Source | None:
         """A file's text; several functions of one file are asked for in turn."""
@@ -237,7 +253,7 @@ class Loader:
         self._aside.pop(path, None)
         self.lacking.pop(path, None)
         self.matching.pop(path, None)
-        self._last, self._latest = ("", ""), None
+        self._drop_texts()
         self._facts[path] = read(source)
 
     @contextmanager

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.checks.looks import looks
 from scopecheck.expressions import Call, FunctionRef, Name
+from scopecheck.facts import BODY
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.values import ClassValue, FixtureValue
 
@@ -63,7 +64,7 @@ def _calls(facts: FileFacts) -> Iterator[tuple[Call, Function | None]]:
     """Every call kept, with the function that it stands in; those of nested code left out."""
     end = 0
     functions: list[Function] = []
-    if any(function.body is not None for function in facts.functions):
+    if any(function.has & BODY for function in facts.functions):
         functions = sorted(facts.functions, key=lambda one: (one.line, -one.end_line))
     for function in functions:
         if function.line <= end:

@@ -435,12 +435,12 @@ def _nested_tests(suite: Suite) -> Iterator[Fault]:
     seen: set[tuple[str, Span]] = set()
     for item in suite.items:
         function, path = item.function, item.place.path
-        if function is None or function.body is None or not function.body.nested_tests:
+        if function is None or not function.nested_tests:
             continue
         if (path, function.span) in seen:
             continue
         seen.add((path, function.span))
-        for name, span in function.body.nested_tests:
+        for name, span in function.nested_tests:
             if not matches(suite.linker.rules.python_functions, name):
                 continue
             yield Fault(

@@ -322,11 +322,9 @@ def fixture_yields_twice(suite: Suite) -> Iterator[Fault]:
         function = fixture.function
         assert fixture.place is not None
         assert fixture.path is not None
-        if function is None or function.body is None or function.body.yields is None:
+        facts = None if function is None else function.faulty_yields
+        if function is None or facts is None or not _is_generator_fixture(suite, fixture):
             continue
-        if not _is_generator_fixture(suite, fixture):
-            continue
-        facts = function.body.yields
         tests = _users(suite, registrations(suite)[fixture.key])
         if facts.twice is not None:
             second, first = facts.twice

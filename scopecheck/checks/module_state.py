@@ -84,8 +84,13 @@ def _changed(suite: Suite, actor: Actor) -> Iterator[tuple[Change, Subject]]:
             subject = _container(suite, actor, change.target, change)
             if subject is not None and not _may_be_tuple(suite, change, subject):
                 yield change, subject
+    bound = suite.changes.bound_in(actor.path)
     for passed in actor.function.passed:
-        if all(_container(suite, actor, path, None) is None for _, path in passed.arguments):
+        paths = [path for _, path in passed.arguments]
+        if actor.kind != "helper":
+            # Most begin with a local name; so few are left to be looked up.
+            paths = [path for path in paths if path[0].removesuffix("()") in bound]
+        if all(_container(suite, actor, path, None) is None for path in paths):
             continue
         for _, path in suite.changes.given(actor.path, actor.function, passed):
             subject = _container(suite, actor, path, None)
@@ -113,7 +118,7 @@ def _container(
 ) -> Subject | None:
     """The container of a module that a path leads to."""
     imported = None if change is None else change.imported
-    known = imported is not None or suite.changes.is_of_module(actor.path, path[0])
+    known = imported is not None or path[0].removesuffix("()") in suite.changes.bound_in(actor.path)
     if not known and actor.kind != "helper":
         return None
     subject = suite.changes.resolve(actor.path, actor.function, path, imported)

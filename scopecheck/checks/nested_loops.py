@@ -171,7 +171,7 @@ class _Reader:
             for path in suite.own_files
             if (facts := suite.facts(path)) is not None
             for function in facts.functions
-            if function.body is not None and function.body.loop_calls
+            if function.loop_calls
         ]
         self.finds_any = bool(loops)
         for path, _ in loops:
@@ -199,7 +199,7 @@ class _Reader:
         return self._read[key]
 
     def _calls(self, path: str, function: Function, depth: int) -> Iterator[_Running]:
-        calls = _loop_calls(function)
+        calls = function.loop_calls
         if depth == 0 and (names := self._names(path)) and self._mentions(path, function, names):
             calls = self._suite.loop_calls(path, function, names)
         for found in calls:
@@ -244,13 +244,13 @@ class _Reader:
             if last not in self._words:
                 continue
             value = evaluator.imported(binding.value, path, binding.name)
-            if isinstance(value, FunctionValue) and _loop_calls(value.function):
+            if isinstance(value, FunctionValue) and value.function.loop_calls:
                 if not value.function.is_async:
                     yield binding.name
             elif isinstance(value, ModuleValue) and value.path in self._helpers:
                 inner = self._suite.facts(value.path)
                 for function in () if inner is None else inner.functions:
-                    if _loop_calls(function) and not function.is_async:
+                    if function.loop_calls and not function.is_async:
                         yield function.name
 
     def _mentions(self, path: str, function: Function, names: frozenset[str]) -> bool:
@@ -316,10 +316,6 @@ class _Reader:
         else:
             found = self._suite.evaluator.evaluate(func, space)
         return found if isinstance(found, FunctionValue) else None
-
-
-def _loop_calls(function: Function) -> tuple[LoopCall, ...]:
-    return () if function.body is None else function.body.loop_calls
 
 
 def _locals(function: Function) -> tuple[str, ...]:

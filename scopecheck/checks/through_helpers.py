@@ -9,6 +9,7 @@ from scopecheck.checks.blocks import is_after_exit, is_in_loop
 from scopecheck.checks.leaks import matches, may_restore, symbol_of, text_of, writers
 from scopecheck.checks.once import once
 from scopecheck.checks.wording import at
+from scopecheck.facts import CHANGES
 from scopecheck.finding import Place
 from scopecheck.suite.changes import Actor, is_test_code
 from scopecheck.suite.values import ClassValue
@@ -211,15 +212,15 @@ class Helpers:
 @once
 def _changing(suite: Suite) -> list[Actor]:
     """The functions that no test is and no fixture, that change something when they are called."""
-    helpers = (
+    return [
         Actor("helper", path, function)
         for path in sorted(suite.own_files)
         if (facts := suite.facts(path)) is not None
         for function in facts.functions
-        if function.kept_effects and not suite.changes.is_actor(path, function)
-        if _may_be_called(path, function)
-    )
-    return [helper for helper in helpers if helper.changes]
+        # What rules most out is looked at first.
+        if function.has & CHANGES and _may_be_called(path, function)
+        if not suite.changes.is_actor(path, function)
+    ]
 
 
 def _key(path: str, function: Function) -> tuple[str, int, int]:
@@ -232,7 +233,7 @@ def _calls_of(names: set[str]) -> re.Pattern[str] | None:
 
 def _may_be_called(path: str, function: Function) -> bool:
     """Whether a call of a function does all that it does: no generator, fixture or lambda."""
-    if function.is_generator or function.decorators or function.name == "<lambda>":
+    if function.is_generator or function.kept_decorators or function.name == "<lambda>":
         return False
     # Of the code under test only functions: what its methods do is for its objects.
     return function.owner < 0 or is_test_code(path)

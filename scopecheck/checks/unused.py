@@ -16,7 +16,7 @@ from scopecheck.checks.reach import (
 )
 from scopecheck.checks.wording import at, listed
 from scopecheck.expressions import Const, Name
-from scopecheck.facts import Import
+from scopecheck.facts import BODY, Import
 from scopecheck.finding import Fault, Place
 from scopecheck.suite import mentions
 from scopecheck.suite.values import ModuleValue, text_of
@@ -284,7 +284,9 @@ def _gets_computed_names(suite: Suite, facts: FileFacts) -> bool:
         and found.call.func.parts[-1] in _GETTERS
         and not _is_plain(suite, facts, found.call)
         for function in facts.functions
-        if any(map(function.may_name, _GETTERS)) and function.body is not None
+        # What rules most out is looked at first.
+        if function.has & BODY and any(map(function.may_name, _GETTERS))
+        if function.body is not None
         for found in function.body.calls
     )
 

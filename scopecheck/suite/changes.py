@@ -19,11 +19,11 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from scopecheck.expressions import Call, ClassRef, FunctionRef, Items, Mapping, Name
-from scopecheck.facts import Deleted, Extended, Import
+from scopecheck.facts import CHANGES, Deleted, Extended, Import
 from scopecheck.suite.values import MISSING, ClassValue, External, FunctionValue, ModuleValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from scopecheck.expressions import Expression
     from scopecheck.facts import Change, FileFacts, Function, Passed
@@ -60,6 +60,11 @@ _CONTAINERS = frozenset(
 )
 XUNIT = _BEFORE | AFTER
 _RETURN = re.compile(r"^[ \t]+return\b", re.MULTILINE)
+# Comments may stand between the two, in parentheses.
+_RETURNED_NAME = re.compile(
+    r"\breturn\b(?:[\s(\\]|#[^\n]*\n)*[^\W\d]\w*(?:\s*\.\s*\w+)*(?=\s*(?:[)#;\\]|$))",
+    re.MULTILINE,
+)
 
 Kind: TypeAlias = Literal["parameter", "object", "class", "module", "function", "external"]
 
@@ -143,6 +148,7 @@ class Changes:
         self._facts = facts
         self._read_function = read_function
         self._xunit: dict[tuple[str, str], tuple[Actor, ...]] = {}
+        self._xunit_in: dict[str, tuple[Function, ...]] = {}
         self._of_fixture: dict[Fixture, tuple[Actor, Fixture] | None] = {}
         self._of_plan: dict[Plan, tuple[tuple[Actor, Fixture], ...]] = {}
         self._by_function: dict[tuple[str, int, int], Actor] = {}
@@ -174,7 +180,7 @@ class Changes:
     @cached_property
     def changing(self) -> tuple[Actor, ...]:
         """The actors that change something themselves, few of all."""
-        return tuple(actor for actor in self.actors if actor.changes)
+        return tuple(actor for actor in self.actors if actor.function.has & CHANGES)
 
     def actors_in(self, path: str) -> Sequence[Actor]:
         """Those of the actors that a file defines."""
@@ -283,8 +289,8 @@ class Changes:
         if facts is None:
             return
         space = self._evaluator.module(path)
-        for function in facts.functions:
-            if function.name in XUNIT and function.owner < 0 and space is not None:
+        for function in self._named_xunit(path):
+            if function.owner < 0 and space is not None:
                 found = self._evaluator.lookup(space, function.name)
                 # A function inside another one may be called so, too.
                 other = isinstance(found, FunctionValue) and found.function is not function
@@ -296,10 +302,19 @@ class Changes:
                 return
             space = self._evaluator.class_space(value)
             for holder in self._lineages.of(value).classes:
-                inner = self._facts(holder.module)
-                for function in () if inner is None else inner.functions:
-                    if function.name in XUNIT and function.owner == holder.index:
+                for function in self._named_xunit(holder.module):
+                    if function.owner == holder.index:
                         yield self._actor("xunit", holder.module, function)
+
+    def _named_xunit(self, path: str) -> tuple[Function, ...]:
+        """The functions of a file that have the name of an xunit function, wherever."""
+        found = self._xunit_in.get(path)
+        if found is None:
+            facts = self._facts(path)
+            functions = () if facts is None else facts.functions
+            found = tuple(function for function in functions if function.name in XUNIT)
+            self._xunit_in[path] = found
+        return found
 
     @cached_property
     def helpers(self) -> tuple[Actor, ...]:
@@ -399,10 +414,10 @@ class Changes:
         target = (change.name,) if whole else change.target
         return self.resolve(path, function, target, change.imported)
 
-    def is_of_module(self, path: str, name: str) -> bool:
-        """Whether a file's module binds a name (`name` or `name()`), so that it may be meant."""
+    def bound_in(self, path: str) -> Collection[str]:
+        """The names that a file's module binds, to look them up."""
         space = self._evaluator.module(path)
-        return space is not None and name.removesuffix("()") in space.bindings
+        return () if space is None else space.bindings
 
     def resolve(
         self,
@@ -508,7 +523,8 @@ class Changes:
         if key not in self._returned:
             self._returned[key] = None
             plain = not function.kept_parameters and not function.is_generator
-            facts = self._read_kept(path, function) if plain else None
+            may = plain and self._may_return_a_name(path, function)
+            facts = self._read_kept(path, function) if may else None
             if facts is not None:
                 own = facts.functions[0]
                 values = () if own.handout is None else own.handout.values
@@ -520,6 +536,11 @@ class Changes:
                     if only.parts[0] not in bound - declared:
                         self._returned[key] = only
         return self._returned[key]
+
+    def _may_return_a_name(self, path: str, function: Function) -> bool:
+        """Whether a `return` of a name, `CACHE` or `module.CACHE`, stands in a function's text."""
+        text = self._lines_kept(path, function.first_line, function.end_line)
+        return function.name == "<lambda>" or _RETURNED_NAME.search(text) is not None
 
     def class_of(self, subject: Subject) -> ClassValue | None:
         """The class, of those that were read, that makes a module's object."""

@@ -26,6 +26,9 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _NAMES_ONLY = re.compile(r"\s*\w+(?:\s*[,\s]\s*\w+)*\s*")
+_LONGEST = 400
+# What may stand between a name and the end of a string that is made of names.
+_ONLY_NAMES = re.compile(r"[\w\s,]*")
 _IMPORT = re.compile(r"^[ \t]+(?:from|import)\b[^\n(]*(?:\([^)]*\))?[^\n]*", re.MULTILINE)
 
 
@@ -34,8 +37,8 @@ def words_in(text: str, names: Iterable[str]) -> set[str]:
     return {name for name in names if name in text and any(_places(text, name))}
 
 
-def _places(text: str, name: str) -> Iterator[tuple[str, str]]:
-    """The characters before and after a name, wherever it is a word; at an end of the text a space.
+def _places(text: str, name: str) -> Iterator[int]:
+    """Where a name begins, wherever it is a word.
 
     (Plain searches: an expression that begins with a boundary takes ten times as long.)
     """
@@ -45,8 +48,20 @@ def _places(text: str, name: str) -> Iterator[tuple[str, str]]:
         before = text[start - 1] if start else " "
         after = text[end] if end < len(text) else " "
         if not (before.isalnum() or before == "_" or after.isalnum() or after == "_"):
-            yield before, after
+            yield start
         start = text.find(name, end)
+
+
+def _may_be_quoted(text: str, name: str) -> bool:
+    """Whether nothing but names stands between a name and quotes on either side of it."""
+    for start in _places(text, name):
+        first = max(0, start - _LONGEST)
+        quote = max(text.rfind('"', first, start), text.rfind("'", first, start))
+        if quote >= 0 and _ONLY_NAMES.fullmatch(text, quote + 1, start):
+            names = _ONLY_NAMES.match(text, start)
+            if names is not None and text[names.end() : names.end() + 1] in ('"', "'"):
+                return True
+    return False
 
 
 def in_strings(text: str, names: Iterable[str]) -> set[str]:
@@ -55,13 +70,10 @@ def in_strings(text: str, names: Iterable[str]) -> set[str]:
     if not near:
         return near
     found: set[str] = set()
-    edges = "\"', \t\r\n\f\v"
-    quoted = any(
-        before in edges and after in edges for name in near for before, after in _places(text, name)
-    )
-    for match in _TOKEN.finditer(text) if quoted or "getfixture" in text else ():
+    quoted = "getfixture" in text or any(_may_be_quoted(text, name) for name in near)
+    for match in _TOKEN.finditer(text) if quoted else ():
         token = match.group()
-        if token[0] == "#" or len(token) > 400:
+        if token[0] == "#" or len(token) > _LONGEST:
             continue
         content = token.lstrip("rbfutRBFUT").strip("\"'")
         if _NAMES_ONLY.fullmatch(content):
@@ -82,7 +94,10 @@ def _names(content: str) -> set[str]:
 
 def in_code(text: str, facts: FileFacts, names: Iterable[str]) -> set[str]:
     """Those of the names that code uses as names, in a file that has the fixture of that name."""
-    near = words_in(text, names)
+    # Most are only requested: then nothing is to be told apart from comments and strings.
+    near = {
+        name for name in words_in(text, names) if any(True for _ in _unrequested(text, facts, name))
+    }
     if not near:
         return near
     code = code_of(text)
@@ -111,17 +126,27 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def _uses(code: str, facts: FileFacts, name: str) -> Iterator[bool]:
-    declared = {
-        (parameter.line, parameter.column)
-        for function in facts.functions
-        for parameter in function.parameters
-        if parameter.name == name
-    }
-    declared |= {(f.span.line, f.span.column) for f in facts.functions if f.name == name}
-    declared |= {(b.span.line, b.span.column) for b in facts.bindings if b.name == name}
     lines = code.split("\n")
+    for around in _unrequested(code, facts, name):
+        if around is None or not _binds(around, lines, name):
+            yield True
+
+
+def _unrequested(code: str, facts: FileFacts, name: str) -> Iterator[Function | None]:
+    """The functions in which a name stands otherwise than as a parameter; None at the top level.
+
+    Neither those are meant that request it, nor places where it is defined.
+    """
+    declared = {(f.span.line, f.span.column) for f in facts.functions if f.name == name}
+    declared |= {(b.span.line, b.span.column) for b in facts.bindings if b.name == name}
+    requesting = []
+    for function in facts.functions:
+        parameter = next((p for p in function.parameters if p.name == name), None)
+        if parameter is not None:
+            requesting.append(function)
+            declared.add((parameter.line, parameter.column))
     pattern = re.compile(rf"(?<![\w.]){re.escape(name)}\b(?!\s*=[^=])")
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(code.split("\n"), 1):
         if name not in line:
             continue
         for match in pattern.finditer(line):
@@ -130,9 +155,8 @@ def _uses(code: str, facts: FileFacts, name: str) -> Iterator[bool]:
             if line[: match.start()].rstrip().endswith("def"):
                 continue
             around = _around(facts, number)
-            if around is not None and _hides(around, facts, lines, name):
-                continue
-            yield True
+            if around is None or not any(_is_inside(one, around) for one in requesting):
+                yield around
 
 
 def _around(facts: FileFacts, line: int) -> Function | None:
@@ -141,11 +165,13 @@ def _around(facts: FileFacts, line: int) -> Function | None:
     return min(holding, key=lambda f: (f.line, -f.end_line)) if holding else None
 
 
-def _hides(outer: Function, facts: FileFacts, lines: list[str], name: str) -> bool:
-    """Whether a function, or one inside it, takes or binds the name itself."""
-    inner = [f for f in facts.functions if outer.line <= f.line and f.end_line <= outer.end_line]
-    if any(parameter.name == name for f in inner for parameter in f.parameters):
-        return True
+def _is_inside(function: Function, outer: Function) -> bool:
+    """Whether a function is another one, or stands in it."""
+    return outer.line <= function.line and function.end_line <= outer.end_line
+
+
+def _binds(outer: Function, lines: list[str], name: str) -> bool:
+    """Whether a function, or one inside it, binds the name itself."""
     body = [line for line in lines[outer.line : outer.end_line] if name in line]
     if not body:
         return False

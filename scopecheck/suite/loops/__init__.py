@@ -124,6 +124,7 @@ class Loops:
         self._tests: dict[Item, Loop | None] = {}
         self._have_loops: dict[Fixture, bool] = {}
         self._fixtures: dict[tuple[Fixture, bool, bool], Loop] = {}
+        self._asked: tuple[Item | None, bool, bool] = (None, False, False)
 
     def _is_used(self, items: Sequence[Item], fixtures: Sequence[Fixture]) -> bool:
         """Whether the suite says itself that it runs under pytest-asyncio."""
@@ -216,10 +217,14 @@ class Loops:
         """
         if not self.has_loop(fixture):
             return None
-        key = (fixture, self._in_closure(item, "anyio_backend"), self._is_trio(item))
-        if key not in self._fixtures:
-            self._fixtures[key] = self._fixture(*key)
-        return self._settled(self._fixtures[key], item)
+        # The fixtures of one test are asked for in turn.
+        if item is not self._asked[0]:
+            self._asked = (item, self._in_closure(item, "anyio_backend"), self._is_trio(item))
+        key = (fixture, *self._asked[1:])
+        found = self._fixtures.get(key)
+        if found is None:
+            found = self._fixtures[key] = self._fixture(*key)
+        return self._settled(found, item)
 
     def has_loop(self, fixture: Fixture) -> bool:
         """Whether a fixture is set up on a loop, for whichever test."""
@@ -338,8 +343,16 @@ class Loops:
         found = (
             (items, tuple(pair for pair in self.pairs(items[0]) if pair.same is False))
             for items in self.shapes
+            if self._are_several(items[0])
         )
         return tuple((items, pairs) for items, pairs in found if pairs)
+
+    def _are_several(self, item: Item) -> bool:
+        """Whether a test and its async fixtures run on loops that differ: most share one."""
+        assert item.plan is not None
+        fixtures = (self.fixture(one, item) for one in item.plan.order if one.is_async)
+        loops = (loop for loop in (self.test(item), *fixtures) if loop is not None)
+        return len({(loop.runner, loop.scope) for loop in loops}) > 1
 
     @cached_property
     def troubled(self) -> tuple[tuple[tuple[Item, ...], tuple[LoopProblem, ...]], ...]:
