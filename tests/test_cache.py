@@ -264,6 +264,7 @@ def test_all_that_is_looked_at_is_noted(
                 patched.setattr(os, function, spy(getattr(os, function), looked_at))
             patched.setattr("builtins.open", spy(open, opened))
             patched.setattr(io, "open", spy(open, opened))
+            patched.setattr(os, "open", spy(os.open, opened))
             for one, its in zip(files, plugins, strict=True):
                 _check_all(made, one, its)
     noted = {os.path.normpath(path) for path in (*notes.files, *notes.folders, *notes.kinds)}

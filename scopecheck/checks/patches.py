@@ -94,10 +94,10 @@ def _is_reset(suite: Suite, actor: Actor, change: Change, subject: Subject) -> b
         return True
     if _KEEPS.match(change.name) or _is_made_again(suite, actor, change, subject):
         return True
-    written = re.escape(".".join((*change.target[-1:], change.name)))
+    written = ".".join((*change.target[-1:], change.name))
     below = suite.lines(actor.path, change.span.end_line + 1, actor.function.end_line)
-    asserted = rf"assert\b.*{written}\s*(?:==|!=|is\b|in\b|not\b|<|>|$)"
-    if change.name in below and re.search(asserted, below, re.MULTILINE):
+    asserted = rf"assert\b.*{re.escape(written)}\s*(?:==|!=|is\b|in\b|not\b|<|>|$)"
+    if written in below and "assert" in below and re.search(asserted, below, re.MULTILINE):
         return True
     owner = ".".join(change.target)
     if change.value.startswith(f"{owner}.{change.name}."):
@@ -118,15 +118,27 @@ def _is_made_again(suite: Suite, actor: Actor, change: Change, subject: Subject)
     space = suite.evaluator.module(subject.path) if subject.kind == "module" else None
     bindings = () if space is None else space.bindings.get(change.name, ())
     # The code under test may give it its first value again, when it has used it.
-    first = re.escape(_default(suite, change, subject))
-    again = rf"^[ \t]+{re.escape(change.name)}[ \t]*=[ \t]*{first}[ \t]*$"
-    if bindings and first and re.search(again, suite.text(subject.path), re.MULTILINE):
+    first = _default(suite, change, subject)
+    if bindings and first and _assigns(suite.text(subject.path), change.name, first):
         return True
     for binding in bindings:
         value = binding.value
         if isinstance(value, Call) and isinstance(value.func, Name) and not value.args:
             text = suite.lines(actor.path, change.span.line, change.span.end_line)
             return text.rstrip().endswith(f"{value.func.parts[-1]}()")
+    return False
+
+
+def _assigns(text: str, name: str, value: str) -> bool:
+    """Whether a line of a text is `name = value`, indented."""
+    start = text.find(name)
+    while start >= 0:
+        end = text.find("\n", start)
+        line = text[text.rfind("\n", 0, start) + 1 : end if end >= 0 else len(text)]
+        left, _, right = line.partition("=")
+        if left[:1] in (" ", "\t") and (left.strip(" \t"), right.strip(" \t")) == (name, value):
+            return True
+        start = text.find(name, end) if end >= 0 else -1
     return False
 
 
