@@ -17,7 +17,7 @@ from scopecheck.source import Source, SourceError, decode, read_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
-    from typing import TypeAlias
+    from typing import Any, TypeAlias, TypeVar
 
     from scopecheck.cache import Cache
     from scopecheck.evidence import Emitted, EventForms, EventUse
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scopecheck.workers import Ahead
 
     Follow: TypeAlias = Callable[[str], Iterable[str]]
+    T = TypeVar("T")
 
 # Starting workers costs about as much as reading this many bytes (measured on two cores).
 _PARALLEL_BYTES = 1_500_000
@@ -62,6 +63,7 @@ class Loader:
         self._last = ("", "")
         self._latest: Source | None = None
         self._ahead: Ahead | None = None
+        self._found: dict[object, dict[str, tuple[FileFacts, Any]]] = {}
         self._read_again: dict[tuple[str, Function, frozenset[str]], FileFacts | None] = {}
 
     def __call__(self, path: str) -> FileFacts:
@@ -197,6 +199,15 @@ class Loader:
             found = None if source is None else read_function(source, function, loop_names)
             self._read_again[key] = found
         return self._read_again[key]
+
+    def found(self, path: str, find: Callable[[FileFacts], T]) -> T:
+        """What a function finds in a file's facts, kept for all suites that have the file."""
+        facts, kept = self(path), self._found.setdefault(find, {})
+        known = kept.get(path)
+        if known is None or known[0] is not facts:
+            known = kept[path] = (facts, find(facts))
+        found: T = known[1]
+        return found
 
     def events(self, path: str, function: Function, forms: EventForms) -> EventUse | None:
         """What one function has to do with events; None for nothing, or where it cannot be read."""

@@ -16,7 +16,7 @@ from scopecheck.suite.values import ClassValue, External
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scopecheck.facts import Change, Function
+    from scopecheck.facts import Change, FileFacts, Function
     from scopecheck.suite import Suite
     from scopecheck.suite.changes import Actor
     from scopecheck.suite.model import Fixture
@@ -75,12 +75,11 @@ def _lines(actor: Actor) -> tuple[int, int]:
 def _cached(suite: Suite) -> Iterator[_Cached]:
     """The cached functions of the project that return something that can be changed."""
     for path in sorted(suite.own_files):
-        facts = suite.facts(path)
-        caches: dict[tuple[str, ...], bool] = {}
+        names = suite.found(path, _decorator_names) or ()
+        caches = {parts for parts in names if _is_cache(suite, path, Name(parts))}
+        facts = suite.facts(path) if caches else None
         for function in () if facts is None else facts.functions:
-            if function.owner >= 0 or not function.kept_decorators:
-                continue
-            if not _is_cached(suite, path, function, caches):
+            if function.owner >= 0 or caches.isdisjoint(_decorators(function)):
                 continue
             suite.counts(path)
             returned = suite.changes.returned(path, function)
@@ -93,19 +92,19 @@ def _cached(suite: Suite) -> Iterator[_Cached]:
                     yield _Cached(path, function, "object")
 
 
-def _is_cached(
-    suite: Suite, path: str, function: Function, caches: dict[tuple[str, ...], bool]
-) -> bool:
-    """Whether a decorator keeps results. caches: which names of the file's decorators do so."""
+def _decorator_names(facts: FileFacts) -> tuple[tuple[str, ...], ...]:
+    """The names of the decorators of a file's functions."""
+    plain = (function for function in facts.functions if function.owner < 0)
+    return tuple(dict.fromkeys(name for function in plain for name in _decorators(function)))
+
+
+def _decorators(function: Function) -> Iterator[tuple[str, ...]]:
+    """The names of a function's decorators."""
     for decorator in function.decorators:
         expression = decorator.expression
         func = expression if isinstance(expression, Name) else getattr(expression, "func", None)
         if isinstance(func, Name):
-            if func.parts not in caches:
-                caches[func.parts] = _is_cache(suite, path, func)
-            if caches[func.parts]:
-                return True
-    return False
+            yield func.parts
 
 
 def _is_cache(suite: Suite, path: str, func: Name) -> bool:

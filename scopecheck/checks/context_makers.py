@@ -60,9 +60,13 @@ class Makers:
             value = value.value
         if not isinstance(value, Call) or not isinstance(value.func, Name):
             return None
-        parts = value.func.parts
+        return self.of_call(path, value.func)
+
+    def of_call(self, path: str, func: Name) -> str | None:
+        """The name of the context that a call of a name makes, if it can be changed."""
+        parts = func.parts
         if self._is_named(parts[-1]):
-            return self._made(path, value.func, parts[-1])
+            return self._made(path, func, parts[-1])
         # `UserContext.for_user(...)`, a second way to make one.
         if len(parts) > 1 and self._is_named(parts[-2]):
             space = self._suite.evaluator.module(path)

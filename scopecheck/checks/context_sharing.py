@@ -101,6 +101,9 @@ def given_twice(suite: Suite, makers: Makers) -> Iterator[Fault]:
         tasks = starts and occurs(_TASKS, body)
         if not (apart or tasks) or not (found or occurs(makers.words, body)):
             continue
+        # Most of what has the word makes something else: no use to read the test for it.
+        if not (found or _may_make(makers, actor, body)):
+            continue
         test = _test(suite, actor, makers, found) if runs_in_process(suite, actor) else None
         if test is None:
             continue
@@ -109,6 +112,17 @@ def given_twice(suite: Suite, makers: Makers) -> Iterator[Fault]:
             fault = _to_users(test)
         if fault is not None:
             yield fault
+
+
+_CALLED = re.compile(r"(?<![\w.])([^\W\d]\w*(?:[\s\\]*\.[\s\\]*\w+)*)[\s\\]*\(")
+
+
+def _may_make(makers: Makers, actor: Actor, body: str) -> bool:
+    """Whether one of the names that are called in a test's text makes a context."""
+    return any(
+        makers.of_call(actor.path, Name(tuple(re.findall(r"\w+", name)))) is not None
+        for name in dict.fromkeys(_CALLED.findall(body))
+    )
 
 
 def _test(suite: Suite, actor: Actor, makers: Makers, found: dict[str, str]) -> _Test | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck.checks.leaks import (
     NOTE,
+    Words,
     advice,
     body_of,
     fate,
@@ -204,10 +205,11 @@ def _judged(suite: Suite, actor: Actor, change: Change, key: str) -> Verdict:
     ):
         return "restored"
     bare = key.strip("'\"")
-    words = f"{_WHOLE_ENVIRON}|{_COMPUTED}"
+    pattern, names = f"{_WHOLE_ENVIRON}|{_COMPUTED}", ["environ"]
     if bare not in ("", "?"):
-        words += rf"|\b{re.escape(bare)}\b"
-    verdict = judge(suite, actor, change, touches, _undoes, re.compile(words))
+        pattern += rf"|\b{re.escape(bare)}\b"
+        names.append(bare)
+    verdict = judge(suite, actor, change, touches, _undoes, Words(pattern, names))
     return "inline" if verdict == "left" and _is_given_back(suite, actor) else verdict
 
 

@@ -11,7 +11,7 @@ from scopecheck.expressions import Awaited, Call, Entered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scopecheck.facts import Binding
+    from scopecheck.facts import Binding, FileFacts
     from scopecheck.suite import Suite
     from scopecheck.suite.model import Fixture
 
@@ -37,11 +37,17 @@ def bound_calls(suite: Suite) -> list[tuple[str, Binding]]:
     return [
         (path, binding)
         for path in sorted(suite.own_files)
-        if (facts := suite.facts(path)) is not None
+        for binding in suite.found(path, _bound_calls) or ()
+    ]
+
+
+def _bound_calls(facts: FileFacts) -> tuple[Binding, ...]:
+    return tuple(
+        binding
         for binding in facts.bindings
         if isinstance(binding.value, (Call, Awaited, Entered))
         if not binding.target and not binding.guard.branch
-    ]
+    )
 
 
 @once

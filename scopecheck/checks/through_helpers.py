@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from scopecheck.checks.leaks import Verdict
-    from scopecheck.facts import Change, Function
+    from scopecheck.facts import Change, FileFacts, Function
     from scopecheck.suite import Suite
 
 _MAX_CALLS = 3
@@ -215,12 +215,19 @@ def _changing(suite: Suite) -> list[Actor]:
     return [
         Actor("helper", path, function)
         for path in sorted(suite.own_files)
-        if (facts := suite.facts(path)) is not None
-        for function in facts.functions
-        # What rules most out is looked at first.
-        if function.has & CHANGES and _may_be_called(path, function)
+        for function in suite.found(path, _may_change) or ()
         if not suite.changes.is_actor(path, function)
     ]
+
+
+def _may_change(facts: FileFacts) -> tuple[Function, ...]:
+    """The functions of a file that change something when they are called."""
+    return tuple(
+        function
+        for function in facts.functions
+        # What rules most out is looked at first.
+        if function.has & CHANGES and _may_be_called(facts.path, function)
+    )
 
 
 def _key(path: str, function: Function) -> tuple[str, int, int]:

@@ -36,6 +36,7 @@ from scopecheck.whole import NeedsWhole, Part, Whole, known
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
+    from typing import TypeVar
 
     from scopecheck.evidence import EventForms, EventUse
     from scopecheck.facts import FileFacts, Function, LoopCall
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from scopecheck.suite.link import Linker
     from scopecheck.suite.model import Fixture, Item, Plan
     from scopecheck.suite.resolve import Resolver
+
+    T = TypeVar("T")
 
 
 _KEPT_TEXTS = 64
@@ -99,6 +102,13 @@ class Suite:
         """The facts of a file that was read for this suite, None if it has none."""
         facts = self._load(path)
         return None if facts.error is not None else facts
+
+    def found(self, path: str, find: Callable[[FileFacts], T]) -> T | None:
+        """What a function of a file's facts alone finds; None for a file that has none.
+
+        Where a project has several suites, it is called once for a file that they share.
+        """
+        return None if self.facts(path) is None else self._load.found(path, find)
 
     def text(self, path: str) -> str:
         """The text of a file that was read; empty where it cannot be had any more."""

@@ -275,8 +275,8 @@ class Asserting:
         return frozenset(
             name
             for facts in self._files()
-            if self._is_test_code(facts.path)
             for name in checking_methods(facts)
+            if self._is_test_code(facts.path)
         )
 
     def _is_test_code(self, path: str) -> bool:
