@@ -39,8 +39,27 @@ def vacuous_loop(suite: Suite) -> Iterator[Fault]:
         if vacuity is None or item.skipped or not (vacuity.captured or everything):
             continue
         outside = [callee for callee in evidence.callees if callee.outside]
-        if not suite.asserting.calls_a_check(item, outside):
-            yield _vacuous(item, vacuity)
+        if suite.asserting.calls_a_check(item, outside) or _gives_a_tuple(suite, item, vacuity):
+            continue
+        yield _vacuous(item, vacuity)
+
+
+_RETURN = re.compile(r"^[ \t]+return\b(.*)", re.MULTILINE)
+# Two values or more, with no bracket before the first comma.
+_TUPLE = re.compile(r"\s*\(?[^()\[\]{},]+,\s*[^\s)]")
+
+
+def _gives_a_tuple(suite: Suite, item: Item, vacuity: Vacuity) -> bool:
+    """Whether a loop goes over what a function returns that returns two values, or more, always."""
+    space = suite.evaluator.module(item.place.path) if vacuity.kind in ("loop", "all") else None
+    if space is None or not vacuity.source or "[" in vacuity.words:
+        return False
+    value = suite.evaluator.evaluate(Name(tuple(vacuity.source.split("."))), space)
+    if not isinstance(value, FunctionValue) or value.function.is_generator:
+        return False
+    function = value.function
+    returned = _RETURN.findall(suite.lines(value.module, function.line, function.end_line))
+    return bool(returned) and all(map(_TUPLE.match, returned))
 
 
 def _vacuous(item: Item, vacuity: Vacuity) -> Fault:

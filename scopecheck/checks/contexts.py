@@ -134,11 +134,25 @@ def _is_local(actor: Actor, name: str) -> bool:
     return body is not None and name in body.locals
 
 
+def _is_changed_by_others(suite: Suite, actor: Actor, name: str) -> bool:
+    """Whether a function that an actor hands something to changes it, or a part of it."""
+    return any(
+        ".".join(path).startswith(name)
+        for passed in actor.function.passed
+        for _, path in suite.changes.given(actor.path, actor.function, passed)
+    )
+
+
 def _told(
     suite: Suite, path: str, binding: Binding, maker: str, users: dict[Actor, str]
 ) -> Iterator[Fault]:
-    """One finding for a context that code of several tests gets to work with."""
+    """One finding for a context that code of several tests gets to work with.
+
+    Where the tests only hand it on, and none changes it, calls it or asserts what is in it, nothing
+    shows that anyone leaves something in it, or would find it.
+    """
     using: list[Actor] = []
+    worked = False
     for actor, name in users.items():
         body = body_of(suite, actor)
         word = rf"(?<![\w.]){re.escape(name)}"
@@ -151,8 +165,14 @@ def _told(
         # To read one of its attributes changes nothing.
         if re.search(rf"{word}(?:\.\w+(?:\(|\s*=[^=])|\s*[,)\]}}]|\s*$)", body, re.MULTILINE):
             using.append(actor)
+        of_it = rf"{word}(?:\.\w+)+(?:\(|\[[^\]\n]*\]\s*=[^=]|\s*=[^=])|{word}\[[^\]\n]*\]\s*=[^=]"
+        worked = (
+            worked
+            or re.search(rf"{of_it}|assert\b.*{word}[.\[]", body) is not None
+            or _is_changed_by_others(suite, actor, name)
+        )
     affected = frozenset(item.nodeid for actor in using for item in actor.items)
-    if len(affected) < 2:
+    if len(affected) < 2 or not worked:
         return
     shown = sorted(using, key=lambda actor: (actor.path, actor.function.line))[:3]
     yield Fault(

@@ -116,6 +116,12 @@ def _users(suite: Suite, fixtures: list[Fixture]) -> frozenset[str]:
     return frozenset().union(*(suite.users.get(fixture, frozenset()) for fixture in fixtures))
 
 
+def _may_all_be_skipped(suite: Suite, tests: frozenset[str]) -> bool:
+    """Whether a `skipif` of each of these tests may be what a branch of their fixture asks."""
+    marks = [item.marks for item in suite.items if item.nodeid in tests] if tests else []
+    return bool(marks) and all(any(mark.name == "skipif" for mark in own) for own in marks)
+
+
 def _public_name(value: FixtureValue, attribute: str) -> str | None:
     """The name of a fixture; None where it is computed."""
     name = value.marker.name
@@ -345,7 +351,9 @@ def fixture_yields_twice(suite: Suite) -> Iterator[Fault]:
                 tests=tests,
                 names=("twice",),
             )
-        if facts.missed is not None:
+        if facts.missed is not None and (
+            facts.missed_surely or not _may_all_be_skipped(suite, tests)
+        ):
             at_end = facts.missed == function.span
             where = "its end" if at_end else f"the `return` on line {facts.missed.line}"
             related = () if at_end else (Place(fixture.path, facts.missed, "left without a value"),)

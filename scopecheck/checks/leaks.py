@@ -157,6 +157,8 @@ def judge(
     """
     if change.final or change.nested or any(may_restore(name) for name in change.under):
         return "restored"
+    if _ends_with(suite, actor, change):
+        return "restored"
     others = [other for other in actor.changes if other != change and touches(actor, other)]
     if any(other.final or other.nested for other in others):
         return "restored"
@@ -177,6 +179,16 @@ def judge(
     if any(_cannot_fail(suite, actor, change, other) for other in undoing):
         return "restored"
     return "inline" if undoing else "left"
+
+
+def _ends_with(suite: Suite, actor: Actor, change: Change) -> bool:
+    """Whether a test that has looked at something ends by giving it a value: that from before."""
+    if not _is_last(actor, change):
+        return False
+    above = suite.lines(actor.path, actor.function.line + 1, change.span.line - 1)
+    item = change.kind == "item"
+    what = change.key.strip("'\"") if item else ".".join((*change.target[-1:], change.name))
+    return bool(what) and re.search(rf"assert\b.*{re.escape(what)}", above) is not None
 
 
 def _is_last(actor: Actor, change: Change) -> bool:
@@ -206,13 +218,18 @@ def _cannot_fail(suite: Suite, actor: Actor, change: Change, undoing: Change) ->
 
 
 _ENTERED = re.compile(r"\.enter(?:_context|_async_context|Context|ClassContext|AsyncContext)\((.*)")
-_LATER = re.compile(r"\b(?:addCleanup|addClassCleanup|addfinalizer|callback)\(\s*([\w.]+)\s*[,)]")
+_LATER_CALL = r"\b(?:addCleanup|addClassCleanup|addfinalizer|callback)\("
+_LATER = re.compile(rf"{_LATER_CALL}\s*([\w.]+)\s*[,)]")
+# A method of what is changed, with the value from before: `addCleanup(registry.update, before)`.
+_LATER_METHOD = re.compile(rf"{_LATER_CALL}\s*([\w.]+\.\w+),.*")
 
 
 def _calls_later(suite: Suite, actor: Actor, words: Searched) -> bool:
     """Whether a context with these words, or a function with them, ends or runs after the test."""
     body = body_of(suite, actor)
     if any(words.search(context) for context in _ENTERED.findall(body)):
+        return True
+    if any(words.search(method) for method in _LATER_METHOD.findall(body)):
         return True
     names = {name.rpartition(".")[2] for name in _LATER.findall(body)}
     facts = suite.facts(actor.path) if names else None

@@ -277,6 +277,9 @@ def _missing_in_unreached(suite: Suite) -> Iterator[Fault]:
             continue
         if has_own_run(suite, fixture.home) or has_own_requirements(suite, fixture.home):
             continue
+        if fixture.autouse is None:
+            # What decides whether every test gets it may decide what is installed, too.
+            continue
         levels = levels_of(suite, fixture)
         if levels is None or any(not x.complete or x.generates_any for x in levels):
             continue

@@ -302,6 +302,15 @@ def _emptying(suite: Suite, subject: Subject) -> Iterator[str]:
             yield function.name
 
 
+def _is_asserted_gone(suite: Suite, actor: Actor, change: Change, name: str) -> bool:
+    """Whether the test asserts later that what it has put in is not there: the code took it out."""
+    below = suite.lines(actor.path, change.span.end_line + 1, actor.function.end_line)
+    key = re.escape(change.key.strip("'\""))
+    keys = rf"[\"']?{key}[\"']?\s+not\s+in\s+{name}\b|" if change.kind == "item" else ""
+    gone = rf"assert\s+(?:{keys}not\s+{name}\s*$|len\({name}\)\s*==\s*0\b|{name}\s*==\s*[\[{{][\]}}])"
+    return re.search(gone, below, re.MULTILINE) is not None
+
+
 def _is_given_again(change: Change, subject: Subject) -> bool:
     """Whether a change gives back what the container has from the start, or may."""
     initial = subject.value.items if isinstance(subject.value, Mapping) else ()
@@ -332,5 +341,7 @@ def _verdict(suite: Suite, actor: Actor, change: Change, subject: Subject) -> st
     if re.search(rf"{first_words(subject.path)}\.\w*(?:reset|clear)\w*\(", body_of(suite, actor)):
         return "restored"
     if re.search(rf"dict\([^)]*\b{name}\b|\b{name}\.copy\(|copy\(\s*{name}", body_of(suite, actor)):
+        return "restored"
+    if _is_asserted_gone(suite, actor, change, name):
         return "restored"
     return judge(suite, actor, change, touches, undoes, words)

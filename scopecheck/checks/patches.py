@@ -283,7 +283,8 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
         if change.kind == "call":
             if other.kind == "call" and other.name in _inverses(change.name):
                 return True
-            return other.target[-1:] == change.target[-1:] and _takes_away(other)
+            of_it = other.target[: len(change.target)] == change.target
+            return of_it and _takes_away(other)
         if other.name != change.name or other.kind not in ("attribute", "del"):
             return False
         found = suite.changes.subject(actor.path, actor.function, other)
@@ -313,9 +314,11 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
     words = Words(
         rf"\.{re.escape(last)}\b\s*(?:=|\.clear|\.pop|\[)|\breload\(|\bstopall\("
         rf"|(?:setattr[(,]|(?:patch|object)\()[^)]*\b(?:{re.escape(last)}\b|{re.escape(owner)}[\"'])"
+        # Of an object, a name and a value that are computed, it may be this one.
+        r"|(?<!\.)\bsetattr\(\s*\w+,\s*\w+,\s*\w+\s*\)"
         rf"|\b{re.escape(plain)}\b[\w.]*\.\w*{_RESETS}\w*\("
         rf"|\b{re.escape(plain)}\.(?:{anew})\(",
-        (last, plain, "reload(", "stopall("),
+        (last, plain, "reload(", "stopall(", "setattr("),
     )
     return judge(suite, actor, change, touches, undoes, words)
 
@@ -377,6 +380,18 @@ _PATCHES = ("unittest.mock.patch", "mock.patch")
 _CLOCKS = ("freezegun.freeze_time", "freezegun.api.freeze_time", "time_machine.travel")
 
 
+_PATCHED = re.compile(r"\bpatch\.(?:object|multiple|dict)\(\s*(\w+)\s*,")
+
+
+def _is_of_own(suite: Suite, actor: Actor, change: Change) -> bool:
+    """Whether what is patched is a class that the function makes itself: nobody else has it."""
+    patched = _PATCHED.search(suite.lines(actor.path, change.span.line, change.span.end_line))
+    if patched is None:
+        return False
+    made = rf"^[ \t]+class {re.escape(patched[1])}\b"
+    return re.search(made, body_of(suite, actor), re.MULTILINE) is not None
+
+
 def _started(suite: Suite, actor: Actor, change: Change) -> Fault | None:
     """`patch(...).start()` or `freeze_time(...).start()` that nothing stops."""
     if change.kind != "call" or change.name != "start" or not change.target:
@@ -387,6 +402,8 @@ def _started(suite: Suite, actor: Actor, change: Change) -> Fault | None:
     if subject is None or not subject.name.startswith((*_PATCHES, *_CLOCKS)):
         return None
     clock = subject.name.startswith(_CLOCKS)
+    if not clock and _is_of_own(suite, actor, change):
+        return None
 
     def touches(_: Actor, other: Change) -> bool:
         return other.name in ("stop", "stopall")

@@ -190,13 +190,24 @@ def _left(suite: Suite, helper: Actor) -> Iterator[Change]:
         # Of the code under test, what it is asked to do with the rest is its purpose.
         if not is_test_code(helper.path) and name != "os.chdir":
             continue
+        same = _same(name, state)
         others = [
             other
             for other in helper.changes
-            if other != change and _process_name(suite, helper, other) == name
+            if other != change and _process_name(suite, helper, other) in same
         ]
         if not any(other.final or _puts_back(suite, helper, name, other) for other in others):
             yield change
+
+
+def _same(name: str, state: _State) -> frozenset[str]:
+    """The names of all that changes a state, or puts it back."""
+    same = {key for key, other in _BY_CALL.items() if other.what == state.what} | {name}
+    same.update(back for back, other in _BACK_BY.items() if other == name)
+    if name.startswith("logger."):
+        last = name.rpartition(".")[2]
+        same.add(f"logger.{_BACK.get(last, last)}")
+    return frozenset(same)
 
 
 _PUT_BACK = "put it back when the test is over: after the `yield` of a fixture, or in a `finally`"
@@ -215,7 +226,7 @@ def _process_name(suite: Suite, actor: Actor, change: Change) -> str:
     if change.kind == "attribute" and target[-1:] == ("getcontext()",):
         return "decimal" if _name(suite, actor, change, target) == "decimal.getcontext()" else ""
     calls = change.kind == "call" and change.name in _LAST_WORDS
-    if calls or (change.kind == "attribute" and target[-1:] == ("sys",)):
+    if calls or (change.kind in ("attribute", "del") and target[-1:] == ("sys",)):
         name = _name(suite, actor, change, (*target, change.name))
         return name if name in _BY_CALL or name in _BACK_BY or name[:4] == "sys." else ""
     if suite.options.paired_calls and change.kind == "call":
@@ -391,11 +402,7 @@ _HANDLERS_GIVEN = re.compile(r"\.handlers(?:\[:\])?\s*=\s*\w")
 
 
 def _judged(suite: Suite, actor: Actor, change: Change, name: str, state: _State) -> Verdict:
-    same = {key for key, other in _BY_CALL.items() if other.what == state.what} | {name}
-    same.update(back for back, other in _BACK_BY.items() if other == name)
-    if name.startswith("logger."):
-        last = name.rpartition(".")[2]
-        same.add(f"logger.{_BACK.get(last, last)}")
+    same = _same(name, state)
     back = suite.options.paired_calls.get(name, "").rpartition(".")[2]
     by_monkeypatch = state.advice.partition("(")[0]
 

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["lock", "pin", "constraint"]
 
 _REQUIREMENT = re.compile(
-    r"(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*(?P<rest>.*)", re.DOTALL
+    r"(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:\[(?P<extras>[^\]]*)\])?\s*(?P<rest>.*)",
+    re.DOTALL,
 )
+# An extra with what is needed to test: `tests`, `testing`, `pytest`, `dev-test`.
+_TEST_EXTRA = re.compile(r"(?:^|[\s,_.-])(?:py)?test(?:s|ing)?(?=$|[\s,_.-])", re.IGNORECASE)
 _LOCKED = re.compile(r"^\[\[packages?\]\]\s*$", re.MULTILINE)
 _LOCK_KEY = re.compile(r'(name|version)\s*=\s*"([^"]*)"')
 # What follows the name, version and source of a locked package.
@@ -47,7 +50,8 @@ class Statement(msgspec.Struct, frozen=True):
 
     specifier: as written (`>=8,<9`), "" where every version will do. For a lock, the version.
     origin: `uv.lock:120`; its path is relative to the root. path: the folder of a dependency that
-    is taken from the disk. unknown: taken from a URL, whose version is not stated.
+    is taken from the disk. unknown: taken from a URL, whose version is not stated. for_tests: with
+    an extra for tests, which may bring plugins along that are stated nowhere.
     """
 
     dist: str
@@ -56,6 +60,7 @@ class Statement(msgspec.Struct, frozen=True):
     origin: str
     path: Path | None = None
     unknown: bool = False
+    for_tests: bool = False
 
 
 def read_folder(folder: Path, root: Path) -> dict[str, tuple[Statement, ...]]:
@@ -451,7 +456,8 @@ class _Reader:
             return Statement(normalise(match["name"]), kind, "", origin, unknown=True)
         if rest and rest[0] not in "=<>!~(":
             return None
-        return Statement(normalise(match["name"]), kind, rest, origin)
+        for_tests = _TEST_EXTRA.search(match["extras"] or "") is not None
+        return Statement(normalise(match["name"]), kind, rest, origin, for_tests=for_tests)
 
 
 def project_name(folder: Path) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
+from scopecheck.plugins.declarations import project_name
 from scopecheck.plugins.environment import (
     EntryPoint,
     Environment,
@@ -64,6 +65,9 @@ _OWN_NAMES = """
 OWN_PLUGINS = frozenset(_OWN_NAMES.split())
 # Registered under another name than their module's, and not with the rest.
 _LEGACY_TMPDIR = frozenset({"tmpdir", "tmpdir_factory"})
+# Plugins for what is built on one framework, with names that any suite has (`app`): they are in
+# force only where they are asked for.
+_OF_ONE_FRAMEWORK = frozenset({"nonebug"})
 
 
 class LoadedPlugin(msgspec.Struct, frozen=True):
@@ -353,7 +357,7 @@ class _Loader:
             said = self.stated.get(dist)
             local = said is not None and any(s.path for s in said.statements)
             # Anything may be a plugin, but one that is not named so is rare.
-            if dist.startswith("pytest-") and not local:
+            if not local and (dist.startswith("pytest-") or self.brings_for_tests(said)):
                 self.unknown[dist] = None
         made = self.snapshot()
         return msgspec.structs.replace(
@@ -363,6 +367,16 @@ class _Loader:
             namesakes=tuple(namesakes) if autoload else (),
         )
 
+    def brings_for_tests(self, said: Stated | None) -> bool:
+        """Whether it is another project, asked for with what its tests need, and no lock lists it.
+
+        A framework hands its plugins to the suites of what is built on it through such an extra.
+        """
+        if said is None or said.locked or not any(s.for_tests for s in said.statements):
+            return False
+        folders = folders_between(self.root, self.rootdir)
+        return all(project_name(folder) != said.dist for folder in folders)
+
     def possible(self) -> dict[str, tuple[PluginFixture, ...]]:
         """What a popular plugin may supply that is neither in force nor ruled out."""
         knowledge = self.knowledge()
@@ -370,6 +384,8 @@ class _Loader:
         found: dict[str, list[PluginFixture]] = {}
         for dist, shipped in bundled_plugins().items():
             if dist in in_force or any(name in self.blocked for name, _ in shipped.entry_points):
+                continue
+            if dist in _OF_ONE_FRAMEWORK and dist not in self.declared:
                 continue
             # What says where pytest comes from says where plugins do, save for those that it
             # declares and that are missing.

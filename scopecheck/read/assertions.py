@@ -78,7 +78,7 @@ def read_flaws(
     """
     if not _may_have_flaws(outline):
         return ()
-    found = tuple(_Reader(text).block(function.body, _Context()))
+    found = tuple(_Reader(text, function).block(function.body, _Context()))
     if any(flaw.words in _REACHED for flaw in found) and _checks_more(function, len(found)):
         # `assert True` then only says that the line was reached.
         return tuple(flaw for flaw in found if flaw.words not in _REACHED)
@@ -127,21 +127,43 @@ _ORDERINGS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
 def _is_tried(node: ast.Compare) -> bool:
-    """Whether two objects made here are compared to see that it is possible.
+    """Whether two objects are compared to see that it is possible, or for what it does to them.
 
-    So are those that are ordered, and those that are made alike.
+    Two that are made here and ordered are, two that are made alike, and one that is compared with
+    itself.
     """
     left, right = node.left, node.comparators[0]
-    if not (isinstance(left, ast.Call) and isinstance(right, ast.Call)):
+    if left.__class__ is not right.__class__:
         return False
-    return isinstance(node.ops[0], _ORDERINGS) or ast.dump(left) == ast.dump(right)
+    if isinstance(left, ast.Call) and isinstance(node.ops[0], _ORDERINGS):
+        return True
+    return ast.dump(left) == ast.dump(right)
+
+
+def _parametrized(function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[str]:
+    """The arguments that the test's own `parametrize` marks fill, as far as they are literal."""
+    found: set[str] = set()
+    for decorator in function.decorator_list:
+        if not isinstance(decorator, ast.Call) or _called(decorator) != "parametrize":
+            continue
+        match decorator.args[:1]:
+            case [ast.Constant(value=str(names))]:
+                found.update(name.strip() for name in names.split(","))
+            case [ast.Tuple(elts=elements) | ast.List(elts=elements)]:
+                found.update(
+                    one.value
+                    for one in elements
+                    if isinstance(one, ast.Constant) and isinstance(one.value, str)
+                )
+    return frozenset(found)
 
 
 class _Reader:
     """Walks the statements of one function."""
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self._text = text
+        self._function = function
 
     def block(self, statements: Sequence[ast.stmt], context: _Context) -> _Found:
         """The flaws in a list of statements and below it."""
@@ -209,7 +231,13 @@ class _Reader:
             if any(word in name for word in ("raises", "assertRaises")):
                 yield from self._raises(statement, item)
         expects = context.expects or any(
-            any(word in _called(item.context_expr) for word in _EXPECTS) for item in statement.items
+            any(word in _called(item.context_expr) for word in _EXPECTS)
+            # One row of a test may give it a `raises`, another a context that does nothing.
+            or (
+                isinstance(item.context_expr, ast.Name)
+                and item.context_expr.id in _parametrized(self._function)
+            )
+            for item in statement.items
         )
         yield from self.block(statement.body, context._replace(expects=expects))
 

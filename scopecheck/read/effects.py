@@ -150,6 +150,11 @@ class _Walker:
         kind = value.__class__
         if kind is ast.Call:
             self._call(value, condition, final)  # type: ignore[arg-type]
+        elif kind is ast.Lambda:
+            # As a function inside of this one, it is not run where it is kept.
+            before, self._nested = self._nested, True
+            self._expression(value, condition, final)
+            self._nested = before
         elif kind in _LOOKED_INTO:
             self._expression(value, condition, final)
         for target in node.targets:

@@ -150,6 +150,8 @@ class Vacuities:
             if isinstance(subject, ast.Call) and isinstance(one.node.body[-1], ast.Break):
                 # What is wanted is the one thing that a generator lends.
                 return None
+            if isinstance(subject, ast.Call) and _is_ended_by(subject, one.node.body):
+                return None
             source = self._emptiness.captured(subject, streamed=isinstance(one.node, ast.AsyncFor))
             if source is not None and self._is_input(subject):
                 return None
@@ -191,6 +193,21 @@ class Vacuities:
             for check in self._checks
             if any(one.node is loop for one in check.rounds)
         )
+
+
+def _is_ended_by(call: ast.Call, body: Sequence[ast.stmt]) -> bool:
+    """Whether a loop's body tells what its call was given that it is enough: `stop_event.set()`.
+
+    Without a first round, what it goes over would not end.
+    """
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    names = {value.id for value in given if isinstance(value, ast.Name)}
+    for statement in body:
+        match statement:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name)), args=[])):
+                if name in names:
+                    return True
+    return False
 
 
 def _has_examples(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import Item, Level, Parametrized, ProblemKind
 
 _MAX_STEPS = 50_000
+# Problems of a name that has no definition, or none further out.
+_UNANSWERED = frozenset({"unknown-fixture", "cycle"})
 
 
 class Resolver:
@@ -91,7 +93,7 @@ class Resolver:
             problems = tuple(
                 problem
                 for problem in plan.problems
-                if problem.kind != "unknown-fixture" or problem.name not in names
+                if problem.kind not in _UNANSWERED or problem.name not in names
             )
             unknown = tuple(dict.fromkeys((*plan.unknown, *sorted(names))))
             found = self._plans[key] = replace(plan, problems=problems, unknown=unknown)
@@ -460,8 +462,12 @@ class _Shape:
 
 
 def _may_be_answered(problem: Problem, item: Item) -> bool:
-    """Whether a name that nothing defines is bound, in sight of the test, to what is not known."""
-    return problem.kind == "unknown-fixture" and any(
+    """Whether a name that nothing defines is bound, in sight of the test, to what is not known.
+
+    What a fixture that requests its own name overrides may be bound so too.
+    """
+    overrides = problem.kind == "cycle" and problem.stack[-1].name == problem.name
+    return (problem.kind == "unknown-fixture" or overrides) and any(
         problem.name in level.unseen for level in item.levels
     )
 
