@@ -155,7 +155,12 @@ def judge(
         undoes: whether a later change of the same thing in the same function puts it back.
         words: what the text of a fixture or xunit function has that puts it back.
     """
-    if change.final or change.nested or any(may_restore(name) for name in change.under):
+    if change.final or change.nested:
+        return "restored"
+    if any(
+        may_restore(name) and not _is_of_another(suite, actor, change, name)
+        for name in change.under
+    ):
         return "restored"
     if _ends_with(suite, actor, change):
         return "restored"
@@ -179,6 +184,14 @@ def judge(
     if any(_cannot_fail(suite, actor, change, other) for other in undoing):
         return "restored"
     return "inline" if undoing else "left"
+
+
+def _is_of_another(suite: Suite, actor: Actor, change: Change, context: str) -> bool:
+    """Whether a context is `patch.object(...)`, which puts back one attribute: none of these."""
+    if not f".{context}".endswith(".patch.object"):
+        return False
+    names = "|".join(map(re.escape, (*change.target, change.name)))
+    return re.search(rf"[\"'](?:{names})[\"']", body_of(suite, actor)) is None
 
 
 def _ends_with(suite: Suite, actor: Actor, change: Change) -> bool:

@@ -307,8 +307,8 @@ def _is_asserted_gone(suite: Suite, actor: Actor, change: Change, name: str) -> 
     below = suite.lines(actor.path, change.span.end_line + 1, actor.function.end_line)
     key = re.escape(change.key.strip("'\""))
     keys = rf"[\"']?{key}[\"']?\s+not\s+in\s+{name}\b|" if change.kind == "item" else ""
-    gone = rf"assert\s+(?:{keys}not\s+{name}\s*$|len\({name}\)\s*==\s*0\b|{name}\s*==\s*[\[{{][\]}}])"
-    return re.search(gone, below, re.MULTILINE) is not None
+    empty = rf"not\s+{name}\s*$|len\({name}\)\s*==\s*0\b|{name}\s*==\s*[\[{{][\]}}]"
+    return re.search(rf"assert\s+(?:{keys}{empty})", below, re.MULTILINE) is not None
 
 
 def _is_given_again(change: Change, subject: Subject) -> bool:
