@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-REPAIRED = Path(__file__).parent.parent / "examples/agent_platform_repaired"
+EXAMPLES = Path(__file__).parent.parent / "examples"
+REPAIRED = EXAMPLES / "agent_platform_repaired"
 
 # The standard library's slow ones that a start must do without.
 _SLOW = {
@@ -91,3 +92,11 @@ def test_a_first_run_loads_no_back_end_that_it_does_not_use(tmp_path: Path) -> N
     # The extra `fast` is there or not.
     assert others(modules) - {"ahocorasick_rs"} == {"scopecheck", "click", "msgspec", "tomli"}
     assert not modules & {"importlib.metadata", "asyncio", "multiprocessing", "ssl"}
+
+
+def test_what_is_found_and_could_be_mended_loads_no_more(tmp_path: Path) -> None:
+    root = tmp_path / "suite"
+    shutil.copytree(EXAMPLES / "agent_platform", root, ignore=shutil.ignore_patterns(".*"))
+    for _ in ("first", "again"):
+        modules = loaded(root, "--exit-zero")
+        assert others(modules) - {"ahocorasick_rs"} == {"scopecheck", "click", "msgspec", "tomli"}

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from scopecheck.fix.workspace import Workspace
     from scopecheck.read.code import ImportStatement
-    from scopecheck.suite import Suite
 
 # What two blank lines stand before.
 _OPENING = re.compile(r"(?:def|class|async)\b|@")
@@ -131,26 +130,6 @@ def lost_names(before: Code, after: str) -> set[str]:
     bound = {one.bound for statement in before.imports() for one in statement.names}
     bound -= {one.bound for statement in code.imports() for one in statement.names}
     return {name for name in code.uses(bound) if not code.binds(name)}
-
-
-def taken_names(suites: Iterable[Suite]) -> dict[str, set[str]]:
-    """The names that other files import from each file."""
-    found: dict[str, set[str]] = {}
-    for suite in suites:
-        modules = suite.evaluator.modules
-        for path in suite.own_files:
-            facts = suite.facts(path)
-            for binding in facts.bindings if facts is not None else ():
-                value = binding.value
-                if not isinstance(value, Import) or value.name is None:
-                    continue
-                if value.level:
-                    target = modules.relative(value.module, path, value.level)
-                else:
-                    target = modules.find(value.module, path)
-                if target is not None:
-                    found.setdefault(target, set()).add(value.name)
-    return found
 
 
 def _add(workspace: Workspace, path: str, needed: set[tuple[str, str]]) -> None:

@@ -24,7 +24,7 @@ import msgspec
 from scopecheck.fix.configuration import Configuration
 from scopecheck.fix.decorators import PLAIN, Decorators
 from scopecheck.fix.edits import Overlap
-from scopecheck.fix.names import settle_imports, taken_names
+from scopecheck.fix.names import settle_imports
 from scopecheck.fix.workspace import Remark, Workspace
 from scopecheck.migrate import marks as marking
 from scopecheck.migrate import overrides as overriding
@@ -36,6 +36,7 @@ from scopecheck.plugins.versions import parse_version
 from scopecheck.project import Project
 from scopecheck.read.code import Code
 from scopecheck.source import SourceError
+from scopecheck.suite.imported import taken_names
 from scopecheck.suite.loops.doubts import UNKNOWN_PLUGINS
 
 if TYPE_CHECKING:

@@ -75,7 +75,7 @@ class Bench:
 
     @cached_property
     def _taken(self) -> dict[str, set[str]]:
-        from scopecheck.fix.names import taken_names
+        from scopecheck.suite.imported import taken_names
 
         return taken_names(self.suites)
 

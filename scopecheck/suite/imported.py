@@ -1,4 +1,4 @@
-"""Reads what the files of a suite import, while it is linked."""
+"""What the files of a suite import: read while it is linked, and told afterwards."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from scopecheck.loader import Loader
+    from scopecheck.suite import Suite
     from scopecheck.suite.modules import Modules
 
 Looked: TypeAlias = tuple[str, str | None, int, str]
@@ -98,3 +99,23 @@ def imported_files(modules: Modules, value: Import, importer: str) -> Iterable[s
         inner = modules.submodule(target, value.name or "")
         if inner is not None and inner.endswith(".py"):
             yield inner
+
+
+def taken_names(suites: Iterable[Suite]) -> dict[str, set[str]]:
+    """The names that other files import from each file."""
+    found: dict[str, set[str]] = {}
+    for suite in suites:
+        modules = suite.evaluator.modules
+        for path in suite.own_files:
+            facts = suite.facts(path)
+            for binding in facts.bindings if facts is not None else ():
+                value = binding.value
+                if not isinstance(value, Import) or value.name is None:
+                    continue
+                if value.level:
+                    target = modules.relative(value.module, path, value.level)
+                else:
+                    target = modules.find(value.module, path)
+                if target is not None:
+                    found.setdefault(target, set()).add(value.name)
+    return found
