@@ -51,12 +51,13 @@ class Covered(msgspec.Struct, frozen=True):
     tests: tuple[str, ...]
 
 
-class ContractReport(msgspec.Struct, frozen=True):
+class ContractReport(msgspec.Struct, frozen=True, omit_defaults=True):
     """A contract in force, and how far the tests assert it.
 
     origin: `FILE:LINE` of the configuration, `configuration` where that lies outside the root, or
         `preset`.
     unknown: tests that assert some of its events with names that cannot be known.
+    suite: whose tests they are; empty, and not in JSON, where there is only one.
     """
 
     name: str
@@ -66,6 +67,7 @@ class ContractReport(msgspec.Struct, frozen=True):
     order: tuple[str, ...]
     coverage: tuple[Covered, ...]
     unknown: tuple[str, ...]
+    suite: str = ""
 
     @property
     def covered(self) -> int:
@@ -92,7 +94,9 @@ def events_of(suites: Sequence[Suite], chosen: Iterable[tuple[Suite, Item]]) -> 
     captures: set[Captured] = set()
     for suite in suites:
         stories = [story for story in suite.events.stories if id(story.item) in wanted]
-        contracts += [_contract(contract, stories) for contract in suite.events.contracts]
+        contracts += [
+            _contract(contract, stories, suite.files.name) for contract in suite.events.contracts
+        ]
         for story in stories:
             for capture in story.captures:
                 captures.add(
@@ -110,7 +114,7 @@ def events_of(suites: Sequence[Suite], chosen: Iterable[tuple[Suite, Item]]) -> 
     return EventReport(tuple(contracts), tuple(sorted(captures)))
 
 
-def _contract(contract: Contract, stories: Sequence[Story]) -> ContractReport:
+def _contract(contract: Contract, stories: Sequence[Story], suite: str) -> ContractReport:
     tests: dict[str, list[str]] = {name: [] for name in contract.required}
     unknown: list[str] = []
     for story in stories:
@@ -130,6 +134,7 @@ def _contract(contract: Contract, stories: Sequence[Story]) -> ContractReport:
         contract.order,
         tuple(Covered(name, tuple(sorted(found))) for name, found in tests.items()),
         tuple(sorted(unknown)),
+        suite,
     )
 
 

@@ -9,7 +9,7 @@ from scopecheck.suite.marks import is_never_set_up
 from scopecheck.suite.unknowns import unknown_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from scopecheck.suite import Suite
     from scopecheck.suite.loops import Loop, LoopProblem
@@ -170,8 +170,21 @@ def _mismatch(requested: Scope, name: str, requesting: Scope) -> str:
     )
 
 
-def plan_text(suites: Sequence[Suite], items: Iterable[tuple[Suite, Item]]) -> str:
-    """The plan for people: each test with its fixtures in set-up order, alike tests together."""
+def plan_text(
+    suites: Sequence[Suite],
+    items: Iterable[tuple[Suite, Item]],
+    *,
+    shown: Callable[[str], str],
+    test: Callable[[Suite, str], str],
+) -> str:
+    """The plan for people: each test with its fixtures in set-up order, alike tests together.
+
+    Args:
+        suites: linked.
+        items: the tests that are asked for.
+        shown: what a person reads for a path relative to the project's root.
+        test: what a person reads for a node id of a suite.
+    """
     lines: list[str] = []
     groups: dict[_Alike, list[Item]] = {}
     for suite, item in items:
@@ -189,13 +202,14 @@ def plan_text(suites: Sequence[Suite], items: Iterable[tuple[Suite, Item]]) -> s
             last = index
         on = loop_word(suite, loop, first)
         suffix = "" if on is None else f"  (async, {_on(loop, on)})"
-        lines.extend(f"{member.nodeid}{suffix}" for member in members)
+        lines.extend(f"{test(suite, member.nodeid)}{suffix}" for member in members)
         width = max((len(fixture.name) for fixture in plan.order), default=0)
         for fixture in plan.order:
             if fixture.pseudo:
                 continue
             scope = fixture.scope.word if fixture.scope is not None else "unknown"
-            where = f"{fixture.path}:{fixture.line}" if fixture.path else f"[{fixture.plugin}]"
+            place = f"{shown(fixture.path)}:{fixture.line}" if fixture.path else ""
+            where = place or f"[{fixture.plugin}]"
             flags = " autouse" if fixture.autouse else ""
             found = suite.loops.fixture(fixture, first) if fixture.is_async else None
             word = loop_word(suite, found, first)

@@ -349,6 +349,29 @@ def test_plan_for_people(project: Path) -> None:
     assert "    session  engine    tests/conftest.py:7" in result.stdout.splitlines()
 
 
+def test_plan_for_people_is_about_the_working_directory(project: Path) -> None:
+    (project / "tests/api").mkdir()
+    (project / "tests/api/test_d.py").write_text("def test_d(engine): ...\n")
+    arguments = ("plan", "test_d.py::test_d")
+    lines = scopecheck(*arguments, cwd=project / "tests/api").stdout.splitlines()
+    assert lines[0] == "test_d.py::test_d"
+    assert "    session  engine    ../conftest.py:7" in lines
+    costs = scopecheck(*arguments, "--cost", "--if", "engine=module", cwd=project / "tests/api")
+    assert "session   engine    ../conftest.py:7\n" in costs.stdout
+    assert "`engine` (../conftest.py:7), session-scoped, with module scope:\n" in costs.stdout
+
+
+def test_costs_of_several_suites_are_told_apart(tmp_path: Path) -> None:
+    for name, test in (("a", "def test_a(tmp_path): ...\n"), ("b", "def test_b(): ...\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pytest.ini").write_text("[pytest]\n")
+        (tmp_path / name / "test_a.py").write_text(test)
+    costs = scopecheck("plan", "--cost", "--isolated", cwd=tmp_path).stdout
+    first, second = costs.split("suite b\n\n")
+    assert first.startswith("suite a\n\nset-ups   tests  scope ")
+    assert second == "no fixture is set up\n\n"
+
+
 def test_plan_of_several_suites(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -119,6 +119,32 @@ def test_markdown(events: Callable[..., Any], tmp_path: Path) -> None:
     assert "| test_orders.py::test_one_of | x | x |  |" in output
 
 
+def test_text_is_about_the_working_directory(
+    events: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docs").mkdir()
+    monkeypatch.chdir(tmp_path / "docs")
+    lines = [line.split() for line in events(str(tmp_path)).splitlines()]
+    assert lines[0][:3] == ["contract", "order", "(../scopecheck.toml:2):"]
+    assert lines[2] == ["order.created", "2", "../test_orders.py::test_created"]
+    assert lines[4] == ["order.shipped", "0", "-"]
+    assert ["../test_orders.py:6", "received"] in [line[:2] for line in lines]
+
+
+def test_contracts_of_several_suites(events: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "test_orders.py").unlink()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+        (tmp_path / name / "test_orders.py").write_text(ORDERS, encoding="utf-8")
+    found = json.loads(events("--output-format", "json"))["contracts"]
+    assert [(one["suite"], one["name"]) for one in found] == [("a", "order"), ("b", "order")]
+    text = events()
+    assert "suite b: contract order (scopecheck.toml:2): " in text
+    assert "order.created  2      b/test_orders.py::test_created" in text
+    assert "## Contract order of b" in events("--output-format", "markdown")
+
+
 def test_only_the_tests_that_are_asked_for(events: Callable[..., Any], tmp_path: Path) -> None:
     output = events(f"{tmp_path}/test_orders.py::test_created", "--output-format", "json")
     contract = json.loads(output)["contracts"][0]

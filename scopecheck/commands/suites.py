@@ -48,6 +48,11 @@ def asked_for(
     return suites, chosen
 
 
+def rootdir_of(suite: Suite) -> str:
+    """The folder that the suite's node ids are relative to, as seen from the project's root."""
+    return suite.relative(suite.files.config.rootdir) or "."
+
+
 def _is_named(
     path: str,
     nodeid: str,

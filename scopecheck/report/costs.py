@@ -9,7 +9,7 @@ from scopecheck.suite.model import SCOPES
 from scopecheck.suite.setups import count_setups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from scopecheck.repair.scopes import Variable, Way
     from scopecheck.suite import Suite
@@ -115,18 +115,34 @@ def _change(scopes: Scopes, variable: Variable, scope: Scope, way: Way | None) -
     }
 
 
-def text(rows: Iterable[dict[str, Any]], asked: Iterable[dict[str, Any]]) -> str:
-    """Both as text for people."""
-    return "".join(f"{line}\n" for line in (*_table(list(rows)), *_answers(asked)))
+def text(
+    tables: Sequence[tuple[str, Sequence[dict[str, Any]]]],
+    asked: Iterable[dict[str, Any]],
+    shown: Callable[[str], str],
+) -> str:
+    """Both as text for people.
+
+    Args:
+        tables: what fixtures cost, by the names of the suites.
+        asked: what changes would cost.
+        shown: what a person reads for a path relative to the project's root.
+    """
+    lines: list[str] = []
+    for suite, rows in tables:
+        lines += [f"suite {suite}", ""] if len(tables) > 1 else []
+        lines += _table(rows, shown)
+        lines += [""] if len(tables) > 1 else []
+    return "".join(f"{line}\n" for line in (*lines, *_answers(asked, shown)))
 
 
-def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
+def _table(rows: Sequence[dict[str, Any]], shown: Callable[[str], str]) -> Iterator[str]:
     if not rows:
+        yield "no fixture is set up"
         return
     name = max(len("fixture"), *(len(row["name"]) for row in rows))
     yield f"set-ups   tests  scope     {'fixture':<{name}}  defined"
     for row in rows:
-        where = row.get("plugin") or f"{row['path']}:{row['line']}"
+        where = row.get("plugin") or f"{shown(row['path'])}:{row['line']}"
         yield (
             f"{row['setups']:>7,} {row['tests']:>7,}  {row['scope']:<8}  {row['name']:<{name}}  "
             f"{where}"
@@ -134,9 +150,9 @@ def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield f"{sum(row['setups'] for row in rows):>7,}          in all"
 
 
-def _answers(asked: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _answers(asked: Iterable[dict[str, Any]], shown: Callable[[str], str]) -> Iterator[str]:
     for one in asked:
-        where = f"{one['path']}:{one['line']}"
+        where = f"{shown(one['path'])}:{one['line']}"
         yield f"`{one['fixture']}` ({where}), {one['from']}-scoped, with {one['to']} scope:"
         if not one["possible"]:
             yield "  not possible: what it requests, or what requests it, has another lifetime"
@@ -146,7 +162,7 @@ def _answers(asked: Iterable[dict[str, Any]]) -> Iterator[str]:
             yield f"  {one['title']}"
             for change in one["changes"]:
                 yield (
-                    f"  {change['path']}:{change['line']}: `{change['name']}` {change['from']} -> "
-                    f"{change['to']}, {change['setups_before']:,} -> {change['setups_after']:,} "
-                    "set-ups"
+                    f"  {shown(change['path'])}:{change['line']}: `{change['name']}` "
+                    f"{change['from']} -> {change['to']}, {change['setups_before']:,} -> "
+                    f"{change['setups_after']:,} set-ups"
                 )

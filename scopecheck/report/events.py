@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from scopecheck.report.paths import for_reader, tests_for_reader
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from scopecheck.events import ContractReport, EventReport
 
 _NOTHING = "no event contract is in force; see docs/configuration.md\n"
 
 
-def writer(name: str) -> Callable[[EventReport], str]:
-    """The function that writes a report in the format of this name."""
-    return {"text": text, "markdown": markdown, "json": json}[name]
+def writer(name: str, root: Path, rootdirs: Sequence[str]) -> Callable[[EventReport], str]:
+    """The function that writes a report in the format of this name.
+
+    Args:
+        name: of the format.
+        root: of the project.
+        rootdirs: of the suites, relative to the root.
+    """
+    if name == "text":
+        shown, tests = for_reader(root), tests_for_reader(root, rootdirs)
+        return lambda report: text(report, shown, tests)
+    return {"markdown": markdown, "json": json}[name]
 
 
 def json(report: EventReport) -> str:
@@ -25,20 +38,25 @@ def json(report: EventReport) -> str:
     return msgspec.json.format(msgspec.json.encode(document)).decode() + "\n"
 
 
-def text(report: EventReport) -> str:
-    """Tables in plain text."""
-    return "".join(f"{line}\n" for line in _text(report)) or _NOTHING
+def text(report: EventReport, shown: Callable[[str], str], tests: Callable[[str, str], str]) -> str:
+    """Tables in plain text, with paths and node ids as a person reads them."""
+    return "".join(f"{line}\n" for line in _text(report, shown, tests)) or _NOTHING
 
 
-def _text(report: EventReport) -> Iterator[str]:
+def _text(
+    report: EventReport, shown: Callable[[str], str], tests: Callable[[str, str], str]
+) -> Iterator[str]:
     for contract in report.contracts:
-        yield f"contract {contract.name} ({contract.origin}): {_figure(contract)}"
-        rows = [["event", "tests", "first test"], *_coverage(contract)]
-        yield from _table(rows)
+        where = f"suite {contract.suite}: " if contract.suite else ""
+        path, colon, line = contract.origin.rpartition(":")
+        origin = f"{shown(path)}:{line}" if colon else contract.origin
+        yield f"{where}contract {contract.name} ({origin}): {_figure(contract)}"
+        read = partial(tests, beside=f"{contract.suite}/")
+        yield from _table([["event", "tests", "first test"], *_coverage(contract, read)])
         yield ""
     if report.captures:
         yield f"{len(report.captures)} captures"
-        rows = [["where", "name", "from", "known by", "then"], *_captures(report)]
+        rows = [["where", "name", "from", "known by", "then"], *_captures(report, shown)]
         yield from _table(rows)
 
 
@@ -47,12 +65,12 @@ def markdown(report: EventReport) -> str:
     lines: list[str] = ["# Events", ""]
     for contract in report.contracts:
         lines += [
-            f"## Contract {contract.name}",
+            f"## Contract {contract.name}{f' of {contract.suite}' if contract.suite else ''}",
             "",
             f"{contract.origin}: {_figure(contract)}.",
             "",
         ]
-        lines += _pipes([["event", "tests", "first test"], *_coverage(contract)])
+        lines += _pipes([["event", "tests", "first test"], *_coverage(contract, str)])
         tests = sorted({test for one in contract.coverage for test in one.tests})
         if tests:
             head = ["test", *(one.event for one in contract.coverage)]
@@ -68,7 +86,7 @@ def markdown(report: EventReport) -> str:
         lines += [
             "## Captures",
             "",
-            *_pipes([["where", "name", "from", "known by", "then"], *_captures(report)]),
+            *_pipes([["where", "name", "from", "known by", "then"], *_captures(report, str)]),
         ]
         lines.append("")
     return "\n".join(lines)
@@ -83,9 +101,9 @@ def _figure(contract: ContractReport) -> str:
     return asserted
 
 
-def _coverage(contract: ContractReport) -> list[list[str]]:
+def _coverage(contract: ContractReport, read: Callable[[str], str]) -> list[list[str]]:
     return [
-        [one.event, str(len(one.tests)), one.tests[0] if one.tests else "-"]
+        [one.event, str(len(one.tests)), read(one.tests[0]) if one.tests else "-"]
         for one in contract.coverage
     ]
 
@@ -99,12 +117,12 @@ _FATES = {
 }
 
 
-def _captures(report: EventReport) -> list[list[str]]:
+def _captures(report: EventReport, shown: Callable[[str], str]) -> list[list[str]]:
     return [
         [
-            f"{one.path}:{one.line}",
+            f"{shown(one.path)}:{one.line}",
             one.name,
-            one.source or "a list that is filled",
+            one.source or _FILLED,
             one.kind,
             _FATES[one.fate],
         ]

@@ -72,15 +72,20 @@ def tests_for_reader(root: Path, rootdirs: Sequence[str]) -> Callable[[str, str]
     deepest = sorted(rootdirs, key=len, reverse=True)
 
     def read(test: str, beside: str) -> str:
-        path, colons, rest = test.partition("::")
+        path = test.partition("::")[0]
         found = [each for each in deepest if len(deepest) == 1 or (root / each / path).is_file()]
         if not found:
             return test
         near = [each for each in found if each == "." or beside.startswith(f"{each}/")]
-        rootdir = (near or found)[0]
-        return f"{shown(normpath(join(rootdir, path)))}{colons}{rest}"
+        return test_for_reader(shown, (near or found)[0], test)
 
     return read
+
+
+def test_for_reader(shown: Callable[[str], str], rootdir: str, test: str) -> str:
+    """A node id of the suite with this rootdir, as `shown` has paths."""
+    path, colons, rest = test.partition("::")
+    return f"{shown(normpath(join(rootdir, path)))}{colons}{rest}"
 
 
 def places_seen_from(folder: Path, root: Path, finding: Finding) -> Finding:
