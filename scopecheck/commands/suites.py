@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scopecheck.commands.session import NO_TESTS, run_files, save, say, set_up
 from scopecheck.config import ConfigError
@@ -34,12 +34,13 @@ def asked_for(
         raise Refused(str(error)) from None
     save(setup.project, quiet=False)
     say(setup.project, quiet=False)
-    root = setup.project.root
+    inner = [argument.partition("::")[2] for argument in arguments]
+    asked = list(zip(setup.paths, inner, strict=True))
     chosen = [
         (suite, item)
         for suite in suites
         for item in suite.items
-        if _is_named(item.path, item.nodeid, setup.paths, names, wanted, root, suite.files.named)
+        if _is_asked_for(suite, item, asked)
     ]
     if wanted and not chosen:
         raise Refused(f"no test that pytest collects is called {wanted[0]}")
@@ -53,23 +54,14 @@ def rootdir_of(suite: Suite) -> str:
     return suite.relative(suite.files.config.rootdir) or "."
 
 
-def _is_named(
-    path: str,
-    nodeid: str,
-    paths: Sequence[Path],
-    names: Sequence[str],
-    wanted: Sequence[str],
-    root: Path,
-    named: Sequence[Any],
-) -> bool:
-    if not paths or any(entry.whole for entry in named):
+def _is_asked_for(suite: Suite, item: Item, asked: Sequence[tuple[Path, str]]) -> bool:
+    """Whether one of the arguments, a path and what follows `::`, stands for the test."""
+    if not asked or any(entry.whole for entry in suite.files.named):
         return True
-    file = (root / path).absolute()
-    for found, name in zip(paths, names, strict=True):
-        if not (file == found or found in file.parents):
-            continue
-        inner = [w.partition("::")[2] for w in wanted if w.partition("::")[0] == name]
-        rest = nodeid.partition("::")[2]
-        if not inner or any(rest == i or rest.startswith(f"{i}::") for i in inner):
-            return True
-    return False
+    file = (suite.root / item.path).absolute()
+    name = item.nodeid.partition("::")[2]
+    return any(
+        (file == path or path in file.parents)
+        and (not inner or name == inner or name.startswith(f"{inner}::"))
+        for path, inner in asked
+    )
