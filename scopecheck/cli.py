@@ -18,16 +18,31 @@ from scopecheck.status import FAILED, INTERRUPTED, Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from click.shell_completion import CompletionItem
+
 
 class Commands(click.Group):
     """The commands; `check` is meant where the first argument names none."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:  # noqa: D102
         own = {"--help", "-h", "--version"}
+        if ctx.resilient_parsing and not args:  # the shell completes the first word
+            return super().parse_args(ctx, args)
         if not args or (args[0] not in self.commands and args[0] not in own):
             self._refuse_misspelling(args[0] if args else "")
             args = ["check", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The commands and what `check` takes, which is meant where none is named."""
+        from click.shell_completion import CompletionItem
+
+        own = super().shell_complete(ctx, incomplete)
+        if not incomplete.startswith("-"):
+            return [CompletionItem(incomplete, type="file"), *own]
+        check = self.commands["check"]
+        with check.make_context("check", [], parent=ctx, resilient_parsing=True) as inner:
+            return [*own, *check.shell_complete(inner, incomplete)]
 
     def _refuse_misspelling(self, word: str) -> None:
         """A word that is nearly a command, and no path, is not looked for as one."""
@@ -52,6 +67,15 @@ def cli() -> None:
 
 def _selectors(_: click.Context, __: click.Parameter, value: Sequence[str]) -> tuple[str, ...]:
     return tuple(part.strip() for text in value for part in text.split(",") if part.strip())
+
+
+def _complete_rule(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """The rules whose code or name starts so; of a list with commas its last one."""
+    from scopecheck import rulebook
+
+    before, comma, last = incomplete.rpartition(",")
+    known = [name for rule in rulebook.rules().values() for name in (rule.code, rule.name)]
+    return [f"{before}{comma}{name}" for name in known if name.startswith(last)]
 
 
 class Check(click.Command):
@@ -81,9 +105,23 @@ _CONFIG_OPTIONS = [
     click.option("--config", type=click.Path(path_type=Path), help="Read this configuration file."),
     click.option("--isolated", is_flag=True, help="Read no configuration file."),
     click.option("--root", type=click.Path(path_type=Path), help="The project's root folder."),
-    click.option("--python", metavar="PATH", help="The Python whose installed plugins are read."),
-    click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave files out."),
-    click.option("--jobs", type=click.IntRange(min=0), help="Processes to read files with."),
+    click.option(
+        "--python",
+        metavar="PATH",
+        type=click.Path(readable=False),
+        help="The Python, or its environment, whose installed plugins are read.",
+    ),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="PATTERN",
+        help="Leave out the files that this matches, too; may be repeated.",
+    ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(min=0),
+        help="Read files with this many processes (default: one for each core).",
+    ),
     click.option("--no-cache", is_flag=True, help="Neither use nor write the cache."),
     click.option("--cache-dir", type=click.Path(path_type=Path), help="Where the cache lies."),
 ]
@@ -96,13 +134,39 @@ def config_options(command: Any) -> Any:
     return command
 
 
+# One that cannot be read is no wrong use: it is reported.
+_PATHS = click.argument("paths", nargs=-1, type=click.Path(readable=False))
+_COLOR = click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="Whether to print in colour (default: on a terminal).",
+)
+_OUTPUT_FILE = click.option(
+    "--output-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to this file (default: standard output).",
+)
+
+
+def _rules_option(name: str, text: str) -> Any:
+    return click.option(
+        name,
+        multiple=True,
+        metavar="RULES",
+        callback=_selectors,
+        shell_complete=_complete_rule,
+        help=text,
+    )
+
+
 _RULE_OPTIONS = [
-    click.option("--select", multiple=True, callback=_selectors, help="Rules to check instead."),
-    click.option("--ignore", multiple=True, callback=_selectors, help="Rules to leave out."),
-    click.option(
-        "--extend-select", multiple=True, callback=_selectors, help="Rules to check, too."
+    _rules_option(
+        "--select", "Check these rules alone: codes, prefixes, names or ALL, with commas between."
     ),
-    click.option("--extend-ignore", multiple=True, callback=_selectors, help="More to leave out."),
+    _rules_option("--ignore", "Leave these rules out."),
+    _rules_option("--extend-select", "Check these rules, too."),
+    _rules_option("--extend-ignore", "Leave these rules out, too."),
     click.option("--preview", is_flag=True, help="Check rules that are still in preview."),
 ]
 
@@ -115,7 +179,7 @@ def rule_options(command: Any) -> Any:
 
 
 @cli.command(cls=Check)
-@click.argument("paths", nargs=-1)
+@_PATHS
 @rule_options
 @click.option(
     "--output-format",
@@ -144,27 +208,33 @@ def rule_options(command: Any) -> Any:
 @click.option("--add-ignore", is_flag=True, help="Write suppressions for what is found.")
 @click.option("--fix", is_flag=True, help="Mend what can be mended safely.")
 @click.option(
-    "--unsafe-fixes", is_flag=True, help="Make fixes, too, that may change what the tests do."
+    "--unsafe-fixes",
+    is_flag=True,
+    help="With --fix or --diff: make fixes, too, that may change what the tests do.",
 )
 @click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing.")
 @click.option(
     "--prefer",
     type=click.Choice(["narrow", "wide"]),
-    help="Which way scopes are rather changed by a fix.",
+    help="Make fixtures narrower, or wider, where a fix may do either.",
 )
 @click.option("--statistics", is_flag=True, help="Count findings by rule.")
 @click.option("--exit-zero", is_flag=True, help="End with status 0 even if something is found.")
-@click.option("--stdin-filename", type=click.Path(path_type=Path), help="With `-`: its file.")
+@click.option(
+    "--stdin-filename",
+    type=click.Path(path_type=Path),
+    help="The file that `-`, standard input, is.",
+)
 @click.option("--watch", is_flag=True, help="Check again after each edit (extra `watch`).")
-@click.option("--show-files", is_flag=True, help="List the files that would be analysed.")
-@click.option("--quiet", "-q", is_flag=True, help="Print findings only.")
+@click.option("--show-files", is_flag=True, help="List the files that would be read.")
+@click.option("--quiet", "-q", is_flag=True, help="Print no notes on standard error.")
 @click.option("--verbose", "-v", is_flag=True, help="Say what is read and why.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto")
+@_COLOR
 @config_options
 def check(paths: tuple[str, ...], **options: Any) -> None:
     """Analyse the suites that PATHS belong to and print the findings that touch them.
 
-    No path means the configured testpaths, or the current folder.
+    No path means every suite of the project.
     """
     from scopecheck.commands.check import run
     from scopecheck.commands.options import CheckOptions
@@ -174,9 +244,9 @@ def check(paths: tuple[str, ...], **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("paths", nargs=-1)
+@_PATHS
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text")
-@click.option("--output-file", type=click.Path(path_type=Path, dir_okay=False))
+@_OUTPUT_FILE
 @click.option("--cost", is_flag=True, help="Count the set-ups of every fixture instead.")
 @click.option(
     "--if",
@@ -198,7 +268,7 @@ def plan(paths: tuple[str, ...], **options: Any) -> None:
 
 
 @cli.command(cls=Check)
-@click.argument("paths", nargs=-1)
+@_PATHS
 @rule_options
 @click.option(
     "--output-format",
@@ -215,7 +285,7 @@ def plan(paths: tuple[str, ...], **options: Any) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where the format before it is written (default: standard output).",
 )
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto")
+@_COLOR
 @config_options
 def audit(paths: tuple[str, ...], **options: Any) -> None:
     """Write a validation report of the suites that PATHS belong to, by area, with evidence.
@@ -229,11 +299,11 @@ def audit(paths: tuple[str, ...], **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("paths", nargs=-1)
+@_PATHS
 @click.option(
     "--output-format", type=click.Choice(["mermaid", "dot", "json", "html"]), default="mermaid"
 )
-@click.option("--output-file", type=click.Path(path_type=Path, dir_okay=False))
+@_OUTPUT_FILE
 @config_options
 def graph(paths: tuple[str, ...], **options: Any) -> None:
     """Draw the fixtures that tests reach, and who requests what: for all tests, or those of PATHS.
@@ -247,9 +317,9 @@ def graph(paths: tuple[str, ...], **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("paths", nargs=-1)
+@_PATHS
 @click.option("--output-format", type=click.Choice(["text", "markdown", "json"]), default="text")
-@click.option("--output-file", type=click.Path(path_type=Path, dir_okay=False))
+@_OUTPUT_FILE
 @config_options
 def events(paths: tuple[str, ...], **options: Any) -> None:
     """Print the event contracts in force, what tests capture, and which test asserts which event.
@@ -263,7 +333,7 @@ def events(paths: tuple[str, ...], **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("rule", required=False)
+@click.argument("rule", required=False, shell_complete=_complete_rule)
 @click.option("--output-format", type=click.Choice(["text", "markdown", "json"]), default="text")
 def rule(rule: str | None, output_format: str) -> None:
     """Explain a rule by code or name; without one, list all."""
@@ -273,7 +343,7 @@ def rule(rule: str | None, output_format: str) -> None:
 
 
 @cli.command()
-@click.argument("paths", nargs=-1)
+@_PATHS
 @click.option("--schema", is_flag=True, help="Print the JSON schema of the configuration.")
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text")
 @config_options
@@ -297,10 +367,10 @@ def clean(**options: Any) -> None:
 
 @cli.command()
 @click.argument("what", type=click.Choice(["pytest-asyncio"]), metavar="pytest-asyncio")
-@click.argument("paths", nargs=-1)
+@_PATHS
 @click.option("--to", metavar="VERSION", default="", help="The version to move to, 1.0 or later.")
 @click.option("--diff/--write", "diff", default=True, help="Print a diff, or change the files.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto")
+@_COLOR
 @config_options
 def migrate(what: str, paths: tuple[str, ...], **options: Any) -> None:
     """Move suites from pytest-asyncio 0.21 or 0.23 to 1.x: code, marks, configuration and pins.

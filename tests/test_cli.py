@@ -105,6 +105,42 @@ def test_selecting_rules(project: Path) -> None:
     assert codes("--extend-ignore", "unknown-fixture") == {"SCP101"}
 
 
+def completions(words: str, cwd: Path) -> list[str]:
+    """What bash would offer for the last word, which is not complete."""
+    env = {
+        "_SCOPECHECK_COMPLETE": "bash_complete",
+        "COMP_WORDS": f"scopecheck {words}",
+        "COMP_CWORD": str(len(words.split(" "))),
+    }
+    command = [sys.executable, "-c", "from scopecheck.cli import cli; cli(prog_name='scopecheck')"]
+    result = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, check=True
+    )
+    return result.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("ru", ["file,ru", "plain,rule"]),
+        ("tests/te", ["file,tests/te"]),
+        ("plan tests/te", ["file,tests/te"]),
+        ("--sta", ["plain,--statistics"]),
+        ("check --output-format sa", ["plain,sarif"]),
+        ("rule scope-m", ["plain,scope-mismatch"]),
+        ("--select SCP601,scope-m", ["plain,SCP601,scope-mismatch"]),
+    ],
+)
+def test_what_a_shell_completes(project: Path, words: str, offered: list[str]) -> None:
+    assert completions(words, project) == offered
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="who may read everything")
+def test_a_path_that_cannot_be_read_is_no_wrong_use(project: Path) -> None:
+    (project / "tests/test_a.py").chmod(0)
+    assert "error[SCP004]" in scopecheck("tests/test_a.py", cwd=project).stdout
+
+
 def test_settings(project: Path) -> None:
     file = project / "pyproject.toml"
     file.write_text(file.read_text() + "ignore = ['scope-mismatch']\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -51,8 +50,7 @@ def _text(
         path, colon, line = contract.origin.rpartition(":")
         origin = f"{shown(path)}:{line}" if colon else contract.origin
         yield f"{where}contract {contract.name} ({origin}): {_figure(contract)}"
-        read = partial(tests, beside=f"{contract.suite}/")
-        yield from _table([["event", "tests", "first test"], *_coverage(contract, read)])
+        yield from _table([["event", "tests", "first test"], *_coverage(contract, tests)])
         yield ""
     if report.captures:
         yield f"{len(report.captures)} captures"
@@ -70,7 +68,9 @@ def markdown(report: EventReport) -> str:
             f"{contract.origin}: {_figure(contract)}.",
             "",
         ]
-        lines += _pipes([["event", "tests", "first test"], *_coverage(contract, str)])
+        lines += _pipes(
+            [["event", "tests", "first test"], *_coverage(contract, lambda test, _: test)]
+        )
         tests = sorted({test for one in contract.coverage for test in one.tests})
         if tests:
             head = ["test", *(one.event for one in contract.coverage)]
@@ -101,9 +101,10 @@ def _figure(contract: ContractReport) -> str:
     return asserted
 
 
-def _coverage(contract: ContractReport, read: Callable[[str], str]) -> list[list[str]]:
+def _coverage(contract: ContractReport, tests: Callable[[str, str], str]) -> list[list[str]]:
+    beside = f"{contract.suite}/"
     return [
-        [one.event, str(len(one.tests)), read(one.tests[0]) if one.tests else "-"]
+        [one.event, str(len(one.tests)), tests(one.tests[0], beside) if one.tests else "-"]
         for one in contract.coverage
     ]
 
