@@ -26,6 +26,7 @@ Table: TypeAlias = dict[str, Any]
 
 FILE_NAME = "scopecheck.toml"
 EVERYTHING = "ALL"
+_VERSION = re.compile(r"\s*v?\d")
 
 
 class ConfigError(Exception):
@@ -360,6 +361,10 @@ def _convert(source: _Source) -> Settings:
         raise ConfigError(_explained(source, str(error))) from None
     if settings.jobs is not None and settings.jobs < 1:
         raise _wrong(source, ("jobs",), f"expected a number of processes, got {settings.jobs}")
+    for name, version in settings.plugins.items():
+        if not _VERSION.match(version):
+            what = f"expected a version like `1.5.0`, got {version!r}"
+            raise _wrong(source, ("plugins", name), what)
     return settings
 
 

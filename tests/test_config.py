@@ -214,6 +214,11 @@ def test_every_key_fits_the_schema_and_is_described() -> None:
             "pyproject.toml:2: tool.scopecheck.jobs: expected a number of processes, got 0",
         ),
         (
+            'plugins = { pytest = "9.2", pytest-asyncio = ">=1.0" }\n',
+            "pyproject.toml:2: tool.scopecheck.plugins.pytest-asyncio: expected a version like "
+            "`1.5.0`, got '>=1.0'",
+        ),
+        (
             'cache-dir = ""\n',
             "pyproject.toml:2: tool.scopecheck.cache-dir: expected a string that is not empty",
         ),
