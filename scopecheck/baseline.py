@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from scopecheck import rulebook
+from scopecheck import disk, rulebook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,7 +36,6 @@ ABOUT = "Findings that scopecheck does not report. `scopecheck --update-baseline
 
 _KEYS = ("path", "symbol", "rule", "count")
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
-_FILE_MODE = 0o666
 _LINES = 10
 """Of how many findings alike a note names the lines."""
 
@@ -343,7 +342,7 @@ def write(file: Path, entries: Mapping[Key, int]) -> None:
     data = render(entries).encode()
     target = Path(os.path.realpath(file))
     try:
-        mode = target.stat().st_mode & 0o7777 if target.is_file() else _FILE_MODE & ~_umask()
+        mode = target.stat().st_mode & 0o7777 if target.is_file() else disk.mode_of_new_file()
         if target.is_file() and target.read_bytes() == data:
             return
         handle, made = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -359,9 +358,3 @@ def write(file: Path, entries: Mapping[Key, int]) -> None:
     finally:
         with suppress(OSError):
             Path(made).unlink()
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

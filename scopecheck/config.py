@@ -222,7 +222,7 @@ def load_settings(
                 root = folder
                 break
         else:
-            root = _repository_top(start) or _project_folder(start, cwd)
+            root = repository_top(start) or _project_folder(start, cwd)
     if isolated:
         source = None
     elif config is not None:
@@ -233,18 +233,6 @@ def load_settings(
     if known_rules is not None:
         _check_selectors(source, settings, known_rules)
     return LoadedSettings(settings, root, source.file, _origins(source))
-
-
-def check_selectors(selectors: Iterable[str], known_rules: Collection[str]) -> None:
-    """Checks rules named on the command line.
-
-    Raises:
-        ConfigError: one names no rule.
-    """
-    for selector in selectors:
-        wrong = _wrong_selector(selector, known_rules)
-        if wrong:
-            raise ConfigError(wrong)
 
 
 def settings_schema() -> dict[str, Any]:
@@ -286,7 +274,8 @@ def _project_folder(start: Path, cwd: Path) -> Path:
     return cwd
 
 
-def _repository_top(start: Path) -> Path | None:
+def repository_top(start: Path) -> Path | None:
+    """The nearest folder at or above this one that is the top of a repository."""
     for folder in (start, *start.parents):
         if any((folder / name).exists() for name in (".git", ".hg", ".jj")):
             return folder

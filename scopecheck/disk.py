@@ -317,6 +317,13 @@ def _file_digest(path: str) -> bytes | None:
         return None
 
 
+def mode_of_new_file() -> int:
+    """The permissions that the process gives to a file that it makes."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
 def _folder_digest(path: str) -> bytes | None:
     found = _entries(path)
     return None if found is None else _digest_of_entries(found)

@@ -52,6 +52,11 @@ class Source(msgspec.Struct, frozen=True):
     bom: bool
 
 
+def indent_of(text: str) -> str:
+    """The white space that a line begins with."""
+    return text[: len(text) - len(text.lstrip())]
+
+
 def relative(root: Path, path: Path) -> str:
     """A path as findings have it: relative to the root, with `/`; `.` for the root itself."""
     return os.path.relpath(path, root).replace(os.sep, "/")

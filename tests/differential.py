@@ -93,7 +93,6 @@ class Project(msgspec.Struct, frozen=True):
         return "\n".join(parts)
 
 
-HEADING = re.compile(r"^## (?P<name>.+)$", re.M)
 BLOCK = re.compile(
     r"(?:^`(?P<path>[^`\n]+)`:\n\n)?"
     r"^(?P<fence>`{3,})(?P<language>[a-z]*)\n(?P<text>.*?)^(?P=fence)$",
@@ -292,10 +291,6 @@ def read_plan(document: Mapping[str, Any]) -> Answer:
         unknown = tuple(str(each) for each in item.get("unknown", ()))
         items[item["nodeid"]] = Item(fixtures, errors, unknown=unknown)
     return Answer(items)
-
-
-# What stops pytest from collecting a file; scopecheck lists such a file's tests with the error.
-COLLECTION_ERRORS = {"invalid-scope"}
 
 
 def disagreements(

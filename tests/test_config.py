@@ -16,7 +16,6 @@ from scopecheck.config import (
     LoadedSettings,
     RealServices,
     Settings,
-    check_selectors,
     load_settings,
     settings_schema,
 )
@@ -300,12 +299,6 @@ def test_a_configuration_that_is_named_must_be_there(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("")
     with pytest.raises(ConfigError, match=r"pyproject.toml has no \[tool.scopecheck\] table"):
         load_settings(cwd=tmp_path, config=Path("pyproject.toml"))
-
-
-def test_selectors_of_the_command_line_are_checked() -> None:
-    check_selectors(["ALL", "SCP", "SCP1", "SCP101", "scope-mismatch"], RULES)
-    with pytest.raises(ConfigError, match="'SCP7' names no rule"):
-        check_selectors(["SCP7"], RULES)
 
 
 def test_lines_of_keys() -> None:

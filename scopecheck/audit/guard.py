@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck.audit.model import Count, Evidence
+from scopecheck.config import repository_top
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,21 +94,13 @@ def regression_guard(root: Path, folders: Sequence[Path]) -> Evidence:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    top = _top(folder)
+    top = repository_top(folder) or folder
     for above in (folder, *folder.parents):
         yield from _listed(above, anything=False)
         for name in _FOLDERS:
             yield from _listed(above / name, anything=True)
         if above == top:
             return
-
-
-def _top(folder: Path) -> Path:
-    """The top of the repository; the folder itself where there is none."""
-    for above in (folder, *folder.parents):
-        if any((above / name).exists() for name in (".git", ".hg", ".jj")):
-            return above
-    return folder
 
 
 def _listed(folder: Path, *, anything: bool) -> Iterator[Path]:
@@ -173,7 +166,7 @@ def _covers(code: str, file: Path, folders: Sequence[Path], *, is_hook: bool) ->
     words = [word.strip("\"',") for word in command["arguments"].split()]
     if words and words[0] in _OTHER_COMMANDS:
         return None
-    top = _top(file.parent)
+    top = repository_top(file.parent) or file.parent
     named = [top / word for word in words if word[:1] not in ("", "-") and (top / word).exists()]
     return not named or any(
         path in (folder, *folder.parents) or folder in path.parents

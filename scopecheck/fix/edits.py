@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.finding import Edit
 from scopecheck.read.text import Text
-from scopecheck.source import BOM, Span
+from scopecheck.source import BOM, Span, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from scopecheck.source import Source
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 class Withheld(Exception):  # noqa: N818
@@ -118,7 +117,7 @@ class Editor:
 
     def replace_lines(self, first: int, last: int, content: str) -> None:
         """Put something else in the place of whole lines: only those that differ are edited."""
-        old, new = _split(self.lines(first, last)), _split(content)
+        old, new = lines_of(self.lines(first, last)), lines_of(content)
         from difflib import SequenceMatcher
 
         for tag, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
@@ -223,11 +222,6 @@ class Editor:
     def _opens_block(self, line: int) -> bool:
         """Whether a line ends a compound statement's head."""
         return self.text.line(line).partition("#")[0].rstrip().endswith(":")
-
-
-def _split(text: str) -> list[str]:
-    """The lines of a text with their endings, counted as the tokenizer counts them."""
-    return _LINE.findall(text)
 
 
 def _lines(first: int, last: int) -> Span:

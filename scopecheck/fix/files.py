@@ -13,12 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scopecheck import disk
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scopecheck.fix.diff import Change
-
-_NEW_FILE_MODE = 0o666
 
 
 class Refused(Exception):  # noqa: N818
@@ -92,7 +92,7 @@ def _replace(target: Path, change: Change) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         if change.before is None:
-            made.chmod(_NEW_FILE_MODE & ~_umask())
+            made.chmod(disk.mode_of_new_file())
             _link(made, target, change)
             return
         found = os.stat(target)  # noqa: PTH116
@@ -119,12 +119,6 @@ def _link(made: Path, target: Path, change: Change) -> None:
         if os.path.lexists(target):
             raise Refused(change.path, "is there now: it is not overwritten") from None
         made.replace(target)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ from scopecheck.expressions import Name
 from scopecheck.fix.calls import with_item
 from scopecheck.fix.edits import Withheld
 from scopecheck.fix.names import quote, spell
+from scopecheck.source import indent_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def decorate(workspace: Workspace, path: str, line: int, mark: str) -> None:
         if class_.line == line and class_.decorators:
             first = class_.decorators[0].span.line
     text = editor.lines(line, line)
-    indent = text[: len(text) - len(text.lstrip())]
+    indent = indent_of(text)
     editor.insert(first, f"{indent}@{mark}\n")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck.source import indent_of
 from scopecheck.toml import parse_toml
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def wrapped(text: str, before: str, limit: int) -> str:
     if not parameters or not first[end:].rstrip().endswith(":"):
         return text
     ending = "\r\n" if text[len(first) : len(first) + 2] == "\r\n" else "\n"
-    indent = first[: len(first) - len(first.lstrip())]
+    indent = indent_of(first)
     body = re.search(r"[^\s]", rest)
     inner = rest[: body.start()].rpartition("\n")[2] if body is not None else f"{indent}    "
     one = f"{inner}{', '.join(parameters)}"

@@ -17,6 +17,7 @@ from scopecheck.fix.calls import without_items
 from scopecheck.fix.edits import Withheld
 from scopecheck.fix.names import remove_names, spell
 from scopecheck.migrate.sharing import key_of
+from scopecheck.source import indent_of
 from scopecheck.suite.values import External
 
 if TYPE_CHECKING:
@@ -350,7 +351,7 @@ def remove(workspace: Workspace, suite: Suite, override: Override) -> None:
     first = with_comments(editor, function.first_line)
     if first > 1 and not editor.is_blank(first - 1):
         first = function.first_line
-    indent = _indent(editor.lines(function.line, function.line))
+    indent = indent_of(editor.lines(function.line, function.line))
     if indent and code.siblings(function.line) == 1:
         editor.replace_lines(first, function.end_line, f"{indent}pass{editor.newline}")
     else:
@@ -361,20 +362,16 @@ def remove(workspace: Workspace, suite: Suite, override: Override) -> None:
 def with_comments(editor: Editor, line: int) -> int:
     """The first line of the comments right above a statement that speak of it."""
     first = line
-    indent = _indent(editor.lines(line, line))
+    indent = indent_of(editor.lines(line, line))
     while first > 1:
         text = editor.lines(first - 1, first - 1)
-        if not text.strip().startswith("#") or _indent(text) != indent:
+        if not text.strip().startswith("#") or indent_of(text) != indent:
             break
         first -= 1
     comments = [editor.lines(one, one).strip("# \t\r\n") for one in range(first, line)]
     # A ruler, or a heading over all that follows, is not the statement's own.
     banner = any(not any(c.isalnum() for c in comment) for comment in comments)
     return line if banner else first
-
-
-def _indent(text: str) -> str:
-    return text[: len(text) - len(text.lstrip())]
 
 
 def _forget_name(workspace: Workspace, suite: Suite, override: Override) -> None:
@@ -434,15 +431,15 @@ def replace_by_policy(workspace: Workspace, override: Override) -> None:
     assert function is not None
     editor = workspace.editor(override.path)
     head = editor.lines(function.first_line, function.first_line)
-    indent = _indent(head)
-    inner = indent + _indent(
+    indent = indent_of(head)
+    inner = indent + indent_of(
         editor.lines(function.end_line, function.end_line).removeprefix(indent)
     )
     inner = inner if inner != indent else f"{indent}    "
     prelude = ""
     if override.prelude is not None:
         prelude = editor.lines(*override.prelude)
-        inner = _indent(prelude)
+        inner = indent_of(prelude)
     # pytest 9.2 warns of a fixture that is kept longer than the instance whose method it is.
     static = f"{indent}@staticmethod{editor.newline}" if fixture.owner else ""
     marker = spell(workspace, override.path, "pytest", "fixture")

@@ -20,6 +20,7 @@ import msgspec
 
 from scopecheck import disk
 from scopecheck.plugins.stated import folders_between
+from scopecheck.source import relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -126,7 +127,7 @@ def said_of_async(root: Path, rootdir: Path) -> Said:
         text = _text(path)
         if "pytest" not in text.lower() and "asyncio" not in text:
             continue
-        where = _relative(root, path)
+        where = relative(root, path)
         found = None if auto else _AUTO.search(text)
         if found is not None:
             auto = f"{where}:{_line(text, found)}"
@@ -190,10 +191,6 @@ def _text(path: Path) -> str:
         return disk.read_text(str(path), _LARGEST)
     except OSError:
         return ""
-
-
-def _relative(root: Path, path: Path) -> str:
-    return os.path.relpath(path, root).replace(os.sep, "/")
 
 
 def _line(text: str, match: re.Match[str]) -> int:

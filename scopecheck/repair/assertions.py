@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scopecheck.checks.looks import looks
 from scopecheck.fix.edits import Withheld
 from scopecheck.repair.bench import Offer
-from scopecheck.source import Span
+from scopecheck.source import Span, indent_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def unreachable_assertion(bench: Bench, suite: Suite, fault: Fault) -> Iterator[
             raise Withheld("it is not a statement of the `with` block")
         first, last, head = tail
         text = editor.lines(first, last)
-        inner, outer = _indent(text), _indent(editor.lines(head, head))
+        inner, outer = indent_of(text), indent_of(editor.lines(head, head))
         lines = text.splitlines(keepends=True)
         if any(one.strip() and not one.startswith(inner) for one in lines):
             raise Withheld("a line of it is indented less")
@@ -47,10 +47,6 @@ def unreachable_assertion(bench: Bench, suite: Suite, fault: Fault) -> Iterator[
         editor.replace(Span(first, 1, last + 1, 1), moved)
 
     yield Offer("move it below the `with` block", "unsafe", write)
-
-
-def _indent(text: str) -> str:
-    return text[: len(text) - len(text.lstrip())]
 
 
 def _inside(text: str, indent: str) -> str:

@@ -18,7 +18,7 @@ from scopecheck.repair.monkeypatch import (
     is_called,
     request,
 )
-from scopecheck.source import Span
+from scopecheck.source import Span, indent_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,7 +191,7 @@ def _for_each_test(suite: Suite, fault: Fault) -> Iterator[Offer]:
             workspace.leave(path, line, f"`{name}` is also used by its name alone")
             return
         text = editor.lines(line, line)
-        indent = text[: len(text) - len(text.lstrip())]
+        indent = indent_of(text)
         said = f": {found.annotation}" if found.annotation else ""
         new = [
             f"{indent}@{spell(workspace, path, 'pytest', 'fixture')}(autouse=True)",

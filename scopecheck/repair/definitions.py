@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from scopecheck.checks.looks import looks
 from scopecheck.repair.bench import Offer
 from scopecheck.repair.handling import fixture_at
+from scopecheck.source import indent_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def instance_scope_fixture(bench: Bench, suite: Suite, fault: Fault) -> Iterator
         statement = Statement(editor.lines(function.line, function.end_line))
         rename_first_parameter(statement, name, "cls")
         text = editor.lines(function.line, function.line)
-        indent = text[: len(text) - len(text.lstrip())]
+        indent = indent_of(text)
         editor.insert(function.line, f"{indent}@classmethod\n")
         editor.replace_lines(function.line, function.end_line, statement.text)
 

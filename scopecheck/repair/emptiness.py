@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from scopecheck.checks.looks import looks
 from scopecheck.expressions import Name
 from scopecheck.repair.bench import Offer
+from scopecheck.source import indent_of
 from scopecheck.suite.changes import is_container
 from scopecheck.suite.values import FunctionValue
 
@@ -54,7 +55,7 @@ def vacuous_loop(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
         if line is None or text.lstrip().startswith(("elif", "async for")):
             workspace.leave(path, span.line, "no statement can stand before it")
             return
-        indent = text[: len(text) - len(text.lstrip())]
+        indent = indent_of(text)
         editor.insert(line, f"{indent}assert {words}\n")
 
     yield Offer(f"assert first that `{words}` is not empty", "unsafe", write)
@@ -83,7 +84,7 @@ def _bound(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer]:
             return
         editor = workspace.editor(path)
         text = editor.lines(line, line)
-        indent = text[: len(text) - len(text.lstrip())]
+        indent = indent_of(text)
         editor.insert(line, f"{indent}{name} = {loop.text}\n{indent}assert {name}\n")
         editor.replace(loop.span, name)
 

@@ -17,6 +17,7 @@ from scopecheck.repair.monkeypatch import (
     is_called,
     request,
 )
+from scopecheck.source import indent_of
 from scopecheck.suite.registries import INVERSE
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _taken_away(suite: Suite, actor: Actor, change: Change) -> Iterator[Offer]:
             return
         editor = workspace.editor(path)
         text = editor.lines(line, line)
-        indent = text[: len(text) - len(text.lstrip())]
+        indent = indent_of(text)
         undone = f"{act.owner}.{inverse}({', '.join(wanted)})"
         editor.insert(span.end_line + 1, f"{indent}request.addfinalizer(lambda: {undone})\n")
         request(

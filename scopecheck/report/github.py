@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from scopecheck.report.paths import places_seen_from
-from scopecheck.report.text import Painter, counted, located, printable, summary_line
+from scopecheck.report.text import Painter, counted, located, number_of, printable, summary_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from scopecheck.analysis import Analysis
     from scopecheck.finding import Finding, Place
 
@@ -38,7 +36,7 @@ def write(analysis: Analysis, stream: TextIO, *, color: bool) -> None:  # noqa: 
             stream.write(f"{command(finding)}\n")
         stream.write("::endgroup::\n")
     stream.write(f"{summary_line(analysis, Painter(False))}\n")
-    if any(_count(found, severity) > KEPT for severity in ("error", "warning")):
+    if any(number_of(found, severity) > KEPT for severity in ("error", "warning")):
         stream.write(
             f"GitHub shows {KEPT} errors and {KEPT} warnings of a step beside the code; all of "
             "them are in this log and in the step's summary.\n"
@@ -75,10 +73,6 @@ def body(finding: Finding) -> str:
 
 def _related(place: Place) -> str:
     return f"{located(place)}: {place.message}" if place.message else located(place)
-
-
-def _count(findings: Sequence[Finding], severity: str) -> int:
-    return sum(finding.severity == severity for finding in findings)
 
 
 def _data(text: str) -> str:

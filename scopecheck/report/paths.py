@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scopecheck import config
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -23,10 +25,7 @@ if TYPE_CHECKING:
 @cache
 def repository_top(root: Path) -> Path:
     """The folder of the repository that the root lies in; the root itself where there is none."""
-    for folder in (root, *root.parents):
-        if any((folder / name).exists() for name in (".git", ".hg", ".jj")):
-            return folder
-    return root
+    return config.repository_top(root) or root
 
 
 def seen_from(folder: Path, root: Path, path: str) -> str:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from scopecheck.analysis import Analysis
     from scopecheck.finding import Finding, Place
 
 RESET = "\x1b[0m"
-BOLD = "\x1b[1m"
 STYLES: Mapping[str, str] = {
     "bold": "\x1b[1m",
     "error": "\x1b[1;91m",
@@ -97,7 +96,7 @@ def summary_line(analysis: Analysis, paint: Painter) -> str:
     found = ", ".join(
         paint(severity, counted(number, severity))
         for severity in ("error", "warning")
-        if (number := _number(analysis.findings, severity))
+        if (number := number_of(analysis.findings, severity))
     )
     return f"Found {found} in {files} ({size}) in {elapsed}{more}{_fixable(analysis.findings)}"
 
@@ -112,5 +111,6 @@ def _fixable(findings: tuple[Finding, ...]) -> str:
     return f"; fixable: {' and '.join(parts)}" if parts else ""
 
 
-def _number(findings: tuple[Finding, ...], severity: str) -> int:
+def number_of(findings: Sequence[Finding], severity: str) -> int:
+    """How many of the findings are of this severity."""
     return sum(finding.severity == severity for finding in findings)
