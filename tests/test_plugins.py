@@ -386,6 +386,11 @@ version = "9.0.3"
             ("pin", "", "pyproject.toml:2"),
         ),
         (
+            "hatch.toml",
+            '[envs.test]\ndependencies = [\n  "pytest<8",\n]',
+            ("pin", "<8", "hatch.toml:3"),
+        ),
+        (
             "setup.cfg",
             "[options.extras_require]\ntest =\n    pytest>=6\n",
             ("pin", ">=6", "setup.cfg:3"),
@@ -832,6 +837,34 @@ def test_a_declared_plugin_that_nobody_knows_is_an_unknown_source(tmp_path: Path
     assert set(plugins.possible) == {f.name for f in bundled_fixtures("pytest-mock")}
 
 
+@pytest.mark.parametrize(
+    ("dist", "may_be"),
+    [
+        ("acme-labs-pytester", True),
+        ("acme-pytest-kit", True),
+        ("flake8-pytest-house", False),
+        ("pylint-pytest", False),
+        ("types-pytest-house", False),
+        ("acme-testing", False),
+    ],
+)
+def test_a_name_says_that_a_distribution_is_for_pytest(
+    tmp_path: Path, dist: str, may_be: bool
+) -> None:
+    write(tmp_path, {"requirements.txt": f"pytest\n{dist}\n"})
+    plugins = plugins_in_force(tmp_path, tmp_path)
+    assert plugins.unknown_sources == ((dist,) if may_be else ())
+
+
+def test_the_fixtures_of_pytest_httpx_are_those_of_its_version(tmp_path: Path) -> None:
+    """Options were fixtures to override up to 0.30, and are a mark from 0.31 on."""
+    for version, count in (("0.30.0", 3), ("0.31.0", 1)):
+        write(tmp_path, {"requirements.txt": f"pytest\npytest-httpx=={version}\n"})
+        plugins = plugins_in_force(tmp_path, tmp_path)
+        (plugin,) = (p for p in plugins.plugins if p.dist == "pytest-httpx")
+        assert len(plugin.fixtures) == count
+
+
 def test_named_plugins_are_found_where_they_are(tmp_path: Path) -> None:
     write(tmp_path, {"helpers/plug.py": "", "requirements.txt": "pytest-mock\n"})
     plugins = plugins_in_force(
@@ -888,6 +921,8 @@ def test_older_forms_announce_plugins_too(tmp_path: Path, name: str, text: str) 
         '[project]\ndependencies = ["kit"]\n[tool.uv.sources]\nkit = {path = "libs/kit"}\n',
         '[project]\ndependencies = ["kit"]\n[tool.uv.sources]\nkit = {workspace = true}\n'
         '[tool.uv.workspace]\nmembers = ["libs/*"]\n',
+        '[project]\ndependencies = ["kit"]\n[tool.uv.sources]\nkit = {workspace = true}\n'
+        '[tool.uv.workspace]\nmembers = [".", "/abs", "", "**x", "libs/*"]\n',
         '[tool.poetry.dependencies]\nkit = {path = "libs/kit", develop = true}\n',
     ],
 )

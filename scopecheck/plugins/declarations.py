@@ -93,6 +93,7 @@ class _Reader:
         }
         pins: dict[str, Callable[[Path, str], Iterator[Statement]]] = {
             "pyproject.toml": self.pyproject,
+            "hatch.toml": self.hatch_toml,
             "Pipfile": self.pipfile,
             "pixi.toml": self.pixi_toml,
             "setup.cfg": self.setup_cfg,
@@ -199,9 +200,7 @@ class _Reader:
         # Every group is read, so the groups that one includes need no second look.
         lists += as_table(data.get("dependency-groups")).values()
         lists += as_table(pdm.get("dev-dependencies")).values()
-        for environment in as_table(hatch.get("envs")).values():
-            lists += [as_table(environment).get("dependencies")]
-            lists += [as_table(environment).get("extra-dependencies")]
+        lists += _of_hatch(hatch)
         tox = as_table(tool.get("tox"))
         for environment in (tox.get("env_run_base"), *as_table(tox.get("env")).values()):
             lists += [as_table(environment).get("deps")]
@@ -224,6 +223,21 @@ class _Reader:
             tables.append(as_table(group).get("dependencies"))
         yield from self.named(path, text, tables)
         yield from self.pixi(path, text, as_table(tool.get("pixi")))
+
+    def hatch_toml(self, path: Path, text: str) -> Iterator[Statement]:
+        """`hatch.toml` has what `[tool.hatch]` of a pyproject.toml may have (hatch 1.0)."""
+        import tomli
+
+        try:
+            data = tomli.loads(text)
+        except tomli.TOMLDecodeError:
+            return
+        for listed in _of_hatch(data):
+            for requirement in _strings(listed):
+                line = _line_of_requirement(text, requirement.strip())
+                statement = self.requirement(requirement, self.origin(path, line))
+                if statement:
+                    yield statement
 
     def pipfile(self, path: Path, text: str) -> Iterator[Statement]:
         import tomli
@@ -303,15 +317,16 @@ class _Reader:
                 data = {}
             uv = as_table(as_table(data.get("tool")).get("uv"))
             patterns = list(_strings(as_table(uv.get("workspace")).get("members")))
-            for pattern in patterns:
-                for member in sorted(top.glob(pattern)):
-                    try:
-                        other = tomli.loads((member / "pyproject.toml").read_text("utf-8"))
-                    except (OSError, ValueError):
-                        continue
-                    name = as_table(other.get("project")).get("name")
-                    if isinstance(name, str) and normalise(name) == dist:
-                        return member
+            # The top of a workspace is a member of it, named or not.
+            members = [top, *(found for pattern in patterns for found in _matches(top, pattern))]
+            for member in members if patterns else ():
+                try:
+                    other = tomli.loads((member / "pyproject.toml").read_text("utf-8"))
+                except (OSError, ValueError):
+                    continue
+                name = as_table(other.get("project")).get("name")
+                if isinstance(name, str) and normalise(name) == dist:
+                    return member
             if patterns or top == self.root:
                 break
         return None
@@ -525,6 +540,22 @@ def as_items(value: object) -> Iterable[tuple[str, Any]]:
 def _strings(value: object) -> Iterator[str]:
     if isinstance(value, list):
         yield from (item for item in value if isinstance(item, str))
+
+
+def _of_hatch(hatch: dict[str, Any]) -> Iterator[object]:
+    """The lists of requirements of hatch's environments."""
+    for environment in as_table(hatch.get("envs")).values():
+        yield as_table(environment).get("dependencies")
+        yield as_table(environment).get("extra-dependencies")
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    """What a configuration's glob matches below a folder; nothing where it is no such glob."""
+    try:
+        return sorted(folder.glob(pattern))
+    except (IndexError, NotImplementedError, ValueError):
+        # In turn: `.` up to Python 3.12, an absolute path, and an empty or malformed pattern.
+        return []
 
 
 def _of_conda(specifier: str) -> str:

@@ -357,7 +357,7 @@ class _Loader:
             said = self.stated.get(dist)
             local = said is not None and any(s.path for s in said.statements)
             # Anything may be a plugin, but one that is not named so is rare.
-            if not local and (dist.startswith("pytest-") or self.brings_for_tests(said)):
+            if not local and (_is_named_as_plugin(dist) or self.brings_for_tests(said)):
                 self.unknown[dist] = None
         made = self.snapshot()
         return msgspec.structs.replace(
@@ -404,6 +404,17 @@ class _Loader:
             for fixture in plugin.fixtures:
                 owners.setdefault(fixture.name, set()).add(plugin.dist)
         return frozenset(name for name, dists in owners.items() if len(dists) > 1)
+
+
+def _is_named_as_plugin(dist: str) -> bool:
+    """Whether a distribution's name says that it is for pytest, as those of most plugins do.
+
+    Linters' plugins and stubs about pytest are named so too, and pytest does not load them.
+    """
+    first, *_ = parts = dist.split("-")
+    if first in ("flake8", "pylint", "types"):
+        return False
+    return len(parts) > 1 and any(part.startswith("pytest") for part in parts)
 
 
 def _own_by_default(pytest: Resolved) -> frozenset[str]:
