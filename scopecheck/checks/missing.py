@@ -15,13 +15,14 @@ from scopecheck.checks.reach import (
     has_own_requirements,
     has_own_run,
     has_unread,
+    is_for_pytest,
     is_sure,
     levels_of,
     plainly_bound,
     unreached_fixtures,
+    unseen_names,
 )
 from scopecheck.checks.wording import all_that_need, at, chain, first_test, request_place
-from scopecheck.facts import Import
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
 from scopecheck.suite import mentions
@@ -49,16 +50,37 @@ class _Missing:
     items: list[Item] = field(default_factory=list)
 
 
-# What is asked for in so many files, and like nothing that is there, comes from a plugin that is
-# not seen: its name does not say that it is one, and whoever declares it knows.
-_MANY = 3
+class _Unseen:
+    """What may come from a plugin that is not seen.
+
+    Names that many files ask for, and like nothing that is there, are its own. What else such a
+    file lacks may be from it as well, save for what is nearly the name of something there.
+    """
+
+    def __init__(self, suite: Suite, found: Iterable[_Missing]) -> None:
+        self._suite = suite
+        self._names = unseen_names(suite)
+        self._users = {missing.place.path for missing in found if self._is_own(missing)}
+
+    def brings(self, missing: _Missing) -> bool:
+        """Whether the name may well be one of that plugin's."""
+        if missing.place.path in self._users:
+            return _near_name(first_test(missing.items).levels, missing.name, missing.asker) is None
+        return self._is_own(missing)
+
+    def _is_own(self, missing: _Missing) -> bool:
+        return (
+            missing.name in self._names
+            and _not_imported(self._suite, missing) is None
+            and _near_name(first_test(missing.items).levels, missing.name, missing.asker) is None
+        )
 
 
 @looks("far")
 def unknown_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP301: a request that no definition answers."""
     faults = list(_missing(suite))
-    if faults and _is_for_pytest(suite):
+    if faults and is_for_pytest(suite):
         yield from faults
 
 
@@ -71,11 +93,9 @@ def _missing(suite: Suite) -> Iterator[Fault]:
                 for item in items:
                     if not silent.item(item):
                         _add_missing(suite, found, problem, item)
-    files: dict[str, set[str]] = {}
+    unseen = _Unseen(suite, found.values())
     for missing in found.values():
-        files.setdefault(missing.name, set()).add(missing.place.path)
-    for missing in found.values():
-        if len(files[missing.name]) >= _MANY and _is_nowhere(suite, missing):
+        if unseen.brings(missing):
             continue
         if has_own_run(suite, missing.place.path):
             continue
@@ -84,32 +104,6 @@ def _missing(suite: Suite) -> Iterator[Fault]:
         if missing.fixture is not None or not _is_used_as_helper(suite, missing.items[0]):
             yield _told_missing(suite, missing)
     yield from _missing_in_unreached(suite)
-
-
-def _is_nowhere(suite: Suite, missing: _Missing) -> bool:
-    """Whether no definition of the name is to be seen, nor of one like it."""
-    levels = first_test(missing.items).levels
-    return (
-        not _defined_elsewhere(suite, missing.name)
-        and _not_imported(suite, missing) is None
-        and _near_name(levels, missing.name, missing.asker) is None
-    )
-
-
-def _is_for_pytest(suite: Suite) -> bool:
-    """Whether a suite of unittest's classes shows that pytest runs it, and not unittest itself."""
-    files = suite.files
-    if files.conftests or files.config.ini:
-        return True
-    suite.needs_whole("whether pytest runs the suite")
-    if not any(item.testcase for item in suite.items):
-        return True
-    return any(
-        isinstance(binding.value, Import) and binding.value.module.partition(".")[0] == "pytest"
-        for path in files.test_files
-        if (facts := suite.facts(path)) is not None
-        for binding in facts.bindings
-    )
 
 
 def _is_used_as_helper(suite: Suite, item: Item) -> bool:

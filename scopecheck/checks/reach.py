@@ -6,6 +6,7 @@ from posixpath import basename, dirname
 from typing import TYPE_CHECKING
 
 from scopecheck.expressions import Const, Name
+from scopecheck.facts import Import
 
 if TYPE_CHECKING:
     from scopecheck.facts import Binding, FileFacts
@@ -25,6 +26,22 @@ def has_unread(suite: Suite) -> bool:
     if suite.part is not None and suite.part.whole.unread:
         return True
     return any(suite.facts(path) is None for path in (*files.conftests, *files.test_files))
+
+
+def is_for_pytest(suite: Suite) -> bool:
+    """Whether a suite of unittest's classes shows that pytest runs it, and not unittest itself."""
+    files = suite.files
+    if files.conftests or files.config.ini:
+        return True
+    suite.needs_whole("whether pytest runs the suite")
+    if not any(item.testcase for item in suite.items):
+        return True
+    return any(
+        isinstance(binding.value, Import) and binding.value.module.partition(".")[0] == "pytest"
+        for path in files.test_files
+        if (facts := suite.facts(path)) is not None
+        for binding in facts.bindings
+    )
 
 
 def unreached_fixtures(suite: Suite) -> list[Fixture]:
@@ -115,6 +132,26 @@ def is_in_template(suite: Suite, path: str) -> bool:
             return True
         folder = dirname(folder)
     return False
+
+
+# What is asked for in so many files, and like nothing that is there, comes from a plugin that is
+# not seen: its name does not say that it is one, and whoever declares it knows.
+_MANY = 3
+
+
+def unseen_names(suite: Suite) -> frozenset[str]:
+    """Names that many files ask for and no definition has."""
+    files: dict[str, set[str]] = {}
+    for plan, items in suite.items_of.items():
+        for problem in plan.problems:
+            if problem.kind != "unknown-fixture" or not is_sure(problem):
+                continue
+            asker = problem.stack[-1].path if problem.stack else None
+            asking = files.setdefault(problem.name, set())
+            asking.update([asker] if asker else (item.place.path for item in items))
+    many = [name for name, asking in files.items() if len(asking) >= _MANY]
+    known = {fixture.name for fixture in suite.fixtures} if many else set()
+    return frozenset(name for name in many if name not in known)
 
 
 def is_sure(problem: Problem) -> bool:

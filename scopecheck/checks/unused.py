@@ -13,6 +13,7 @@ from scopecheck.checks.reach import (
     levels_of,
     plainly_bound,
     unreached_fixtures,
+    unseen_names,
 )
 from scopecheck.checks.wording import at, listed
 from scopecheck.expressions import Const, Name
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from scopecheck.expressions import Call
     from scopecheck.facts import FileFacts
     from scopecheck.suite import Suite
-    from scopecheck.suite.model import Fixture
+    from scopecheck.suite.model import Fixture, Item
 
 Key = tuple[str, int, str]
 
@@ -50,10 +51,12 @@ def unused_fixture(suite: Suite) -> Iterator[Fault]:
         return
     open_names = _open_names(suite) | _meant(suite, {key[2] for key in unreached})
     defaults = _defaults(suite)
+    strangers = _asking_strangers(suite)
     live = {
         key
         for key, fixtures in unreached.items()
         if not all(_is_candidate(suite, fixture, open_names, defaults) for fixture in fixtures)
+        or any(_is_seen_from(fixture, strangers) for fixture in fixtures)
     }
     candidates = {key: fixtures for key, fixtures in unreached.items() if key not in live}
     if candidates:
@@ -144,6 +147,23 @@ def _overrides_unseen(suite: Suite, fixture: Fixture) -> bool:
     if fixture.name not in asked and not has_own_run(suite, fixture.home or ""):
         return False
     return not asked <= {other.name for other in suite.fixtures if other is not fixture}
+
+
+def _asking_strangers(suite: Suite) -> list[Item]:
+    """Tests that set up what a plugin brings that is not seen, one for each shape."""
+    names = unseen_names(suite)
+    return [
+        items[0]
+        for plan, items in (suite.items_of.items() if names else ())
+        if any(problem.name in names for problem in plan.problems)
+    ]
+
+
+def _is_seen_from(fixture: Fixture, items: Iterable[Item]) -> bool:
+    """Whether one of the tests would get the fixture: what it sets up may ask for the name."""
+    return any(
+        fixture in level.fixtures.get(fixture.name, ()) for item in items for level in item.levels
+    )
 
 
 def _defaults(suite: Suite) -> frozenset[tuple[str | None, str]]:
