@@ -129,6 +129,9 @@ def _roots(root: Path, files: SuiteFiles, rootdir: str) -> list[str]:
     pythonpath = [_relative(root, path) for path in files.config.pythonpath]
     probe = Modules(root, ())
     bases = dict.fromkeys(probe.base(path) for path in (*files.conftests, *files.test_files))
+    if files.config.consider_namespace_packages:
+        # pytest takes a folder below a package for a part of that, where it can import it so.
+        bases = {base: None for base in bases if not probe.is_in_package(base)}
     named = [rootdir, join(rootdir, "src") if rootdir else "src", "", "src"]
     return [*pythonpath, *named, *bases]
 

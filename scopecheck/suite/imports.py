@@ -69,6 +69,30 @@ def unresolved(
 
     startup: files that may have changed `sys.path` before.
     """
+    failing = list(_failing(evaluator, importer, startup, memo))
+    made = _making(failing) if len(failing) >= _SEVERAL else frozenset()
+    yield from (found for found in failing if found.inside not in made)
+
+
+# So many names that are a class's with the same beginning are not all mistaken.
+_SEVERAL = 3
+
+
+def _making(failing: list[Unresolved]) -> frozenset[str]:
+    """Modules in which something makes classes of those there: `HistoricalOrder` of `Order`."""
+    beginnings: dict[tuple[str, str], set[str]] = {}
+    for found in failing:
+        for known in found.known:
+            at = found.name.find(known) if len(known) > _SEVERAL and known[0].isupper() else -1
+            if at > 0:
+                beginnings.setdefault((found.inside, found.name[:at]), set()).add(found.name)
+    return frozenset(inside for (inside, _), names in beginnings.items() if len(names) >= _SEVERAL)
+
+
+def _failing(
+    evaluator: Evaluator, importer: str, startup: frozenset[str], memo: Memo
+) -> Iterator[Unresolved]:
+    """As `unresolved`, each import looked at alone."""
     space = evaluator.module(importer)
     if space is None:
         return
@@ -113,6 +137,8 @@ class _Search:
         self, binding: Binding, value: Import, current: str, dotted: str, parts: list[str]
     ) -> Unresolved | None:
         for part in parts:
+            if self._is_open(current):
+                return None
             inner = self._modules.submodule(current, part)
             if inner is None:
                 if not self._is_closed(current, part):
@@ -167,6 +193,13 @@ class _Search:
         space = self._evaluator.module(path)
         return space is None or space.facts.changes_path
 
+    def _is_open(self, package: str) -> bool:
+        """Whether a package says where its modules lie: some may be in another distribution."""
+        if not package.endswith("__init__.py"):
+            return False
+        space = self._evaluator.module(package)
+        return space is None or "__path__" in space.bindings
+
     def _is_closed(self, package: str, name: str) -> bool:
         """Whether a package certainly has no submodule of that name at run time."""
         key = (package, name)
@@ -180,7 +213,7 @@ class _Search:
             if not package.endswith("__init__.py"):
                 return False
             space = self._evaluator.module(package)
-            if space is None or space.facts.dynamic or "__path__" in space.bindings:
+            if space is None or space.facts.dynamic or self._is_open(package):
                 return False
         entries = self._modules.entries(folder)
         if any(entry.partition(".")[0] == name for entry in entries):

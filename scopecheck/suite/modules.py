@@ -71,6 +71,14 @@ class Modules:
             self._bases[path] = found
         return found
 
+    def is_in_package(self, folder: str) -> bool:
+        """Whether a folder above this one is a package."""
+        while folder:
+            folder = dirname(folder)
+            if self._has(folder, "__init__.py"):
+                return True
+        return False
+
     def relative(self, module: str, importer: str, level: int) -> str | None:
         """The file or folder that a relative import means, found beside the importing file."""
         folder = dirname(importer)
