@@ -120,8 +120,15 @@ def _left(suite: Suite, helper: Actor) -> Iterator[Change]:
         if key is None or not _sets(change):
             continue
         others = [other for other in helper.changes if other != change]
-        if not any(_key(suite, helper, o) == key and (o.final or _undoes(o)) for o in others):
+        if not any(_is_put_back_by(suite, helper, key, other) for other in others):
             yield change
+
+
+def _is_put_back_by(suite: Suite, helper: Actor, key: str, other: Change) -> bool:
+    """Whether a function puts a variable back by another change, at once or when all is over."""
+    found = _key(suite, helper, other)
+    later = other.final or other.nested
+    return (found == key and (later or _undoes(other))) or (found == "" and later)
 
 
 def _key(suite: Suite, actor: Actor, change: Change) -> str | None:
@@ -193,6 +200,8 @@ def _judged(suite: Suite, actor: Actor, change: Change, key: str) -> Verdict:
     def touches(actor: Actor, other: Change) -> bool:
         if other.target[-1:] == ("monkeypatch",) or other.name in ("setenv", "delenv"):
             return other.key == key
+        if other.kind == "attribute" and other.name == "environ":
+            return other.by_name and other.target == ("os",)
         found = _key(suite, actor, other)
         return found is not None and (found in (key, "", "?") or not key or not is_text(found))
 

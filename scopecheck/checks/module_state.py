@@ -277,7 +277,7 @@ def _of_code(suite: Suite, shared: _Shared) -> Iterator[Fault]:
     for actor, change in shared.polluters.items():
         if actor.kind == "helper" or is_for_all(actor) or change.nested:
             continue
-        if _is_given_again(change, subject):
+        if _is_given_again(change, subject) or _is_of_its_own(suite, actor, change, subject):
             continue
         if _verdict(suite, actor, change, subject) != "left":
             continue
@@ -307,8 +307,21 @@ def _is_asserted_gone(suite: Suite, actor: Actor, change: Change, name: str) -> 
     below = suite.lines(actor.path, change.span.end_line + 1, actor.function.end_line)
     key = re.escape(change.key.strip("'\""))
     keys = rf"[\"']?{key}[\"']?\s+not\s+in\s+{name}\b|" if change.kind == "item" else ""
+    name = rf"(?:[\w.]+\.)?{name}"
     empty = rf"not\s+{name}\s*$|len\({name}\)\s*==\s*0\b|{name}\s*==\s*[\[{{][\]}}]"
     return re.search(rf"assert\s+(?:{keys}{empty})", below, re.MULTILINE) is not None
+
+
+def _is_of_its_own(suite: Suite, actor: Actor, change: Change, subject: Subject) -> bool:
+    """Whether a test has put a container in the place of it before."""
+    for other in actor.changes:
+        if other.kind != "attribute" or other.name != subject.name:
+            continue
+        found = suite.changes.subject(actor.path, actor.function, other)
+        before = other.span.line < change.span.line
+        if before and found is not None and found.kind == "module" and found.path == subject.path:
+            return True
+    return False
 
 
 def _is_given_again(change: Change, subject: Subject) -> bool:

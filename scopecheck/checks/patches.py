@@ -182,12 +182,14 @@ def _what(suite: Suite, change: Change, subject: Subject) -> str | None:
         if sets and subject.kind in ("object", "external"):
             return f"an override is left in `{'.'.join(change.target)}`"
         return None
+    expecting = {name.rpartition(".")[2] for name in change.under}
     if change.kind == "call":
-        return _registered(suite, change, subject)
+        # What is refused is not registered.
+        return None if expecting & _FAILING else _registered(suite, change, subject)
     if change.kind != "attribute" or "[]" in subject.rest:
         return None
     # An assignment that warns or fails may be no assignment.
-    if any(name.rpartition(".")[2] in _EXPECTING for name in change.under):
+    if expecting & _WARNING or expecting & _FAILING:
         return None
     if change.name.startswith("__") and change.name in ("__test__", "__signature__", "__doc__"):
         return None
@@ -212,7 +214,8 @@ def _what(suite: Suite, change: Change, subject: Subject) -> str | None:
     return None
 
 
-_EXPECTING = frozenset({"warns", "deprecated_call", "raises", "assertRaises", "assertWarns"})
+_FAILING = frozenset({"raises", "assertRaises", "assertRaisesRegex"})
+_WARNING = frozenset({"warns", "deprecated_call", "assertWarns"})
 
 
 def _is_new(suite: Suite, subject: Subject, name: str) -> bool:
@@ -283,6 +286,8 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
         if change.kind == "call":
             if other.kind == "call" and other.name in _inverses(change.name):
                 return True
+            if other.kind == "attribute" and other.target == change.target:
+                return other.by_name and _gives_back(suite, actor, other)
             of_it = other.target[: len(change.target)] == change.target
             return of_it and _takes_away(other)
         if other.name != change.name or other.kind not in ("attribute", "del"):

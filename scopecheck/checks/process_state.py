@@ -196,7 +196,11 @@ def _left(suite: Suite, helper: Actor) -> Iterator[Change]:
             for other in helper.changes
             if other != change and _process_name(suite, helper, other) in same
         ]
-        if not any(other.final or _puts_back(suite, helper, name, other) for other in others):
+        inverse = _BACK.get(name.rpartition(".")[2], "?")
+        if not any(
+            other.final or other.name == inverse or _puts_back(suite, helper, name, other)
+            for other in others
+        ):
             yield change
 
 

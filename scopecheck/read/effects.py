@@ -358,7 +358,10 @@ class _Walker:
             if left.__class__ is ast.Call or left.__class__ is ast.Await:
                 self._expression(left, condition, final)
         elif kind is ast.Lambda:
+            # Whoever gets it may run it, or not.
+            nested, self._nested = self._nested, True
             self._expression(node.body, condition, final)  # type: ignore[attr-defined]
+            self._nested = nested
 
     def _call(self, node: ast.Call, condition: bool, final: bool) -> None:
         func = node.func
