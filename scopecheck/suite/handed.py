@@ -250,8 +250,20 @@ class Handouts:
             case Items(items=(), rest=0) | Mapping(items=()):
                 return UNSEEN  # It is there to be filled.
             case FunctionRef():
-                return UNSEEN
+                return self._function_itself(frame)
         return self._value(binding.value, frame.at(binding))
+
+    def _function_itself(self, frame: Frame) -> Handed:
+        """A function that is handed out: plain, where all that the one around it has is."""
+        around = [
+            self._bound(name, replace(frame, position=None))
+            for name, bindings in frame.space.bindings.items()
+            if frame.outer is not None
+            and not any(isinstance(b.value, (FunctionRef, ClassRef, Import)) for b in bindings)
+        ]
+        around += [given() for given in frame.given.values()]
+        is_plain = all(one.kind in ("nothing", "plain") for one in around)
+        return Handed("plain") if is_plain else UNSEEN
 
     def _imported(self, value: Import, name: str, frame: Frame) -> Handed:
         source = self._evaluator.source(value, frame.space.path)
