@@ -279,6 +279,8 @@ class Emptiness:
         match node:
             case ast.Subscript(slice=index) if is_number(index):
                 return None
+            case ast.Attribute(attr=attr) if _WANTED.match(attr):
+                return None
         if isinstance(node, ast.Attribute) and _RECORDS.search(node.attr):
             parts = dotted(node)
             if parts is not None and (parts[0] in self._given or parts[0] in self._bound):

@@ -87,6 +87,9 @@ def read_events(
     return reader.whole(tasks=tasks) if forms or reader.matters else None
 
 
+_LEAVING = (ast.Continue, ast.Break, ast.Return)
+
+
 class _Reader:
     """Looks at one function; names are followed through its assignments, whatever their order."""
 
@@ -172,8 +175,13 @@ class _Reader:
         )
 
     def _block(self, body: Iterable[ast.stmt]) -> None:
+        before = len(self._under)
         for statement in body:
             self._statement(statement)
+            if isinstance(statement, ast.If) and isinstance(statement.body[-1], _LEAVING):
+                # `if seen: continue` decides whether the rest of the block is run.
+                self._under.extend(names_in(statement.test))
+        del self._under[before:]
 
     def _statement(self, node: ast.stmt) -> None:
         match node:
