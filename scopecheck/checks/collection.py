@@ -8,17 +8,17 @@ from posixpath import basename, dirname
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.looks import looks
-from scopecheck.checks.reach import has_own_run
+from scopecheck.checks.reach import has_own_run, is_for_pytest
 from scopecheck.checks.wording import listed
 from scopecheck.checks.wording import tests as how_many_tests
 from scopecheck.expressions import Call, ClassRef, FunctionRef
 from scopecheck.facts import Deleted
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
+from scopecheck.suite import mentions
 from scopecheck.suite.asserting import is_test_path
 from scopecheck.suite.collect import as_function, matches
 from scopecheck.suite.imports import Memo, unresolved
-from scopecheck.suite.mentions import code_of
 from scopecheck.suite.values import ClassValue, FunctionValue
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def _is_made(suite: Suite, value: ClassValue) -> bool:
     """Whether code of its file makes instances of the class, as it does of no class of tests."""
     name = value.class_.name
     made = re.compile(rf"(?<!class )(?<!\w){re.escape(name)}\(")
-    return made.search(code_of(suite.text(value.module))) is not None
+    return made.search(mentions.code_of(suite.text(value.module))) is not None
 
 
 # Names that say: a test. (`tests`, `testing` and `testdata` would be collected as well.)
@@ -292,8 +292,8 @@ def _unmatched_files(suite: Suite) -> Iterator[Fault]:
         facts = suite.facts(path)
         if facts is None or suite.is_imported(path):
             continue
-        tests = _top_level_tests(suite, facts)
-        if not tests or _is_among_samples(suite, path):
+        tests = [one for one in _top_level_tests(suite, facts) if not _is_called(suite, facts, one)]
+        if not tests or _is_among_samples(suite, path) or not is_for_pytest(suite):
             continue
         shown = listed(f"`{pattern}`" for pattern in patterns)
         yield Fault(
@@ -307,6 +307,25 @@ def _unmatched_files(suite: Suite) -> Iterator[Fault]:
             notes=("nothing imports the file either",),
             help=f"rename it to `{_fitting(name)}`, or add its name to `python_files`",
         )
+
+
+def _is_called(suite: Suite, facts: FileFacts, test: tuple[str, Span]) -> bool:
+    """Whether a function is for the code of its file, or takes what no fixture is: no test."""
+    name, span = test
+    function = next((f for f in facts.functions if f.span == span and f.owner < 0), None)
+    if function is None:
+        return False
+    if mentions.in_code(suite.text(facts.path), facts, (name,)):
+        return True
+    if function.decorators:
+        return False
+    known = {"request", *(fixture.name for fixture in suite.fixtures)}
+    known.update(other.name for other in facts.functions if other.decorators)
+    required = (p.name for p in function.parameters if not p.default and p.kind in _TAKEN)
+    return not known.issuperset(required)
+
+
+_TAKEN = ("positional", "normal", "keyword")
 
 
 def _is_among_samples(suite: Suite, path: str) -> bool:
@@ -394,6 +413,10 @@ def _files_without_tests(suite: Suite) -> Iterator[Fault]:
         )
 
 
+# Names that say: what derives from this is to be collected, if in another project.
+_BASE_NAME = re.compile(r"_*(?:Base|Abstract)(?:[A-Z_]|$)|\w*(?:Base|Mixin)$")
+
+
 def _classes_of_tests(suite: Suite, space: Namespace) -> list[tuple[ClassValue, int]]:
     """Classes that hold tests, which pytest passes over for their names alone."""
     found: list[tuple[ClassValue, int]] = []
@@ -416,6 +439,7 @@ def _classes_of_tests(suite: Suite, space: Namespace) -> list[tuple[ClassValue, 
             or lineages.is_abstract(lineage)
             or lineages.has_constructor(lineage)
             or value.decorated
+            or _BASE_NAME.match(name)
         ):
             continue
         inner = suite.evaluator.class_space(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -212,7 +213,7 @@ def _add_shadow(
     ]
     # A plain value replaced by another is a documented way to vary what depends on it.
     if name in suite.resolver.autouse(item.levels):
-        if askers and _only_returns(visible[-1]):
+        if (askers and _only_returns(visible[-1])) or _is_switched_off(suite, item, name):
             return
         askers = []
     elif not askers or visible[-1].kind not in ("generator", "asyncgen"):
@@ -227,6 +228,26 @@ def _add_shadow(
     key = (holder.place, name)
     shadow = _Shadow(name, visible[-1], holder, askers[0] if askers else None)
     found.setdefault(key, shadow).items.append(item)
+
+
+# A `parametrize` all of whose values are None.
+_ONLY_NONE = re.compile(
+    r"parametrize\(\s*(?:argnames\s*=\s*)?[\[(]?(?:\s*[\"'][\w, ]*[\"']\s*,?)+\s*[\])]?\s*,?"
+    r"\s*(?:argvalues\s*=\s*)?[\[(][\s()\[\],]*(?:None\b[\s()\[\],]*)+\)\s*"
+)
+
+
+def _is_switched_off(suite: Suite, item: Item, name: str) -> bool:
+    """Whether a test gives a name nothing but None: the fixture is meant to be left out."""
+    function = item.function
+    if function is None:
+        return False
+    quoted = re.compile(rf"[\"',]\s*{re.escape(name)}\s*[\"',]")
+    texts = (
+        suite.lines(item.place.path, one.span.line, one.span.end_line)
+        for one in function.decorators
+    )
+    return any(quoted.search(text) and _ONLY_NONE.search(text) for text in texts)
 
 
 def _only_returns(fixture: Fixture) -> bool:
