@@ -25,7 +25,7 @@ from scopecheck.expressions import Call, Expression
 from scopecheck.hook_facts import HookFacts  # noqa: TC001 - the type of a field
 from scopecheck.source import Span
 
-FACTS_VERSION = 26
+FACTS_VERSION = 27
 
 
 class Import(msgspec.Struct, frozen=True, array_like=True, tag="i", gc=False):
@@ -308,10 +308,16 @@ _PASSED, _MUTABLE, _BINDINGS, _HANDOUT, _RETURNS, _EVENTS = 2, 4, 16, 32, 64, 12
 _DEFAULTS, _FLAWS, _HOOK = 256, 512, 1024
 VACUITY, CONDITIONAL, DROPPED, LOST, RETURNED = 2048, 4096, 8192, 16384, 32768
 """Parts of the evidence of a test, as bits of `Function.has`."""
-_LOOP_CALLS, _NESTED_TESTS, _FAULTY_YIELDS = 65536, 131072, 262144
+_LOOP_CALLS, _NESTED_TESTS, _FAULTY_YIELDS, PASSES_GLOBALS = 65536, 131072, 262144, 524288
+"""PASSES_GLOBALS: some path that it hands to a function begins with none of its parameters."""
 
 
-def _has(workings: Workings, effects: Effects | None, evidence: Evidence | None) -> int:
+def _has(
+    parameters: tuple[Parameter, ...],
+    workings: Workings,
+    effects: Effects | None,
+    evidence: Evidence | None,
+) -> int:
     has = 0
     if evidence is not None:
         has |= VACUITY if evidence.vacuity is not None else 0
@@ -321,7 +327,7 @@ def _has(workings: Workings, effects: Effects | None, evidence: Evidence | None)
         has |= RETURNED if evidence.returned is not None else 0
     if effects is not None:
         has |= CHANGES if effects.changes else 0
-        has |= _PASSED if effects.passed else 0
+        has |= _of_passed(effects.passed, parameters) if effects.passed else 0
         has |= _MUTABLE if effects.mutable_defaults or effects.mutable_parameters else 0
     if workings is not NO_WORKINGS:
         has |= _BINDINGS if workings.bindings else 0
@@ -333,6 +339,12 @@ def _has(workings: Workings, effects: Effects | None, evidence: Evidence | None)
         has |= _FLAWS if workings.flaws else 0
         has |= _EVENTS if workings.events is not None else 0
     return has
+
+
+def _of_passed(passed: tuple[Passed, ...], parameters: tuple[Parameter, ...]) -> int:
+    own = {parameter.name for parameter in parameters}
+    roots = {path[0] for one in passed for _, path in one.arguments}
+    return _PASSED | (0 if roots <= own else PASSES_GLOBALS)
 
 
 def _of_body(body: Body) -> int:
@@ -412,7 +424,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
             is_generator,
             owner,
             asserts,
-            _has(workings, effects, evidence),
+            _has(parameters, workings, effects, evidence),
             _encode(parameters) if parameters else b"",
             _encode(decorators) if decorators else b"",
             b"" if workings is NO_WORKINGS else _encode(workings),
@@ -453,6 +465,10 @@ class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def may_name(self, word: str) -> bool:
         """Whether its `workings` may have a word in them: a look that decodes nothing."""
         return bool(self.kept_workings) and word.encode() in self.kept_workings
+
+    def may_touch(self, word: str) -> bool:
+        """Whether its `effects` may have a word in them: a look that decodes nothing."""
+        return word.encode() in self.kept_effects
 
     @property
     def bindings(self) -> tuple[Binding, ...]:

@@ -231,11 +231,11 @@ def _wide(suites: Sequence[Suite]) -> tuple[set[tuple[str, int, str]], int]:
     wide: set[tuple[str, int, str]] = set()
     reached: set[tuple[str, str]] = set()
     for suite in suites:
-        for fixture, users in suite.users.items():
+        for fixture in suite.users:
             own = fixture.path is not None and "site-packages/" not in fixture.path
             if own and fixture.scope is not None and fixture.scope > Scope.FUNCTION:
                 wide.add(fixture.key)
-                reached |= {(suite.files.name, nodeid) for nodeid in users}
+                reached |= {(suite.files.name, nodeid) for nodeid in suite.users[fixture]}
     return wide, len(reached)
 
 

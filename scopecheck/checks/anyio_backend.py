@@ -49,8 +49,8 @@ def anyio_backend_scope(suite: Suite) -> Iterator[Fault]:
         asker = written(outlived.fixture)
         stopped = {item.nodeid for met in found.values() for item in met.items}
         outlived.sometimes = any(
-            not nodeids <= stopped
-            for fixture, nodeids in suite.users.items()
+            not suite.users[fixture] <= stopped
+            for fixture in suite.users
             if fixture.name == outlived.fixture.name and written(fixture) == asker
         )
         if outlived.fixture.place is not None:

@@ -41,9 +41,9 @@ def _reaching(suite: Suite, path: str, function: Function) -> frozenset[str]:
     """The tests that a function is called for: itself, or those that set it up."""
     place = (path, function.line)
     found = {item.nodeid for item in suite.items if (item.place.path, item.line) == place}
-    for fixture, users in suite.users.items():
+    for fixture in suite.users:
         if (fixture.path, fixture.line) == place:
-            found.update(users)
+            found.update(suite.users[fixture])
     return frozenset(found)
 
 

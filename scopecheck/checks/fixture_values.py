@@ -36,7 +36,8 @@ def shared_fixture_mutation(suite: Suite) -> Iterator[Fault]:
     """SCP401: the value of a wide fixture is changed by a test or a narrower fixture."""
     sources = _Sources(suite)
     for actor in suite.changes.actors:
-        if not actor.function.kept_effects or not sources.may_share(actor):
+        function = actor.function
+        if not (function.kept_effects and any(map(function.may_touch, sources.wide(actor)))):
             continue
         told: set[str] = set()
         shared: dict[str, Fixture | None] = {}
@@ -85,22 +86,23 @@ class _Sources:
     def __init__(self, suite: Suite) -> None:
         self._suite = suite
         self._of: dict[Fixture, Fixture | None] = {}
-        self._wide: dict[tuple[Plan, Fixture | None], bool] = {}
+        self._wide: dict[tuple[Plan, Fixture | None], tuple[str, ...]] = {}
         self._answers: dict[tuple[Plan, Fixture | None, str], list[Fixture]] = {}
 
-    def may_share(self, actor: Actor) -> bool:
-        """Whether anything that an actor gets in its first test is of a wide fixture."""
+    def wide(self, actor: Actor) -> tuple[str, ...]:
+        """The names of what an actor gets of wide fixtures in its first test."""
         plan = actor.items[0].plan if actor.items else None
         if plan is None:
-            return False
+            return ()
         asker = None if actor.kind == "test" else actor.fixture
         key = (plan, asker)
         if key not in self._wide:
-            self._wide[key] = any(
-                edge.asker is asker
+            self._wide[key] = tuple(
+                edge.request
+                for edge in plan.edges
+                if edge.asker is asker
                 and (source := self._source(edge.answer)) is not None
                 and source.scope is not Scope.FUNCTION
-                for edge in plan.edges
             )
         return self._wide[key]
 

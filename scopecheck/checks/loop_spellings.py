@@ -194,9 +194,9 @@ def _policies(suite: Suite) -> Iterator[Fault]:
     if not _warns_of_policies(loops):
         return
     found: dict[object, tuple[Fixture, set[str]]] = {}
-    for fixture, nodeids in suite.users.items():
+    for fixture in suite.users:
         if fixture.name == _POLICY and _is_own(fixture):
-            found.setdefault(written(fixture), (fixture, set()))[1].update(nodeids)
+            found.setdefault(written(fixture), (fixture, set()))[1].update(suite.users[fixture])
     agreed = all(map(_warns_of_policies, loops.others))
     for fixture, users in found.values():
         if fixture.place is not None:

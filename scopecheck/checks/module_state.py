@@ -20,6 +20,7 @@ from scopecheck.checks.looks import looks
 from scopecheck.checks.naming import naming, written
 from scopecheck.checks.wording import at, tests
 from scopecheck.expressions import Mapping
+from scopecheck.facts import PASSES_GLOBALS
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
 from scopecheck.suite.changes import is_container, is_in_place, is_test_code
@@ -84,13 +85,11 @@ def _changed(suite: Suite, actor: Actor) -> Iterator[tuple[Change, Subject]]:
             subject = _container(suite, actor, change.target, change)
             if subject is not None and not _may_be_tuple(suite, change, subject):
                 yield change, subject
-    bound = suite.changes.bound_in(actor.path)
+    # To a helper a container may come by a parameter, too.
+    if actor.kind != "helper" and not actor.function.has & PASSES_GLOBALS:
+        return
     for passed in actor.function.passed:
-        paths = [path for _, path in passed.arguments]
-        if actor.kind != "helper":
-            # Most begin with a local name; so few are left to be looked up.
-            paths = [path for path in paths if path[0].removesuffix("()") in bound]
-        if all(_container(suite, actor, path, None) is None for path in paths):
+        if all(_container(suite, actor, path, None) is None for _, path in passed.arguments):
             continue
         for _, path in suite.changes.given(actor.path, actor.function, passed):
             subject = _container(suite, actor, path, None)

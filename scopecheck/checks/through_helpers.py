@@ -88,13 +88,17 @@ class Helpers:
     ) -> None:
         self._suite = suite
         self._found: dict[tuple[str, int, int], list[_Made]] = {}
+        # Those of them that are methods, and those that are not.
+        self._methods: set[str] = set()
+        self._plain: set[str] = set()
         names = self._direct(leaves)
         for _ in range(_MAX_CALLS):
             more = self._indirect(names)
             if not more:
                 break
             names = more
-        self._calls = _calls_of(self._names)
+        self._calls = self._calls_of(self._names)
+        self._named = _named(self._names)
 
     def left(self, judged: Callable[[Actor, Actor, Change, Change], Verdict]) -> Iterator[Left]:
         """What the functions leave for the tests, in the order of the functions.
@@ -107,7 +111,7 @@ class Helpers:
         found: dict[tuple[str, Change], list[tuple[Actor, Change, Verdict]]] = {}
         makers: dict[tuple[str, Change], Actor] = {}
         for actor in writers(self._suite, self._calls):
-            if not matches(self._suite, actor, self._calls):
+            if not matches(self._suite, actor, self._calls) or not self._may_call(actor):
                 continue
             if self._is_called_around(actor):
                 continue
@@ -128,10 +132,10 @@ class Helpers:
 
         It may put back what the actor leaves.
         """
-        assert self._calls is not None
+        assert self._named is not None
         for item in actor.items:
             others = [o for o in self._suite.changes.around(item) if o is not actor]
-            if not any(self._calls.search(text_of(self._suite, other)) for other in others):
+            if not any(self._named.search(text_of(self._suite, other)) for other in others):
                 return False
         return True
 
@@ -142,13 +146,44 @@ class Helpers:
             if left:
                 self._suite.counts(helper.path)
                 self._found[_key(helper.path, helper.function)] = [(helper, c) for c in left]
-                self._names.add(helper.function.name)
+                self._add_name(helper.function)
         return self._names
+
+    def _add_name(self, function: Function) -> None:
+        self._names.add(function.name)
+        (self._methods if function.owner >= 0 else self._plain).add(function.name)
+
+    def _calls_of(self, names: set[str]) -> re.Pattern[str] | None:
+        """A pattern for what the text of a function has that calls one of these names."""
+        methods = sorted(map(re.escape, names & self._methods))
+        plain = sorted(map(re.escape, names & self._plain))
+        either = [rf"\b(?:{'|'.join(plain)})\("] if plain else []
+        either += [rf"\.(?:{'|'.join(methods)})\("] if methods else []
+        return re.compile("|".join(either)) if either else None
+
+    def _may_call(self, actor: Actor) -> bool:
+        """Whether one of the calls in a text that matches can be one of the functions.
+
+        A method is called by another one of its class only, and a function by a name that the
+        file has, or that is written in the text otherwise than in a call. (An item of `set(...)`.)
+        """
+        assert self._named is not None
+        text = text_of(self._suite, actor)
+        for found in self._named.finditer(text):
+            point, name = found.groups()
+            if point:
+                if name in self._plain or actor.function.owner >= 0:
+                    return True
+            elif name in self._plain and not text.endswith("def ", 0, found.start()):
+                bound = self._suite.changes.bound_in(actor.path)
+                if name in bound or re.search(rf"\b{re.escape(name)}\b(?!\()", text):
+                    return True
+        return False
 
     def _indirect(self, names: set[str]) -> set[str]:
         """The functions of the tests that call one of these names, and leave what it leaves."""
-        words = _calls_of(names)
-        found: set[str] = set()
+        words, self._named = self._calls_of(names), _named(names)
+        found: list[Function] = []
         for path in sorted(self._suite.own_files) if words is not None else ():
             facts = self._suite.facts(path) if is_test_code(path) else None
             if facts is None or words is None or not self._suite.has(path, words):
@@ -158,9 +193,7 @@ class Helpers:
                 if key in self._found or self._suite.changes.is_actor(path, function):
                     continue
                 helper = Actor("helper", path, function)
-                if not _may_be_called(path, function) or not words.search(
-                    text_of(self._suite, helper)
-                ):
+                if not _may_be_called(path, function) or not self._may_call(helper):
                     continue
                 whole = self._suite.changes.whole(helper)
                 called = () if _is_undone_by_a_call(whole) else self._called(whole)
@@ -168,9 +201,10 @@ class Helpers:
                 if left:
                     self._suite.counts(path)
                     self._found[key] = left
-                    found.add(function.name)
-        self._names |= found
-        return found
+                    found.append(function)
+        for function in found:
+            self._add_name(function)
+        return {function.name for function in found}
 
     def _called(self, whole: Actor) -> Iterator[tuple[Change, Actor, Change]]:
         """The calls of functions that leave something, each with the function and its change."""
@@ -234,8 +268,10 @@ def _key(path: str, function: Function) -> tuple[str, int, int]:
     return (path, function.line, function.span.column)
 
 
-def _calls_of(names: set[str]) -> re.Pattern[str] | None:
-    return re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\(") if names else None
+def _named(names: set[str]) -> re.Pattern[str] | None:
+    """A pattern for one of these names before a parenthesis, and the point before it."""
+    either = "|".join(map(re.escape, sorted(names)))
+    return re.compile(rf"(\.\s*)?\b({either})\(") if names else None
 
 
 def _may_be_called(path: str, function: Function) -> bool:

@@ -1,4 +1,7 @@
-"""Which tests set which definitions up, without a set of node ids for each definition in memory."""
+"""Which tests set which definitions up, without a set of node ids for each definition in memory.
+
+To go through all of them with their tests makes all of these sets: ask for those that matter.
+"""
 
 from __future__ import annotations
 
