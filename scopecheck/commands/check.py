@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +11,9 @@ from scopecheck.commands.accepted import add_ignores, baseline_file, known_findi
 from scopecheck.commands.session import NO_TESTS, save, say, say_more, say_notes, set_up, with_rules
 from scopecheck.config import ConfigError
 from scopecheck.files import DiscoveryError
+from scopecheck.project import Project
+from scopecheck.rulebook import UnknownRuleError
+from scopecheck.source import SourceError, decode, relative
 from scopecheck.status import FOUND, Refused
 
 if TYPE_CHECKING:
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scopecheck.analysis import Analysis
+    from scopecheck.baseline import Key
     from scopecheck.commands.options import CheckOptions
-    from scopecheck.project import Project
+    from scopecheck.commands.session import Setup
     from scopecheck.repair.rounds import Repaired
     from scopecheck.report.outputs import Output
     from scopecheck.since import Changes
@@ -35,10 +38,7 @@ def run(arguments: Sequence[str], options: CheckOptions) -> int:
 
         once = msgspec.structs.replace(options, watch=False)
         return watch(arguments, options, lambda: run(arguments, once))
-    from scopecheck import rulebook
-    from scopecheck.project import Project
     from scopecheck.report.outputs import OutputError, pair, with_edits
-    from scopecheck.run import analyse
 
     try:
         outputs = pair(options.outputs)
@@ -52,78 +52,114 @@ def run(arguments: Sequence[str], options: CheckOptions) -> int:
     if stdin is not None:
         arguments = [str(options.stdin_filename)]
     setup = set_up(arguments, options)
-    settings = with_rules(setup.loaded.settings, options)
-    project = setup.project
-    if stdin is not None:
-        _provide(project, setup.paths[0], stdin)
+    work = _Work(setup, options, stdin, edits=with_edits(outputs))
     if options.show_files:
-        for path in _files(project, setup.paths):
+        for path in _files(setup.project, setup.paths):
             sys.stdout.write(f"{path}\n")
         return 0
     baseline = baseline_file(setup.loaded, options)
-    known = known_findings(baseline, options)
-    asked: dict[str, Any] = {
-        "settings": settings,
-        "known": known,
-        "changes": changes_asked_for(project.root, options),
-        "prefer": options.prefer,
-    }
-    edits = with_edits(outputs)
-
-    def analysed(project: Project) -> Analysis:
-        return analyse(setup.paths, root=project.root, project=project, edits=edits, **asked)
-
-    def repaired(project: Project) -> Repaired:
-        from scopecheck.run import repair
-
-        return repair(setup.paths, project=project, unsafe=options.unsafe_fixes, **asked)
-
-    def sure(work: Callable[[Project], Done]) -> Done:
-        """What the work gives; where it stops, without what was kept from the last run."""
-        nonlocal project
-        try:
-            return work(project)
-        except (ConfigError, DiscoveryError, rulebook.UnknownRuleError):
-            raise
-        except Exception:
-            if project.cache is None:
-                raise
-            # Facts that were kept, and are whole, may be wrong all the same.
-            project = Project(
-                project.root,
-                project.settings,
-                project.load.jobs,
-                settings_file=project.settings_file,
-            )
-            if stdin is not None:
-                _provide(project, setup.paths[0], stdin)
-            return work(project)
-
+    work.known = known_findings(baseline, options)
+    work.changes = _changes_asked_for(setup.project.root, options)
     try:
         if options.fix or options.diff:
             from scopecheck.commands.mend import mend
 
-            status = mend(sure(repaired), project, options)
+            status = mend(work.surely(work.repair), work.project, options)
             if status is not None:
                 return status
             # What changed since a revision has changed again.
-            asked["changes"] = changes_asked_for(project.root, options, again=True)
-        analysis = sure(analysed)
-    except (ConfigError, DiscoveryError) as error:
+            work.changes = _changes_asked_for(setup.project.root, options, again=True)
+        analysis = work.surely(work.analyse)
+    except (ConfigError, DiscoveryError, UnknownRuleError) as error:
         raise Refused(str(error)) from None
-    except rulebook.UnknownRuleError as error:
-        raise Refused(str(error)) from None
+    project = work.project
     save(project, quiet=options.quiet)
     say(project, quiet=options.quiet)
     say_notes(analysis)
     if options.verbose:
         say_more(project)
     if baseline is not None:
-        analysis = use_baseline(baseline, known or {}, analysis, options)
+        analysis = use_baseline(baseline, work.known or {}, analysis, options)
     if options.add_ignore:
         analysis = add_ignores(project, analysis, options)
     _write(analysis, outputs, options)
     return FOUND if analysis.findings and not options.exit_zero else 0
+
+
+class _Work:
+    """What a check does with the project, by the options that it was called with.
+
+    known, changes: what a baseline knows, and what changed since a revision, where one is named.
+    """
+
+    def __init__(
+        self, setup: Setup, options: CheckOptions, stdin: bytes | None, *, edits: bool
+    ) -> None:
+        self.project = setup.project
+        self.known: dict[Key, int] | None = None
+        self.changes: Changes | None = None
+        self._setup = setup
+        self._options = options
+        self._stdin = stdin
+        self._edits = edits
+        self._provide()
+
+    def analyse(self) -> Analysis:
+        """What is found, with the edits of fixes if a report has them."""
+        from scopecheck.run import analyse
+
+        return analyse(
+            self._setup.paths,
+            root=self.project.root,
+            project=self.project,
+            edits=self._edits,
+            **self._asked(),
+        )
+
+    def repair(self) -> Repaired:
+        """What is mended, and what is left."""
+        from scopecheck.run import repair
+
+        unsafe = self._options.unsafe_fixes
+        return repair(self._setup.paths, project=self.project, unsafe=unsafe, **self._asked())
+
+    def surely(self, work: Callable[[], Done]) -> Done:
+        """What the work gives; where it stops, without what was kept from the last run."""
+        try:
+            return work()
+        except (ConfigError, DiscoveryError, UnknownRuleError):
+            raise
+        except Exception:
+            project = self.project
+            if project.cache is None:
+                raise
+            # Facts that were kept, and are whole, may be wrong all the same.
+            self.project = Project(
+                project.root,
+                project.settings,
+                project.load.jobs,
+                settings_file=project.settings_file,
+            )
+            self._provide()
+            return work()
+
+    def _asked(self) -> dict[str, Any]:
+        return {
+            "settings": with_rules(self._setup.loaded.settings, self._options),
+            "known": self.known,
+            "changes": self.changes,
+            "prefer": self._options.prefer,
+        }
+
+    def _provide(self) -> None:
+        """Hand the project the text of the file that standard input is."""
+        if self._stdin is None:
+            return
+        path = relative(self.project.root, self._setup.paths[0])
+        try:
+            self.project.load.provide(path, decode(path, self._stdin))
+        except SourceError as error:
+            raise Refused(f"{path} {error.message}") from None
 
 
 def _check_fix_options(options: CheckOptions) -> None:
@@ -150,16 +186,6 @@ def _stdin(arguments: Sequence[str], options: CheckOptions) -> bytes | None:
     return sys.stdin.buffer.read()
 
 
-def _provide(project: Project, file: Path, data: bytes) -> None:
-    from scopecheck.source import SourceError, decode
-
-    relative = os.path.relpath(file, project.root).replace(os.sep, "/")
-    try:
-        project.load.provide(relative, decode(relative, data))
-    except SourceError as error:
-        raise Refused(f"{relative} {error.message}") from None
-
-
 def _files(project: Project, paths: Sequence[Path]) -> list[str]:
     try:
         project.suites(paths)
@@ -168,7 +194,7 @@ def _files(project: Project, paths: Sequence[Path]) -> list[str]:
     return project.own_files
 
 
-def changes_asked_for(root: Path, options: CheckOptions, *, again: bool = False) -> Changes | None:
+def _changes_asked_for(root: Path, options: CheckOptions, *, again: bool = False) -> Changes | None:
     """What changed since the revision that --since names."""
     if options.since is None:
         return None

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from typing import TextIO
 
     from scopecheck.fix.diff import Change
 
@@ -17,8 +16,9 @@ if TYPE_CHECKING:
 def print_diff(changes: Sequence[Change], root: Path, color: str) -> None:
     """Print changes below a root as a diff, byte for byte."""
     from scopecheck.report.diffs import diff
+    from scopecheck.report.outputs import wants_color
 
-    text = diff(changes, _place_in_repository(root), color=_color(color, sys.stdout))
+    text = diff(changes, _place_in_repository(root), color=wants_color(color, sys.stdout))
     sys.stdout.flush()
     sys.stdout.buffer.write(text)
     sys.stdout.buffer.flush()
@@ -31,9 +31,3 @@ def _place_in_repository(root: Path) -> str:
             place = os.path.relpath(root, folder).replace(os.sep, "/")
             return "" if place == "." else f"{place}/"
     return ""
-
-
-def _color(wanted: str, stream: TextIO) -> bool:
-    from scopecheck.report.outputs import wants_color
-
-    return wants_color(wanted, stream)
