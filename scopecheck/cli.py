@@ -336,7 +336,7 @@ def events(paths: tuple[str, ...], **options: Any) -> None:
 @click.argument("rule", required=False, shell_complete=_complete_rule)
 @click.option("--output-format", type=click.Choice(["text", "markdown", "json"]), default="text")
 def rule(rule: str | None, output_format: str) -> None:
-    """Explain a rule by code or name; without one, list all."""
+    """Explain a rule by code or name; list those of a prefix (SCP2), or all."""
     from scopecheck.commands.rule import run
 
     sys.exit(run(rule, output_format))

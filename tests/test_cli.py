@@ -423,6 +423,11 @@ def test_rule_pages(project: Path) -> None:
     for selector in ("SCP101", "scope-mismatch"):
         page = scopecheck("rule", selector, cwd=project)
         assert page.stdout == (ROOT / "rules/scope-mismatch.md").read_text()
+    family = scopecheck("rule", "SCP2", cwd=project).stdout.splitlines()
+    assert len(family) > 1
+    assert [line.split()[:2] for line in family] == [
+        line.split()[:2] for line in listed if line.startswith("SCP2")
+    ]
     document = scopecheck("rule", "SCP101", "--output-format", "json", cwd=project)
     assert json.loads(document.stdout)["name"] == "scope-mismatch"
     unknown = scopecheck("rule", "scope-mismtch", cwd=project)

@@ -134,8 +134,9 @@ def say(project: Project, *, quiet: bool) -> None:
         suite = os.path.relpath(files.config.rootdir, project.root)
         for entry in files.named:
             if entry.whole and not quiet:
+                place = seen_from_here(project.root / entry.path)
                 sys.stderr.write(
-                    f"scopecheck: {entry.path} has no tests below it; analysing the suite {suite}\n"
+                    f"scopecheck: {place} has no tests below it; analysing the suite {suite}\n"
                 )
 
 
