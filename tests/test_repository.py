@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scopecheck import checks, repair, rulebook
+from scopecheck.config import settings_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +101,14 @@ def test_documents_name_only_rules_that_exist() -> None:
         if rule.name == "unknown-suppression":
             continue
         assert set(re.findall(r"\bSCP\d{3}\b", rule.text)) <= known, rule.page.name
+
+
+def test_every_key_of_the_configuration_is_documented() -> None:
+    text = (TOP / "docs/configuration.md").read_text(encoding="utf-8")
+    tables = settings_schema()["$defs"]
+    later = {*tables["RealServices"]["properties"], "preview", "real-services"}
+    for name in {key for table in tables.values() for key in table["properties"]} - later:
+        assert re.search(rf"^\|.*`{name}`.*\|", text, re.MULTILINE), name
 
 
 def _without_blocks(text: str) -> str:
