@@ -9,7 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from collecting import Oracle
 
 # No test depends on how fast it is: other programs may need the machine, too.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -30,3 +33,19 @@ def suite(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     return tmp_path / "suite"
+
+
+@pytest.fixture
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No environment is active: versions come from the files of the suite."""
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Iterator[Oracle]:
+    """A process that runs pytest for all tests, once for each question."""
+    from collecting import Oracle
+
+    oracle = Oracle()
+    yield oracle
+    oracle.stop()

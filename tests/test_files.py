@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from collecting import Layout, Oracle, build, needs_fork
+from collecting import Layout, build, needs_fork
 from growth import growth
 
 from scopecheck.config import Settings
@@ -27,7 +27,7 @@ from scopecheck.files import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collecting import Oracle
 
 HERE = Path(__file__).parent
 INI = "[pytest]\n"
@@ -476,13 +476,6 @@ LAYOUTS = [
         },
     ),
 ]
-
-
-@pytest.fixture(scope="session")
-def oracle() -> Iterator[Oracle]:
-    oracle = Oracle()
-    yield oracle
-    oracle.stop()
 
 
 def ignores(conftest: Path) -> ConftestIgnores:

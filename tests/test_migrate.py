@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from migration_pages import Example
 
+pytestmark = pytest.mark.usefixtures("no_environment")
+
 EXAMPLES = [pytest.param(example, id=example.id) for example in migration_pages.examples()]
 
 
@@ -45,8 +47,7 @@ def said(migration: Migration) -> str:
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_migration(example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+def test_migration(example: Example, tmp_path: Path) -> None:
     migration = moved(example, example.write(tmp_path))
     diff = unified(migration.changes).decode()
     if os.environ.get("SCOPECHECK_BLESS"):
@@ -62,10 +63,7 @@ def test_migration(example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_diff_is_what_git_applies(
-    example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+def test_diff_is_what_git_applies(example: Example, tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     migration = moved(example, example.write(one))
     files.write(one, migration.changes)
@@ -78,10 +76,7 @@ def test_diff_is_what_git_applies(
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_tests_pass_before_and_after(
-    example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+def test_tests_pass_before_and_after(example: Example, tmp_path: Path) -> None:
     example.write(tmp_path)
     try:
         before = oracle.run(tmp_path, (), {"pytest-asyncio": example.version})

@@ -42,9 +42,7 @@ async def test_a(shared, event_loop):
 OLD = {"pytest": "7.4.4", "pytest-asyncio": "0.21.2"}
 
 
-@pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+pytestmark = pytest.mark.usefixtures("no_environment")
 
 
 def moved(folder: Path, files: dict[str, str | bytes], **settings: object) -> Migration:

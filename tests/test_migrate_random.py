@@ -225,11 +225,9 @@ def without(text: str, names: Iterable[str]) -> str:
     return "".join(line for number, line in enumerate(lines, 1) if number not in gone)
 
 
+@pytest.mark.usefixtures("no_environment")
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_random_suite_keeps_its_loops(
-    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+def test_a_random_suite_keeps_its_loops(seed: int, tmp_path: Path) -> None:
     folder, versions, before = passing(seed, tmp_path)
     plugins = {**versions, "pytest": oracle.pytest_version(versions)}
     migration = migrate(Project(folder, Settings(plugins=plugins), 1), [])

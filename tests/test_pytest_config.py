@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import iniconfig
 import pytest
-from collecting import Layout, Oracle, build, needs_fork
+from collecting import Layout, build, needs_fork
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,18 +22,11 @@ from scopecheck.pytest_args import parse_arguments
 from scopecheck.pytest_config import PytestConfig, read_pytest_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collecting import Oracle
 
 TABLE = "[tool.pytest.ini_options]\n"
 LISTS = ("python_files", "python_classes", "python_functions", "norecursedirs", "usefixtures")
 FLAGS = ("collect_imported_tests", "consider_namespace_packages")
-
-
-@pytest.fixture(scope="module")
-def oracle() -> Iterator[Oracle]:
-    oracle = Oracle()
-    yield oracle
-    oracle.stop()
 
 
 def read(folder: Path, files: dict[str, str], version: str = "9.2.0", *args: str) -> PytestConfig:

@@ -49,9 +49,7 @@ def test_{name}({name}):
 """
 
 
-@pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+pytestmark = pytest.mark.usefixtures("no_environment")
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> None:
