@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from posixpath import dirname, join, normpath, relpath
@@ -23,11 +24,12 @@ from scopecheck.checks.reach import (
     unseen_names,
 )
 from scopecheck.checks.wording import all_that_need, at, chain, first_test, request_place
+from scopecheck.expressions import Call, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
 from scopecheck.suite import mentions
 from scopecheck.suite.marks import used_names
-from scopecheck.suite.values import FixtureValue
+from scopecheck.suite.values import ClassValue, FixtureValue, FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -101,9 +103,32 @@ def _missing(suite: Suite) -> Iterator[Fault]:
             continue
         if has_own_requirements(suite, missing.place.path):
             continue
+        if _may_be_put_on_class(suite, missing.items[0]):
+            continue
         if missing.fixture is not None or not _is_used_as_helper(suite, missing.items[0]):
             yield _told_missing(suite, missing)
     yield from _missing_in_unreached(suite)
+
+
+_PUTS = re.compile(r"\bsetattr\(")
+
+
+def _may_be_put_on_class(suite: Suite, item: Item) -> bool:
+    """Whether a decorator of the project is on a test's class, and sets attributes of it."""
+    names = item.nodeid.split("::")[1:-1]
+    space = suite.evaluator.module(item.path) if names else None
+    class_ = None if space is None else suite.evaluator.lookup(space, names[0])
+    if space is None or not isinstance(class_, ClassValue):
+        return False
+    for decorator in class_.class_.decorators:
+        expression = decorator.expression
+        func = expression.func if isinstance(expression, Call) else expression
+        found = suite.evaluator.evaluate(func, space) if isinstance(func, Name) else None
+        if isinstance(found, FunctionValue):
+            function = found.function
+            if _PUTS.search(suite.lines(found.module, function.line, function.end_line)):
+                return True
+    return False
 
 
 def _is_used_as_helper(suite: Suite, item: Item) -> bool:

@@ -111,6 +111,7 @@ _DECIMAL = _State("the decimal context", r"getcontext\(|setcontext\(|localcontex
 @looks("far")
 def unrestored_process_state(suite: Suite) -> Iterator[Fault]:
     """SCP406: a state of the process is changed and not put back."""
+    by_tests: set[tuple[Actor, str]] = set()
     for actor in _with_switches(suite):
         told: set[str] = set()
         for change in actor.changes:
@@ -124,6 +125,7 @@ def unrestored_process_state(suite: Suite) -> Iterator[Fault]:
             if verdict == "restored":
                 continue
             told.add(state.what)
+            by_tests.add((actor, state.what))
             yield Fault(
                 Place(actor.path, change.span),
                 f"{state.what} is changed and {fate(verdict)}",
@@ -132,7 +134,7 @@ def unrestored_process_state(suite: Suite) -> Iterator[Fault]:
                 help=advice(actor, state.advice) if state.advice else _PUT_BACK,
                 tests=tests_of(actor),
             )
-    yield from _by_helpers(suite)
+    yield from _by_helpers(suite, by_tests)
 
 
 # `patch("agent.worker.os.chdir")`: then functions go nowhere.
@@ -149,8 +151,13 @@ def _with_switches(suite: Suite) -> Iterator[Actor]:
         yield suite.changes.whole(actor) if switches else actor
 
 
-def _by_helpers(suite: Suite) -> Iterator[Fault]:
-    """What functions change for the tests that call them."""
+def _by_helpers(suite: Suite, by_tests: set[tuple[Actor, str]]) -> Iterator[Fault]:
+    """What functions change for the tests that call them.
+
+    Args:
+        suite: the suite.
+        by_tests: who changes which state itself, too: that is told.
+    """
 
     def judged(actor: Actor, by: Actor, call: Change, made: Change) -> Verdict:
         name = _process_name(suite, by, made)
@@ -166,7 +173,7 @@ def _by_helpers(suite: Suite) -> Iterator[Fault]:
         state = _state(suite, left.by, name, left.made)
         assert state is not None
         key = (left.by.path, left.by.function.line, state.what)
-        if key in told:
+        if key in told or all((actor, state.what) in by_tests for actor, _ in left.calls):
             continue
         told.add(key)
         yield Fault(
@@ -367,9 +374,12 @@ def _puts_back(suite: Suite, actor: Actor, name: str, change: Change) -> bool:
         return True
     if name.startswith("sys.std") and change.value.startswith("sys.__"):
         return True
-    if not change.by_name:
+    given = change.value if change.by_name else ""
+    if name == "os.chdir" and (wrapped := _AS_TEXT.search(_call(suite, actor, change))):
+        given = wrapped[1]
+    if not given:
         return False
-    kept = re.escape(change.value)
+    kept = re.escape(given)
     text = text_of(suite, actor)
     return (
         re.search(
@@ -378,6 +388,9 @@ def _puts_back(suite: Suite, actor: Actor, name: str, change: Change) -> bool:
         )
         is not None
     )
+
+
+_AS_TEXT = re.compile(r"chdir\(\s*(?:str|(?:os\.)?fspath|(?:pathlib\.)?Path)\(\s*(\w+)\s*\)\s*\)")
 
 
 def _is_last(actor: Actor, change: Change) -> bool:

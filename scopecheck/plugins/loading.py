@@ -275,7 +275,9 @@ class _Loader:
                 self.plugins.append(_builtin(name, name, fixtures))
 
     def add_named(self, name: str) -> None:
-        made = named_plugins(name, self.snapshot(), self.import_paths, option=True)
+        # What lies in `src` is installed, so that pytest can import it.
+        paths = (*self.import_paths, self.rootdir / "src")
+        made = named_plugins(name, self.snapshot(), paths, option=True)
         self.plugins.extend(made)
         self.unknown.update((name, None) for plugin in made if not plugin.readable)
 

@@ -249,6 +249,8 @@ def _is_absence(check: Check) -> bool:
     """Whether this asserts that something is not there, which holds when nothing is."""
     if isinstance(check.node, ast.Call):
         return last_name(check.node.func) in _ABSENCES
+    if isinstance(check.node, ast.If):
+        return _is_presence(check.node.test)
     if not isinstance(check.node, ast.Assert):
         return False
     test = check.node.test
@@ -269,6 +271,16 @@ def _is_absence(check: Check) -> bool:
         case ast.Constant(value=value):
             return not value
     return False
+
+
+def _is_presence(test: ast.expr) -> bool:
+    """Whether a condition, under which a test fails, asks whether something is there or is so."""
+    match test:
+        case ast.Compare(ops=[ast.Eq() | ast.In() | ast.Is()]):
+            return True
+        case ast.BoolOp(op=ast.And(), values=values):
+            return all(map(_is_presence, values))
+    return isinstance(test, (ast.Name, ast.Attribute, ast.Subscript, ast.Call))
 
 
 def _mentions(node: ast.AST, names: set[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -118,7 +119,7 @@ class Lineages:
                     if last.endswith(("TestCase", "TestCase()")):
                         testcase = True
                         runs_async |= name not in _PLAIN_TESTCASES
-                    elif isinstance(found, External) and name.split(".")[0] in _CONSTRUCTED_TOPS:
+                    elif isinstance(found, External) and _has_constructor(name):
                         constructed = True
                     else:
                         opaque = True
@@ -225,6 +226,15 @@ class Lineages:
         if isinstance(value, Literal):
             return bool(value.value)
         return None
+
+
+def _has_constructor(name: str) -> bool:
+    """Whether a base outside the files read has a constructor of its own.
+
+    A name that a module does not have is looked for among the built-ins, and may be none of them.
+    """
+    top, _, rest = name.partition(".")
+    return top in _CONSTRUCTED_TOPS and (top != "builtins" or hasattr(builtins, rest))
 
 
 def _merge(sequences: list[list[ClassValue]]) -> list[ClassValue]:
