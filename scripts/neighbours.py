@@ -2,7 +2,7 @@
 
     python -m venv /tmp/tools
     /tmp/tools/bin/pip install ruff ty pytest-language-server flake8 flake8-pytest-style \\
-        flake8-async pylint pylint-pytest pytest pytest-asyncio
+        flake8-async pylint pylint-pytest 'pytest<9' pytest-asyncio
     python scripts/neighbours.py /tmp/tools/bin
 
 Each tool runs with its rules about pytest and async code, or with all that it has. A cell is what
@@ -174,7 +174,10 @@ CASES = (
 )
 
 TOOLS = {
-    "scopecheck": ["{here}/scopecheck", "--isolated", "--output-format", "concise", "tests"],
+    "scopecheck": [
+        *("{here}/scopecheck", "--isolated", "--no-cache", "--output-format", "concise"),
+        *("--python", "{bin}/python", "tests"),
+    ],
     "ruff": ["{bin}/ruff", "check", "--no-cache", "--select", "ALL", "--output-format", "concise"],
     "ty": ["{bin}/ty", "check", "--output-format", "concise", "--python", "{bin}/python"],
     "pytest-language-server": [],
