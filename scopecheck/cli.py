@@ -178,7 +178,7 @@ def rule_options(command: Any) -> Any:
     return command
 
 
-@cli.command(cls=Check)
+@cli.command(cls=Check, short_help="Print the findings of suites (the default).")
 @_PATHS
 @rule_options
 @click.option(
@@ -243,7 +243,7 @@ def check(paths: tuple[str, ...], **options: Any) -> None:
     sys.exit(run(paths, CheckOptions(**options)))
 
 
-@cli.command()
+@cli.command(short_help="Print what pytest would set up for each test.")
 @_PATHS
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text")
 @_OUTPUT_FILE
@@ -267,7 +267,7 @@ def plan(paths: tuple[str, ...], **options: Any) -> None:
     sys.exit(run(paths, PlanOptions(**options)))
 
 
-@cli.command(cls=Check)
+@cli.command(cls=Check, short_help="Write a validation report by area.")
 @_PATHS
 @rule_options
 @click.option(
@@ -298,7 +298,7 @@ def audit(paths: tuple[str, ...], **options: Any) -> None:
     sys.exit(run(paths, AuditOptions(**options)))
 
 
-@cli.command()
+@cli.command(short_help="Draw the fixtures, and who requests what.")
 @_PATHS
 @click.option(
     "--output-format", type=click.Choice(["mermaid", "dot", "json", "html"]), default="mermaid"
@@ -316,7 +316,7 @@ def graph(paths: tuple[str, ...], **options: Any) -> None:
     sys.exit(run(paths, PlanOptions(**options)))
 
 
-@cli.command()
+@cli.command(short_help="Print event contracts, captures and coverage.")
 @_PATHS
 @click.option("--output-format", type=click.Choice(["text", "markdown", "json"]), default="text")
 @_OUTPUT_FILE
@@ -332,7 +332,7 @@ def events(paths: tuple[str, ...], **options: Any) -> None:
     sys.exit(run(paths, PlanOptions(**options)))
 
 
-@cli.command()
+@cli.command(short_help="Explain a rule, or list them.")
 @click.argument("rule", required=False, shell_complete=_complete_rule)
 @click.option("--output-format", type=click.Choice(["text", "markdown", "json"]), default="text")
 def rule(rule: str | None, output_format: str) -> None:
@@ -342,7 +342,7 @@ def rule(rule: str | None, output_format: str) -> None:
     sys.exit(run(rule, output_format))
 
 
-@cli.command()
+@cli.command(short_help="Print the settings in force, and why.")
 @_PATHS
 @click.option("--schema", is_flag=True, help="Print the JSON schema of the configuration.")
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text")
@@ -355,7 +355,7 @@ def config(paths: tuple[str, ...], **options: Any) -> None:
     sys.exit(run(paths, ConfigOptions(**options)))
 
 
-@cli.command()
+@cli.command(short_help="Remove the cache.")
 @config_options
 def clean(**options: Any) -> None:
     """Remove the cache of the project that the current folder lies in."""
@@ -365,7 +365,7 @@ def clean(**options: Any) -> None:
     sys.exit(run(Common(**options)))
 
 
-@cli.command()
+@cli.command(short_help="Move suites to pytest-asyncio 1.x.")
 @click.argument("what", type=click.Choice(["pytest-asyncio"]), metavar="pytest-asyncio")
 @_PATHS
 @click.option("--to", metavar="VERSION", default="", help="The version to move to, 1.0 or later.")

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -103,6 +104,12 @@ def test_selecting_rules(project: Path) -> None:
     assert codes("--ignore", "SCP101") == {"SCP301"}
     assert codes("--select", "SCP3", "--extend-select", "SCP101") == {"SCP101", "SCP301"}
     assert codes("--extend-ignore", "unknown-fixture") == {"SCP101"}
+
+
+def test_help_says_in_a_line_what_each_command_does(project: Path) -> None:
+    commands = scopecheck("--help", cwd=project).stdout.partition("Commands:")[2]
+    assert re.search(r"^  rule +Explain a rule, or list them\.$", commands, re.MULTILINE)
+    assert "..." not in commands.partition("`scopecheck PATH...`")[0]
 
 
 def completions(words: str, cwd: Path) -> list[str]:
@@ -406,6 +413,16 @@ def test_costs_of_several_suites_are_told_apart(tmp_path: Path) -> None:
     first, second = costs.split("suite b\n\n")
     assert first.startswith("suite a\n\nset-ups   tests  scope ")
     assert second == "no fixture is set up\n\n"
+
+
+def test_the_documents_show_what_plan_prints(tmp_path: Path) -> None:
+    text = (ROOT / "docs/event-loops.md").read_text(encoding="utf-8")
+    shown = re.search(r"^\$ scopecheck (plan .+)\n((?s:.+?))^```$", text, re.MULTILINE)
+    assert shown is not None
+    project = tmp_path / "agent_platform"
+    shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns(".scopecheck_cache"))
+    printed = scopecheck(*shown[1].split(), cwd=project, env={"VIRTUAL_ENV": ""}).stdout
+    assert printed.strip() == shown[2].strip()
 
 
 def test_plan_of_several_suites(tmp_path: Path) -> None:
