@@ -856,6 +856,21 @@ def test_a_name_says_that_a_distribution_is_for_pytest(
     assert plugins.unknown_sources == ((dist,) if may_be else ())
 
 
+def test_a_setup_py_reads_a_file_of_requirements(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "setup.py": 'from setuptools import setup\n\nDEV = read("kit/requirements_dev.txt")\n'
+            'GONE = read("kit/requirements_gone.txt")\nsetup(extras_require={"dev": DEV})\n',
+            "kit/requirements_dev.txt": "pytest>=7, <8\n",
+        },
+    )
+    said = stated_versions(tmp_path, tmp_path)["pytest"]
+    assert [(s.specifier, s.origin) for s in said.statements] == [
+        (">=7, <8", "kit/requirements_dev.txt:1")
+    ]
+
+
 def test_the_fixtures_of_pytest_httpx_are_those_of_its_version(tmp_path: Path) -> None:
     """Options were fixtures to override up to 0.30, and are a mark from 0.31 on."""
     for version, count in (("0.30.0", 3), ("0.31.0", 1)):

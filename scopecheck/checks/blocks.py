@@ -16,7 +16,12 @@ _EXIT = re.compile(r"\s+(?:return|raise)\b")
 
 def is_in_loop(suite: Suite, path: str, first: int, line: int) -> bool:
     """Whether a loop in a function that begins on a line runs a statement again."""
-    return any(_LOOP.match(header) for header in _headers(suite, path, first, line))
+    return bool(loops_around(suite, path, first, line))
+
+
+def loops_around(suite: Suite, path: str, first: int, line: int) -> list[str]:
+    """The lines of the loops that a statement stands in, innermost first."""
+    return [header for header in _headers(suite, path, first, line) if _LOOP.match(header)]
 
 
 def conditions(suite: Suite, path: str, first: int, line: int) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from scopecheck.checks.blocks import loops_around
 from scopecheck.checks.leaks import (
     NOTE,
     Words,
@@ -167,6 +168,11 @@ def _gives_back(suite: Suite, actor: Actor, change: Change) -> bool:
     """Whether a variable is given the value that was read before, for what the tested code did."""
     if not change.by_name or "." in change.value:
         return False
+    for header in loops_around(suite, actor.path, actor.function.line, change.span.line)[:1]:
+        pair = re.search(r"\bfor\s+(\w+)\s*,\s*(\w+)\s+in\s+(\w+)\.items\(", header)
+        if pair is not None and pair.group(1, 2) == (change.key, change.value):
+            filled = rf"\b{pair[3]}\[[^\n]*\]\s*=\s*(?:os\.)?(?:getenv\(|environ\b)"
+            return re.search(filled, body_of(suite, actor)) is not None
     kept = rf"\b{re.escape(change.value)}\b\s*=\s*(?:os\.)?(?:getenv\(|environ\b)[^\n]*"
     above = suite.lines(actor.path, actor.function.line, change.span.line - 1)
     return re.search(kept + re.escape(change.key.strip("'\"")), above) is not None

@@ -370,6 +370,14 @@ def _puts_back(suite: Suite, actor: Actor, name: str, change: Change) -> bool:
         return True
     if name == "logger.addHandler" and _adds_again(suite, actor, change):
         return True
+    if name in ("logger.propagate", "logger.disabled") and any(
+        (other.name, other.target) == (change.name, change.target)
+        and other.span.line < change.span.line
+        and other.value != change.value
+        for other in actor.changes
+    ):
+        # The test has turned it round before: it is as its owner has it.
+        return True
     if name == "numpy.seterr" and "(**" in _call(suite, actor, change):
         return True
     if name.startswith("sys.std") and change.value.startswith("sys.__"):

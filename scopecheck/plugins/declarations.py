@@ -42,6 +42,8 @@ _REQUIREMENT_FOLDERS += ("tests", "test", "deps", "ci")
 _CONDA_FILES = ("*environment*.yml", "*environment*.yaml")
 _CONDA_FOLDERS = ("conda", "ci")
 _PIXI_TABLES = ("dependencies", "pypi-dependencies", "host-dependencies", "build-dependencies")
+# A file of requirements that a setup.py reads.
+_MENTIONED = re.compile(r"""["'](\w[\w./-]*requirements[\w.-]*\.(?:txt|in))["']""")
 _MOST_FILES = 60
 
 
@@ -364,7 +366,7 @@ class _Reader:
                     yield statement
 
     def setup_py(self, path: Path, text: str) -> Iterator[Statement]:
-        """Literal requirements given to `setup()`, directly or through a module's name."""
+        """Literal requirements given to `setup()`, and those of the files that it reads."""
         from scopecheck.plugins.literals import setup_keywords
 
         for keyword, expression in setup_keywords(text):
@@ -373,6 +375,8 @@ class _Reader:
                     statement = self.requirement(requirement, self.origin(path, line))
                     if statement:
                         yield statement
+        for name in _MENTIONED.findall(text):
+            yield from self.requirements_file(self.folder / name, "constraints" in name)
 
     def noxfile(self, path: Path, text: str) -> Iterator[Statement]:
         """Literal arguments of `session.install()`."""

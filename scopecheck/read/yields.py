@@ -64,6 +64,7 @@ class _Walk:
         self.missed_surely = False
         self.cases = 0
         self._conditions = 0
+        self._modules: set[str] = set()
 
     def block(self, body: Sequence[ast.stmt], states: _States) -> _States:
         """The states after the statements; empty when none of their paths goes on."""
@@ -77,6 +78,11 @@ class _Walk:
 
     def _statement(self, node: ast.stmt, states: _States) -> _States:
         match node:
+            case ast.Assign(
+                targets=[ast.Name(id=name)],
+                value=ast.Call(func=ast.Attribute(attr="importorskip")),
+            ):
+                self._modules.add(name)
             case ast.Return():
                 states = self._expressions(node, states)
                 if 0 in states and _UNKNOWN not in states and self.missed is None:
@@ -122,6 +128,9 @@ class _Walk:
         then = self.block(node.body, inside)
         other = self.block(node.orelse, inside)
         self._conditions -= 1
+        if isinstance(node.test, ast.Name) and node.test.id in self._modules:
+            # What `importorskip` gives is a module, which is never false.
+            return then
         self.cases += not node.orelse and not then and len(self.yields) > before
         dispatch = len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If)
         if dispatch and len(self.yields) > before:
