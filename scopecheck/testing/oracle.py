@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from scopecheck.newer import newer_python_required
 from scopecheck.testing import environments
 
 if TYPE_CHECKING:
@@ -104,8 +105,11 @@ def run(folder: Path, arguments: Sequence[str], versions: Mapping[str, str]) -> 
     """Runs `pytest` in a folder with exactly the plugins named, each of the version stated.
 
     Raises:
-        Unavailable: no interpreter here has those versions.
+        Unavailable: no interpreter here has those versions, or the folder's project requires a
+            newer Python.
     """
+    if required := newer_python_required(folder, folder):
+        raise Unavailable(f"it requires Python {required}")
     python, plugins = _interpreter(versions)
     loaded = [part for plugin in plugins for part in ("-p", plugin)]
     everything = [*_ALWAYS, *loaded, *arguments]
