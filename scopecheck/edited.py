@@ -186,8 +186,8 @@ class _Edit:
         findings = self._findings(now)
         for path in paths:
             self._apart[path].check(now.learned.of(path))
-        self._check_files()
         self._now = now
+        self._check_files()
         old = earlier.checked
         facts = {path: project.load(path) for path in paths}
         given = {**old.suppressions, **{path: one.suppressions for path, one in facts.items()}}
@@ -265,11 +265,12 @@ class _Edit:
 
     def _check_files(self) -> None:
         """Whether the whole suite would read the same files as before."""
-        project, whole = self._project, self._part.whole
-        read = set(project.own_files)
-        if not read <= self._numbers.keys():
+        project, paths = self._project, self._part.files
+        if not self._numbers.keys() >= set(project.own_files):
             raise NeedsWhole("a file more")
-        if whole.late <= read:
+        late = {path for path, by in self._part.whole.late.items() if by is None or by in paths}
+        # Not all that were read: the part as it was has led to some.
+        if late.issubset(self._now.evaluator.paths):
             return
         # What reads such a file is not known: it may be what was taken out of a file.
         if any(

@@ -24,7 +24,8 @@ class Whole(msgspec.Struct, frozen=True, array_like=True):
     leaves: test files that nothing imports or names as a plugin.
     counting: files that code of other files may be judged by: a function with a cache, an object
         of a module. Of all others a look at a part needs only what its tests reach.
-    late: files that were read though no import that surely runs leads to them.
+    late: files that were read though no import that surely runs leads to them, nor a conftest; with
+        the test file that was registered then, None where the tests were looked at already.
     naming: test files that name plugins, and whether tests were collected before each.
     unread: a conftest or test file has no facts.
     unreached: names of fixtures that no test reaches, and the names that these request.
@@ -39,7 +40,7 @@ class Whole(msgspec.Struct, frozen=True, array_like=True):
 
     leaves: frozenset[str] = frozenset()
     counting: frozenset[str] = frozenset()
-    late: frozenset[str] = frozenset()
+    late: dict[str, str | None] = {}
     naming: dict[str, bool] = {}
     unread: bool = False
     unreached: frozenset[str] = frozenset()

@@ -498,6 +498,34 @@ def test_a_file_that_only_the_test_led_to_is_left_out(suite: Path) -> None:
     assert found(suite) == found(suite, cached=False)
 
 
+LATE = {
+    "pytest.ini": "[pytest]\n",
+    "shop/__init__.py": "",
+    "shop/api.py": "from shop import parts\n\nROUTERS = [parts.one.router]\n",
+    "shop/parts/__init__.py": "",
+    "shop/parts/one.py": "router = 1\n",
+    "test_a.py": "import pytest\nimport shop.api\n\ndef test_a(): ...\n\n"
+    "@pytest.mark.parametrize('router', shop.api.ROUTERS)\ndef test_b(router): ...\n",
+    "test_c.py": "def test_c(): ...\n\ndef test_d(): ...\n",
+}
+
+
+@pytest.mark.parametrize(("path", "number"), [("test_a.py", 5), ("test_c.py", 6)])
+def test_a_module_that_another_test_file_led_to_stays(
+    tmp_path: Path, linked: list[str], path: str, number: int
+) -> None:
+    """No import statement names it: what leads to it is an expression, here that of a mark."""
+    write(tmp_path, LATE)
+    before = found(tmp_path)
+    head, _, _ = LATE[path].rpartition("\n\n")
+    (tmp_path / path).write_text(f"{head}\n")
+    linked.clear()
+    after = found(tmp_path)
+    assert (not linked) is (number == 6)
+    assert after == found(tmp_path, cached=False)
+    assert (before[-2].files, after[-2].files) == (6, number)
+
+
 def test_a_file_that_changed_and_is_imported_no_more_is_left_out(suite: Path) -> None:
     write(suite, {"tests/a.py": "KIND = 1\n", "tests/test_d.py": "from a import KIND\n"})
     found(suite)

@@ -442,7 +442,11 @@ class Suite:
                 if path.rpartition("/")[2].removesuffix(".py") not in words
             ),
             frozenset(self.counting),
-            self.own_files - self._read.paths,
+            {
+                path: by
+                for path in self.own_files - self._read.paths
+                if (by := self.linker.led_to.get(path)) != ""
+            },
             naming,
             any(self.facts(path) is None for path in (*files.conftests, *files.test_files)),
             frozenset(name for one in unused for name in (one.name, *_asked(one))),

@@ -87,7 +87,7 @@ def _collect(
     files: SuiteFiles, linker: Linker, collector: Collector, load: Loader, part: Part | None
 ) -> None:
     """Register plugins and conftests, and collect the tests, in pytest's order."""
-    plugins = linker.plugins
+    plugins, evaluator = linker.plugins, linker.evaluator
     for source in plugins.start:
         linker.add_plugin(source)
     startup = [path for path in files.startup_conftests if path in files.conftests]
@@ -107,13 +107,17 @@ def _collect(
     for name in plugins.unknown:
         linker.session.complete = False
         linker.session.reason = f"plugin {name!r} is declared, and its fixtures are not known"
+    linker.led_to = dict.fromkeys(evaluator.paths, "")
     for path in files.test_files:
+        opened = evaluator.opened
         if part is None or path in part.files:
             load.look()
             linker.add_plugins_of(path, late=bool(collector.items))
             collector.add_module(path)
         elif path in part.whole.naming:
             linker.add_plugins_of(path, late=part.whole.naming[path])
+        for module in evaluator.opened_since(opened):
+            linker.led_to[module] = path
 
 
 def _readable(load: Loader) -> Callable[[str], FileFacts | None]:

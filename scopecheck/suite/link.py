@@ -81,6 +81,8 @@ class Linker:
         self._registered: set[str] = set()
         self._nodeids: dict[str, str] = {}
         self.loop_factories = False
+        # The test file whose registration led to a module, for those found so; "" if none did.
+        self.led_to: dict[str, str] = {}
         # The test modules that name plugins, and whether tests were collected before.
         self.naming: dict[str, bool] = {}
         # The modules whose hooks pytest calls, in the order in which it registers them, each with

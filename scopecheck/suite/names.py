@@ -6,6 +6,7 @@ a name stands for, runs nothing, and answers UNKNOWN where only running code can
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from scopecheck.expressions import (
@@ -44,7 +45,7 @@ from scopecheck.suite.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from scopecheck.expressions import Expression
     from scopecheck.facts import BoundValue, FileFacts
@@ -90,6 +91,15 @@ class Evaluator:
     def paths(self) -> list[str]:
         """The files looked into so far."""
         return list(self._modules)
+
+    @property
+    def opened(self) -> int:
+        """How many files were looked into so far."""
+        return len(self._modules)
+
+    def opened_since(self, number: int) -> Iterator[str]:
+        """The files looked into since there were that many."""
+        return islice(reversed(self._modules), self.opened - number)
 
     def module(self, path: str) -> Namespace | None:
         """A module's namespace, star imports expanded; None for a file that was not read."""
