@@ -54,6 +54,9 @@ def checked(
         key = b""
         if cache is not None:
             key = _key(project, files, plugins, settings, chosen, prefer)
+            # Where a path is no text, nothing is kept.
+            cache = cache if key else None
+        if cache is not None:
             earlier = None if link else earlier_result(cache, key, chosen)
             if earlier is not None:
                 loaded = frozenset(project.load.paths)
@@ -106,7 +109,7 @@ def _key(
 ) -> bytes:
     """A digest of all that the result depends on and that no look at the disk shows again.
 
-    Which of the files the user named is none of it.
+    Which of the files the user named is none of it. Empty where a path is no text.
     """
     replace = msgspec.structs.replace
     told = (
@@ -119,7 +122,10 @@ def _key(
         plugins,
         sorted(project.load.paths),
     )
-    return digest_of(msgspec.msgpack.encode(told, enc_hook=_plain, order="deterministic"))
+    try:
+        return digest_of(msgspec.msgpack.encode(told, enc_hook=_plain, order="deterministic"))
+    except UnicodeEncodeError:
+        return b""
 
 
 def _lasting(files: SuiteFiles) -> tuple[Skipped, ...]:

@@ -11,12 +11,14 @@ does so by the functions here.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
 from contextlib import contextmanager
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 import msgspec
 
@@ -35,9 +37,12 @@ OTHER: Kind = 3
 # in the times, so what was changed so shortly before it was looked at is compared by its content.
 _TICK_NS = 2_000_000_000
 # On Windows, line ends stay what they are.
-_AS_BYTES = getattr(os, "O_BINARY", 0)
 # With more files changed, all is found anew.
 _MOST_CHANGED = 50
+# Without a wait for who writes into a pipe; each flag where the system has it.
+_READING = os.O_RDONLY
+for _flag in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY"):
+    _READING |= getattr(os, _flag, 0)
 PASSING = frozenset(
     {"__pycache__", ".scopecheck_cache", ".pytest_cache", ".ruff_cache", ".mypy_cache"}
 )
@@ -125,19 +130,51 @@ def stamp_of(found: os.stat_result) -> Stamp:
     return Stamp(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, time.time_ns())
 
 
+def opened(path: str | os.PathLike[str]) -> BinaryIO:
+    """A regular file, to be read: of a pipe or a device nobody knows whether it ends.
+
+    Raises:
+        OSError: it is missing, unreadable or no regular file.
+    """
+    return os.fdopen(_opened(path)[0], "rb")
+
+
+def _opened(path: str | os.PathLike[str]) -> tuple[int, os.stat_result]:
+    descriptor = os.open(path, _READING)
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode):
+        return descriptor, found
+    os.close(descriptor)
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "Not a regular file", str(path))
+
+
+def plain_text(
+    path: str | os.PathLike[str], encoding: str = "utf-8", errors: str = "strict"
+) -> str:
+    """A regular file's text, its lines ended by line feeds; of this no note is taken.
+
+    Raises:
+        OSError: it is missing, unreadable or no regular file.
+        UnicodeError: it is not in this encoding.
+    """
+    with TextIOWrapper(opened(path), encoding, errors) as file:
+        return file.read()
+
+
 def read_stamped(path: str) -> tuple[bytes, Stamp]:
     """A file's bytes, and its stamp from before they were read.
 
     Raises:
-        OSError: it is missing, unreadable or a folder.
+        OSError: it is missing, unreadable or no regular file.
     """
     # Thousands of times in a run: a file object of Python's takes half as long again.
-    descriptor = os.open(path, os.O_RDONLY | _AS_BYTES)
+    descriptor, found = _opened(path)
     try:
-        found = os.fstat(descriptor)
         stamp = stamp_of(found)
         data = os.read(descriptor, found.st_size + 1)
-        # What has another size than it says (a pipe, a file that grows) ends where nothing is left.
+        # What has another size than it says (a file that grows) ends where nothing is left.
         while len(data) != found.st_size and (more := os.read(descriptor, 1 << 20)):
             data += more
         return data, stamp
@@ -149,7 +186,7 @@ def read(path: str) -> bytes:
     """A file's bytes.
 
     Raises:
-        OSError: it is missing, unreadable or a folder.
+        OSError: it is missing, unreadable or no regular file.
     """
     note_text(path)
     try:
@@ -166,11 +203,11 @@ def read_text(path: str, most: int) -> str:
     """A file's text as UTF-8, whatever is wrong with it replaced; empty beyond so many bytes.
 
     Raises:
-        OSError: it is missing, unreadable or a folder.
+        OSError: it is missing, unreadable or no regular file.
     """
     note_text(path)
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with opened(path) as file:
             stamp = stamp_of(os.fstat(file.fileno()))
             data = b"" if stamp.size > most else file.read()
     except OSError:

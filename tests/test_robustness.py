@@ -152,11 +152,35 @@ def test_an_output_that_cannot_be_written(odd: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
 def test_a_path_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"test_\xff.py")).write_bytes(GOOD)
-    for arguments in (["."], ["plan", "."]):
-        for output in ("json", "concise" if arguments == ["."] else "text"):
-            result = run(tmp_path, *arguments, "--output-format", output)
+    plain = {".": "concise", "plan": "text", "audit": "text", "graph": "mermaid"}
+    for command, status in ((".", 1), ("plan", 0), ("audit", 1), ("graph", 0)):
+        for output in ("json", plain[command]):
+            result = run(tmp_path, command, "--output-format", output)
             assert "Traceback" not in result.stderr
-            assert result.returncode == (1 if arguments == ["."] else 0)
+            assert "error" not in result.stderr
+            assert result.returncode == status
+
+
+PIPES = (
+    *("pytest.ini", "pyproject.toml", "setup.cfg", "setup.py", "tox.ini", "scopecheck.toml"),
+    *("uv.lock", "requirements.txt", "noxfile.py", ".gitignore", ".pre-commit-config.yaml"),
+    *("test_pipe.py", "conftest.py", "shop.py", ".venv/pyvenv.cfg", ".scopecheck_cache/facts"),
+)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with names")
+def test_no_pipe_is_waited_for(tmp_path: Path) -> None:
+    """Whatever is read may be one; nobody writes into it."""
+    (tmp_path / "test_a.py").write_text("import shop\n\ndef test_a(missing): ...\n")
+    assert run(tmp_path, ".").returncode == 1
+    for name in PIPES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).unlink(missing_ok=True)
+        os.mkfifo(tmp_path / name)
+    for arguments in (["."], ["audit"], ["."], ["clean"]):
+        result = run(tmp_path, *arguments)
+        assert result.returncode == (0 if arguments == ["clean"] else 1)
+        assert result.stderr == ""
 
 
 def test_a_folder_that_vanishes(odd: Path) -> None:

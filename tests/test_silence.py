@@ -160,3 +160,17 @@ def test_the_command(
     assert check() == 0
     with pytest.raises(status.Refused, match="--add-ignore does not go with --update-baseline"):
         check(add_ignore=True, update_baseline=True)
+
+
+def test_a_file_that_its_encoding_would_not_write_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    escaped = b"# coding: unicode_escape\ndef test_a(lost): ...\n"
+    Path("test_a.py").write_bytes(escaped)
+    Path("test_b.py").write_text("def test_b(missing): ...\n")
+    assert run([], CheckOptions(outputs=(("formats", "concise"),), add_ignore=True)) == 1
+    out, err = capsys.readouterr()
+    assert err == "scopecheck: 1 finding silenced in 1 file\n"
+    assert out.startswith("test_a.py:2:12: ")
+    assert Path("test_a.py").read_bytes() == escaped

@@ -11,6 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from scopecheck import disk
 from scopecheck.audit.model import Count, Evidence
 from scopecheck.config import repository_top
 
@@ -119,7 +120,7 @@ def _guards(file: Path, root: Path, folders: Sequence[Path]) -> Iterator[Guard]:
     try:
         if file.stat().st_size > _LARGEST:
             return
-        text = file.read_text("utf-8", "replace")
+        text = disk.plain_text(file, errors="replace")
     except OSError:
         return
     if "scopecheck" not in text:

@@ -15,7 +15,7 @@ from functools import cache, reduce
 from pathlib import Path
 
 from scopecheck import __version__
-from scopecheck.disk import digest_of
+from scopecheck.disk import digest_of, opened
 from scopecheck.facts import FACTS_VERSION
 
 _TAG = "CACHEDIR.TAG"
@@ -53,7 +53,7 @@ class CacheFolder:
         """What was written under a name; None where there is nothing whole."""
         path = f"{self.path}{os.sep}{name}"
         try:
-            with open(path, "rb") as file:  # noqa: PTH123
+            with opened(path) as file:
                 if os.fstat(file.fileno()).st_size > _LARGEST:
                     return None
                 data = file.read()
@@ -144,7 +144,8 @@ class CacheFolder:
         if self.path.is_symlink():
             raise ValueError(f"{self.path} is a link; remove what it leads to by hand")
         try:
-            own = (self.path / _TAG).read_bytes() == _TAG_TEXT
+            with opened(self.path / _TAG) as file:
+                own = file.read(len(_TAG_TEXT) + 1) == _TAG_TEXT
         except OSError:
             own = False
         if not own:

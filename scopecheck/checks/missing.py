@@ -96,6 +96,7 @@ def _missing(suite: Suite) -> Iterator[Fault]:
                     if not silent.item(item):
                         _add_missing(suite, found, problem, item)
     unseen = _Unseen(suite, found.values())
+    helpers: dict[Item, bool] = {}
     for missing in found.values():
         if unseen.brings(missing):
             continue
@@ -103,9 +104,12 @@ def _missing(suite: Suite) -> Iterator[Fault]:
             continue
         if has_own_requirements(suite, missing.place.path):
             continue
-        if _may_be_put_on_class(suite, missing.items[0]):
+        first = missing.items[0]
+        if _may_be_put_on_class(suite, first):
             continue
-        if missing.fixture is not None or not _is_used_as_helper(suite, missing.items[0]):
+        if missing.fixture is None and first not in helpers:
+            helpers[first] = _is_used_as_helper(suite, first)
+        if missing.fixture is not None or not helpers[first]:
             yield _told_missing(suite, missing)
     yield from _missing_in_unreached(suite)
 

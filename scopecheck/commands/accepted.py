@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scopecheck.config import LoadedSettings
     from scopecheck.finding import Finding
     from scopecheck.project import Project
+    from scopecheck.source import Source
 
 
 def baseline_file(loaded: LoadedSettings, options: CheckOptions) -> Path | None:
@@ -109,13 +110,29 @@ def _differences(file: Path, outcome: Outcome) -> Iterator[str]:
         yield f"  and {len(stale) - _SHOWN_STALE} more"
 
 
+def _rewritable(project: Project, path: str) -> Source | None:
+    """A file's text; None where its encoding would not write back what is there byte for byte."""
+    from scopecheck.fix.edits import encode
+    from scopecheck.source import SourceError, decode, read_bytes
+
+    source = project.load.source(path)
+    if source is None or source.encoding == "utf-8":
+        return source
+    try:
+        data = read_bytes(project.root / path)
+        same = decode(path, data).text == source.text
+        return None if same and encode(source, source.text) != data else source
+    except SourceError:
+        return source
+
+
 def add_ignores(project: Project, analysis: Analysis, options: CheckOptions) -> Analysis:
     """Writes suppressions for all that is found; what is left is what they cannot silence."""
     from scopecheck.fix import files
     from scopecheck.report.text import counted
     from scopecheck.silence import silence
 
-    silenced = silence(analysis.findings, project.load.source)
+    silenced = silence(analysis.findings, lambda path: _rewritable(project, path))
     try:
         files.write(project.root, silenced.changes)
     except files.Refused as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck import disk
 from scopecheck.source import indent_of
 from scopecheck.toml import parse_toml
 
@@ -36,7 +37,7 @@ def line_length(workspace: Workspace, path: str) -> int:
 def _told(workspace: Workspace) -> int:
     """The line length in the project's configuration; 0 where there is none."""
     try:
-        tools = parse_toml((workspace.root / "pyproject.toml").read_text("utf-8")).get("tool")
+        tools = parse_toml(disk.plain_text(workspace.root / "pyproject.toml")).get("tool")
     except (OSError, ValueError):
         return 0
     for tool, key in (("ruff", "line-length"), ("black", "line-length"), ("isort", "line_length")):

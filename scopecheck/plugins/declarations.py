@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
+from scopecheck import disk
 from scopecheck.plugins.environment import normalise
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class _Reader:
             return
         self.seen.add(path)
         try:
-            text = path.read_text("utf-8-sig")
+            text = disk.plain_text(path, "utf-8-sig")
         except (OSError, ValueError):
             return
         yield from reader(path, text)
@@ -314,7 +315,7 @@ class _Reader:
 
         for top in (folder, *folder.parents):
             try:
-                data = tomli.loads((top / "pyproject.toml").read_text("utf-8"))
+                data = tomli.loads(disk.plain_text(top / "pyproject.toml"))
             except (OSError, ValueError):
                 data = {}
             uv = as_table(as_table(data.get("tool")).get("uv"))
@@ -323,7 +324,7 @@ class _Reader:
             members = [top, *(found for pattern in patterns for found in _matches(top, pattern))]
             for member in members if patterns else ():
                 try:
-                    other = tomli.loads((member / "pyproject.toml").read_text("utf-8"))
+                    other = tomli.loads(disk.plain_text(member / "pyproject.toml"))
                 except (OSError, ValueError):
                     continue
                 name = as_table(other.get("project")).get("name")
@@ -501,7 +502,7 @@ def project_name(folder: Path) -> str:
 def read_text(path: Path) -> str:
     """The text of a file, empty where there is none to be read."""
     try:
-        return path.read_text("utf-8-sig")
+        return disk.plain_text(path, "utf-8-sig")
     except (OSError, ValueError):
         return ""
 

@@ -165,7 +165,7 @@ def _named(python: Path) -> tuple[Path, Path | None]:
 def _base_prefix(prefix: Path) -> Path | None:
     """Where the interpreter of a virtual environment keeps what that environment can see too."""
     try:
-        text = (prefix / "pyvenv.cfg").read_text("utf-8", errors="replace")
+        text = disk.plain_text(prefix / "pyvenv.cfg", errors="replace")
     except OSError:
         return None
     settings = {
@@ -260,10 +260,7 @@ def _read_distributions(
             continue
         versions[dist] = version
         try:
-            with open(  # noqa: PTH123
-                f"{folder}{os.sep}{name}{os.sep}entry_points.txt", encoding="utf-8"
-            ) as file:
-                text = file.read()
+            text = disk.plain_text(f"{folder}{os.sep}{name}{os.sep}entry_points.txt")
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError) as error:
@@ -289,7 +286,7 @@ def parse_entry_points(text: str, dist: str) -> Iterator[EntryPoint]:
 def _stated_in_metadata(folder: Path) -> str:
     for name in ("PKG-INFO", "METADATA"):
         try:
-            text = (folder / name).read_text("utf-8", errors="replace")
+            text = disk.plain_text(folder / name, errors="replace")
         except OSError:
             continue
         for line in text.splitlines():
@@ -303,7 +300,7 @@ def _stated_in_metadata(folder: Path) -> str:
 def _path_lines(site: Path, name: str, notes: list[str]) -> Iterator[Path]:
     """The folders that a `.pth` file adds; its `import` lines are code and are passed over."""
     try:
-        text = (site / name).read_text("utf-8-sig", errors="replace")
+        text = disk.plain_text(site / name, "utf-8-sig", "replace")
     except OSError as error:
         notes.append(f"{site / name}: {error.strerror}")
         return
@@ -320,7 +317,7 @@ def _finder_mapping(path: Path, notes: list[str]) -> Iterator[tuple[str, str]]:
     from scopecheck.plugins.literals import finder_mapping
 
     try:
-        mapping = finder_mapping(path.read_text("utf-8"))
+        mapping = finder_mapping(disk.plain_text(path))
     except (OSError, ValueError):
         mapping = None
     if mapping is None:

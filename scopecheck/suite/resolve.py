@@ -231,6 +231,7 @@ class _Shape:
         self._order: dict[Fixture, None] = {}
         self._edges: dict[Edge, None] = {}
         self._problems: list[Problem] = []
+        self._refused: set[str] = set()
         self._unknown: dict[str, None] = {}
         self._steps = 0
         self._overrides = False
@@ -433,11 +434,15 @@ class _Shape:
             # What cannot be seen may answer, also as the definition that is overridden.
             self._unknown[name] = None
             return
-        if not request.stack() and any(problem.name == name for problem in self._problems):
+        if name in self._refused and not request.stack():
             return  # The closure has the name because a fixture was refused it.
         kind: ProblemKind = "cycle" if known else "unknown-fixture"
         certain = all(fixture.certain for fixture in self._defined(name))
-        self._problems.append(Problem(kind, name, request.stack(), certain=certain))
+        self._add(Problem(kind, name, request.stack(), certain=certain))
+
+    def _add(self, problem: Problem) -> None:
+        self._problems.append(problem)
+        self._refused.add(problem.name)
 
     def _generated(self, name: str) -> bool:
         """Whether a `pytest_generate_tests` hook may give the name its values."""
@@ -448,7 +453,7 @@ class _Shape:
         if asker is None or requested is None or request.scope is None:
             return
         if request.scope > requested:
-            self._problems.append(
+            self._add(
                 Problem(
                     "scope-mismatch",
                     fixture.name,
