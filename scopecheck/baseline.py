@@ -206,7 +206,8 @@ def read(file: Path) -> dict[Key, int]:
         BaselineError: it is not there, cannot be read, or is no baseline.
     """
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        with disk.opened(file) as stream:
+            text = stream.read().decode("utf-8-sig")
     except FileNotFoundError:
         raise BaselineError(
             f"{file}: there is no such baseline; `--update-baseline` makes it"
@@ -216,6 +217,8 @@ def read(file: Path) -> dict[Key, int]:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise _broken(file, line, "is not encoded in UTF-8") from None
+    except ValueError as error:
+        raise BaselineError(f"{str(file)!r} can be the name of no file: {error}") from None
     return parse(text, file)
 
 

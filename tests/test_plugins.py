@@ -193,6 +193,8 @@ def test_an_environment_can_be_named_by_its_interpreter(tmp_path: Path) -> None:
         assert (found.how, found.site_packages) == ("--python", (site,))
     with pytest.raises(FileNotFoundError, match=r"no such interpreter or environment: .*missing"):
         find_environment(tmp_path, tmp_path / "missing")
+    with pytest.raises(FileNotFoundError, match="no such interpreter or environment"):
+        find_environment(tmp_path, tmp_path / ("a" * 5000))
     with pytest.raises(FileNotFoundError, match="no site-packages folder found"):
         find_environment(tmp_path, tmp_path)
 

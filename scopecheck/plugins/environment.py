@@ -143,15 +143,16 @@ def _candidates(root: Path, start: Path, environ: Mapping[str, str]) -> Iterator
 
 def _named(python: Path) -> tuple[Path, Path | None]:
     """The prefix that an interpreter or a folder stands for, and the one it is based on."""
-    if not python.exists() and len(python.parts) == 1:
+    # A name that no file can have is one that none has.
+    if not os.path.exists(python) and len(python.parts) == 1:  # noqa: PTH110
         import shutil
 
         found = shutil.which(str(python))
         if found:
             python = Path(found)
-    if python.is_dir():
+    if os.path.isdir(python):  # noqa: PTH112
         return python, _base_prefix(python)
-    if not python.is_file():
+    if not os.path.isfile(python):  # noqa: PTH113
         raise FileNotFoundError(f"no such interpreter or environment: {python}")
     # bin/python of a virtual environment is a link to the interpreter it was made from: the place
     # of the link is what counts.
