@@ -36,10 +36,10 @@ OTHER: Kind = 3
 # The coarsest clock of a file system is that of FAT. A change within one tick of it leaves no trace
 # in the times, so what was changed so shortly before it was looked at is compared by its content.
 _TICK_NS = 2_000_000_000
-# On Windows, line ends stay what they are.
 # With more files changed, all is found anew.
 _MOST_CHANGED = 50
-# Without a wait for who writes into a pipe; each flag where the system has it.
+# Without a wait for who writes into a pipe, and with the line ends that are there; each flag where
+# the system has it.
 _READING = os.O_RDONLY
 for _flag in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY"):
     _READING |= getattr(os, _flag, 0)
