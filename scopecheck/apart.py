@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from scopecheck.kept import stands_again
 from scopecheck.learned import Learned
 from scopecheck.only_tests import only_tests
+from scopecheck.source import lines_of
 from scopecheck.whole import NeedsWhole
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Apart:
         facts_now = now.facts(path)
         if facts_now is not None:
             self._edit = only_tests(facts, facts_now, _tests(before, path), _tests(now, path))
+            if self._edit is not None and not self._imports_for_tests(self._edit):
+                self._edit = None
         self.lines: Mapping[int, int] = {} if self._edit is None else self._edit.lines
         self.loses = True if self._edit is None else self._edit.loses
         self._read: dict[int, Function] = {}
@@ -63,6 +66,21 @@ class Apart:
         self.learned = Learned(tuple(sorted(lines)), learned.named, learned.matching)
         self.before = frozenset(self._read)
         self.now = frozenset(function.line for function in self._read.values())
+
+    def _imports_for_tests(self, edit: OnlyTests) -> bool:
+        """Whether the names of imports that changed stand in tests that changed, if at all."""
+        spans, names = edit.imported
+        if not names:
+            return True
+        lines = lines_of(self._now.whole_text(self._path))
+        changed = [(function.first_line, function.end_line) for function in edit.changed]
+        stated = [(span.line, span.end_line) for span in spans]
+        if any(";" in line for first, last in stated for line in lines[first - 1 : last]):
+            return False
+        for first, last in (*changed, *stated):
+            lines[first - 1 : last] = [""] * (last - first + 1)
+        words = rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\b"
+        return re.search(words, "".join(lines)) is None
 
     def check(self, learned: Learned) -> None:
         """Hold what is learned from the file now against what was learned before.

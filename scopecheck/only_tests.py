@@ -1,7 +1,8 @@
 """Whether an edit of a test file changed nothing but tests of it, and where the others are now.
 
-All else in the file says the same: imports, fixtures, helpers, classes, what stands between them.
-Then what was learned from the functions that did not change still holds, if their text is the same.
+All else in the file says the same: fixtures, helpers, classes, what stands between them. So do
+imports, but for those of names that nothing else in the file has: they go with the tests. Then what
+was learned from the functions that did not change still holds, if their text is the same.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import msgspec
 
 from scopecheck.cache.moved import LINES, SAID
 from scopecheck.expressions import ClassRef, FunctionRef
-from scopecheck.facts import Class, Function
+from scopecheck.facts import ALWAYS, Class, Function, Import
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from scopecheck.facts import Binding, FileFacts
+    from scopecheck.facts import Binding, BoundValue, FileFacts
     from scopecheck.source import Span
 
 # The numbers of functions and classes, which are others where one was added above.
@@ -37,6 +38,8 @@ class OnlyTests:
 
     changed: the tests that changed or were added, as they are.
     names: of these, and of the tests that were taken out.
+    imported: the import statements, as they are, of names that were not imported before or are not
+        any more; and these names.
     loses: what a test did that is gone may be done by no other, whatever its name.
     lines: where lines of the file of before are now, those of what changed left out.
 
@@ -45,6 +48,7 @@ class OnlyTests:
         frame: what else is in the file, as it was and as it is.
         changed: the tests that did, as they are.
         names: of them, as they were and as they are.
+        imported: bindings of imports that are not in both states.
         loses: a test of before is none any more, under any name.
     """
 
@@ -54,11 +58,16 @@ class OnlyTests:
         frame: tuple[FileFacts, FileFacts],
         changed: Iterable[Function],
         names: set[str],
+        imported: tuple[list[Binding], list[Binding]],
         *,
         loses: bool,
     ) -> None:
         self.changed = tuple(changed)
         self.names = frozenset(names)
+        self.imported = (
+            tuple(binding.span for binding in imported[1]),
+            frozenset(binding.name for bindings in imported for binding in bindings),
+        )
         self.loses = loses
         self._kept = tuple(kept)
         self.lines: dict[int, int] = {}
@@ -97,7 +106,8 @@ def only_tests(
     """
     old = {i for i, f in enumerate(before.functions) if f.line in tests}
     new = {i for i, f in enumerate(now.functions) if f.line in tests_now}
-    frame = (_frame(before, old), _frame(now, new))
+    imported = _imported_once(before, now)
+    frame = (_frame(before, old, imported[0]), _frame(now, new, imported[1]))
     if not _is_alike(*frame, {}):
         return None
     kept: list[tuple[Function, Function]] = []
@@ -121,7 +131,7 @@ def only_tests(
             changed += its
     tests_left = [now.functions[index] for index in new]
     loses = not all(any(_is_alike(f, g, _NAME) for g in tests_left) for f in gone)
-    return OnlyTests(kept, frame, changed, names, loses=loses)
+    return OnlyTests(kept, frame, changed, names, imported, loses=loses)
 
 
 def only_adds(before: FileFacts, now: FileFacts) -> bool:
@@ -145,8 +155,25 @@ def _by_key(facts: FileFacts, tests: set[int]) -> dict[_Key, list[Function]]:
     return found
 
 
-def _frame(facts: FileFacts, tests: set[int]) -> FileFacts:
-    """The facts of a file without its tests; functions have the numbers that they have then."""
+def _imported_once(before: FileFacts, now: FileFacts) -> tuple[list[Binding], list[Binding]]:
+    """The imports at the top level, under no condition, that are in one of two states alone."""
+
+    def imports(facts: FileFacts) -> dict[tuple[str, BoundValue], list[Binding]]:
+        found: dict[tuple[str, BoundValue], list[Binding]] = {}
+        for one in facts.bindings:
+            if isinstance(one.value, Import) and one.guard == ALWAYS and one.name.isidentifier():
+                found.setdefault((one.name, one.value), []).append(one)
+        return found
+
+    old, new = imports(before), imports(now)
+    return (
+        [one for key, found in old.items() if key not in new for one in found],
+        [one for key, found in new.items() if key not in old for one in found],
+    )
+
+
+def _frame(facts: FileFacts, tests: set[int], imported: list[Binding]) -> FileFacts:
+    """The facts of a file without its tests and some imports; functions are numbered anew."""
     replace = msgspec.structs.replace
     left = (index for index in range(len(facts.functions)) if index not in tests)
     numbers = {index: number for number, index in enumerate(left)}
@@ -163,7 +190,7 @@ def _frame(facts: FileFacts, tests: set[int]) -> FileFacts:
     classes = tuple(replace(one, bindings=without(one.bindings)) for one in facts.classes)
     return replace(
         facts,
-        bindings=without(facts.bindings),
+        bindings=without(one for one in facts.bindings if one not in imported),
         classes=classes,
         functions=(),
         suppressions=(),

@@ -336,6 +336,59 @@ def test_what_was_learned_of_other_tests_of_the_file_holds(
     assert found(tmp_path) == before
 
 
+IMPORTING = """import os
+
+def test_left():
+    os.environ["A"] = "b"
+
+def test_other():
+    assert helper() == "json"
+
+def helper():
+    return 1
+"""
+IMPORTS: dict[str, tuple[Callable[[str], str], bool]] = {
+    "for a test": (
+        lambda text: f"import shlex\n{text}\n\ndef test_d():\n    assert shlex.split('')\n",
+        True,
+    ),
+    "of a name that a string has": (
+        lambda text: f"import json\n{text}\n\ndef test_d():\n    assert json.loads('1')\n",
+        False,
+    ),
+    "beside a use": (
+        lambda text: f"import shlex; LOG = shlex\n{text}\n\ndef test_d():\n    assert shlex\n",
+        False,
+    ),
+    "of whatever a module has": (
+        lambda text: f"from shlex import *\n{text}\n\ndef test_d():\n    assert split('')\n",
+        False,
+    ),
+    "taken out of use": (edited("import os\n", "import shlex\n"), False),
+}
+
+
+@pytest.mark.parametrize("name", IMPORTS)
+def test_an_import_goes_with_the_test_that_needs_it(
+    tmp_path: Path, linked: list[str], name: str
+) -> None:
+    """In a file of which a rule that looks far has read other tests."""
+    edit, alone = IMPORTS[name]
+    files = {"test_a.py": "def test_a(): ...\n", "test_b.py": IMPORTING}
+    write(tmp_path, {"pytest.ini": "[pytest]\n", "conftest.py": "", **files})
+    before = found(tmp_path)
+    assert [one.code for one in before[:-2]] == ["SCP405"]
+    (tmp_path / "test_b.py").write_text(edit(IMPORTING))
+    linked.clear()
+    after = found(tmp_path)
+    assert (not linked) is alone
+    assert after == found(tmp_path, cached=False)
+    (tmp_path / "test_b.py").write_text(IMPORTING)
+    linked.clear()
+    assert found(tmp_path) == before
+    assert not (alone and linked)
+
+
 COUNTED = """import pytest
 
 @pytest.mark.skip
