@@ -397,6 +397,11 @@ def run() -> int:
     """
     # One run keeps what it makes until it ends: collections would walk it all and free nothing.
     gc.disable()
+    # One that the caller has closed: what is written there is read by nobody.
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -13,6 +13,7 @@ from scopecheck.fix.edits import apply
 from scopecheck.project import Project
 from scopecheck.repair.bench import Bench
 from scopecheck.repair.scopes import Scopes
+from scopecheck.repair.solver import solve
 from scopecheck.suite.model import Scope
 from scopecheck.suite.setups import count_setups
 
@@ -186,3 +187,22 @@ def test_a_change_that_cannot_be(
     linked(tmp_path, {"conftest.py": conftest, "test_a.py": "def test_a(key): ...\n"})
     monkeypatch.chdir(tmp_path)
     assert "  not possible: " in planned(capsys, changes=("key=module",))
+
+
+def test_what_constraints_tie_together_is_solved_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the number of mismatches in it: once for each direction."""
+    names = [f"user_{number}" for number in range(20)]
+    conftest = CONFTEST + fixture("key", "function", [])
+    conftest += "".join(fixture(name, "session", ["key"]) for name in names)
+    tests = "".join(f"def test_{name}({name}): ...\n" for name in names)
+    _, suite = linked(tmp_path, {"conftest.py": conftest, "test_a.py": tests})
+    solved = []
+    monkeypatch.setattr(
+        "scopecheck.repair.scopes.solve", lambda *given: solved.append(1) or solve(*given)
+    )
+    scopes = Scopes(suite)
+    assert len(scopes._broken) == len(names)
+    assert all(scopes.ways([pair]) for pair in scopes._broken)
+    assert len(solved) == 3

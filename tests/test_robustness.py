@@ -6,6 +6,7 @@ import gc
 import json
 import multiprocessing
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -362,3 +363,33 @@ def test_every_way_to_start_workers_gives_the_same(tmp_path: Path, method: str) 
         shown.append(result.stdout.partition("\nFound ")[0].splitlines()[:3])
     assert shown[0] == shown[1]
     assert ["SCP101" in line for line in shown[0]] == [True] * 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the shell of other systems")
+@pytest.mark.parametrize(
+    ("closed", "status", "said"),
+    [
+        (". >&-", 1, ""),
+        (". 2>&-", 1, ""),
+        ("--stdin-filename test_a.py - <&-", 2, "scopecheck: standard input is closed\n"),
+    ],
+)
+def test_a_stream_that_is_closed(tmp_path: Path, closed: str, status: int, said: str) -> None:
+    (tmp_path / "test_a.py").write_text("def test_a(missing): ...\n")
+    command = f"{shlex.quote(sys.executable)} -m scopecheck {closed}"
+    result = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert (result.returncode, result.stderr) == (status, said)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a folder that is in use is not removed there")
+def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    command = f"rmdir {shlex.quote(str(folder))}; {shlex.quote(sys.executable)} -m scopecheck"
+    result = subprocess.run(
+        ["sh", "-c", command], cwd=folder, capture_output=True, text=True, timeout=120
+    )
+    assert result.returncode == 2
+    assert result.stderr == "scopecheck: the working directory is not there any more\n"

@@ -183,6 +183,8 @@ def _stdin(arguments: Sequence[str], options: CheckOptions) -> bytes | None:
         return None
     if len(arguments) > 1 or options.stdin_filename is None:
         raise Refused("`-` stands alone, and takes --stdin-filename to say which file it is")
+    if sys.stdin is None:
+        raise Refused("standard input is closed")
     return sys.stdin.buffer.read()
 
 

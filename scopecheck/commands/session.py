@@ -44,7 +44,10 @@ def set_up(arguments: Sequence[str], options: Common) -> Setup:
     from scopecheck import rulebook
     from scopecheck.project import Project
 
-    cwd = Path.cwd()
+    try:
+        cwd = Path.cwd()
+    except FileNotFoundError:
+        raise Refused("the working directory is not there any more") from None
     paths = [Path(os.path.normpath(cwd / argument)) for argument in arguments]
     rules = rulebook.rules()
     known = {*rules, *(rule.code for rule in rules.values())}

@@ -117,6 +117,7 @@ class Scopes:
         self._prefer = prefer
         self.variables: dict[Key, Variable] = {}
         self._setups: dict[tuple[Key, Scope], int] = {}
+        self._by_part: dict[tuple[frozenset[Key], Direction], dict[Key, Scope] | None] = {}
         reached: dict[Fixture, list[Item]] = {}
         for plan, items in suite.items_of.items():
             for fixture in plan.order:
@@ -211,12 +212,18 @@ class Scopes:
             if any(one.place is not None and (one.path, one.place.span) == where for one in pair)
         ]
 
+    @cached_property
+    def _beside(self) -> dict[Key, set[Key]]:
+        """Those that constraints tie to each definition."""
+        found: dict[Key, set[Key]] = {}
+        for one, other in self._ties[0]:
+            found.setdefault(one, set()).add(other)
+            found.setdefault(other, set()).add(one)
+        return found
+
     def _around(self, keys: Iterable[Key]) -> frozenset[Key]:
         """All that constraints tie to some definitions."""
-        beside: dict[Key, set[Key]] = {}
-        for one, other in self._ties[0]:
-            beside.setdefault(one, set()).add(other)
-            beside.setdefault(other, set()).add(one)
+        beside = self._beside
         found = set(keys)
         waiting = list(found)
         while waiting:
@@ -233,7 +240,9 @@ class Scopes:
         directions: tuple[Direction, ...] = ("", "narrow", "wide")
         found: dict[tuple[tuple[Key, Scope], ...], Way] = {}
         for direction in directions if part else ():
-            changes = self._solved(part, direction)
+            if (part, direction) not in self._by_part:
+                self._by_part[part, direction] = self._solved(part, direction)
+            changes = self._by_part[part, direction]
             if changes is not None:
                 own = self._tied_to(keys, changes)
                 if own:
