@@ -169,9 +169,6 @@ class Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
     loop_calls: tuple[LoopCall, ...] = ()
 
 
-EMPTY_BODY = Body()
-
-
 class Handout(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a function gives to its caller: the values it yields, or else returns.
 

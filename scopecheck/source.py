@@ -62,6 +62,12 @@ def relative(root: Path, path: Path) -> str:
     return os.path.relpath(path, root).replace(os.sep, "/")
 
 
+def within(root: Path, path: Path) -> str:
+    """A path as those of a suite are: as `relative` gives it, and empty for the root itself."""
+    found = relative(root, path)
+    return "" if found == "." else found
+
+
 # Lines as the tokenizer counts them: a form feed ends none.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 # What ends a line for `str.splitlines`, and for it alone.

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from scopecheck.suite.changes import Actor
     from scopecheck.suite.model import Item
 
-_CACHES = frozenset({"functools.lru_cache", "functools.cache"})
-
 
 @looks("near")
 def mutable_parametrize(suite: Suite) -> Iterator[Fault]:

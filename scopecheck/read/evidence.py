@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from scopecheck.read.text import Text
     from scopecheck.source import Span
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 CHECK_WORDS = ("assert", "fail(", "raises(", "warns(", "expect", "verify", "should")
 """A function whose text has none of these asserts nothing itself."""
 

@@ -68,7 +68,6 @@ _STOPPERS = frozenset(
     | {"sys.exit", "exit", "unittest.SkipTest", "SkipTest", "os._exit"}
 )
 _OPAQUE = Opaque()
-_NEVER = Guard(never=True)
 
 
 class ModuleReader:

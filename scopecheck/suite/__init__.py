@@ -16,7 +16,7 @@ from scopecheck import disk
 from scopecheck.facts import Import
 from scopecheck.learned import ALL_LINES, Notebook, checksum_of
 from scopecheck.literals import occurs
-from scopecheck.source import lines_of, relative
+from scopecheck.source import lines_of, within
 from scopecheck.suite import mentions
 from scopecheck.suite.asserting import Asserting
 from scopecheck.suite.changes import Changes
@@ -492,7 +492,7 @@ class Suite:
 
     def relative(self, path: Path) -> str:
         """A file's path as findings have it."""
-        return _relative(self._load.root, path)
+        return within(self._load.root, path)
 
     @cached_property
     def items_of(self) -> Mapping[Plan, tuple[Item, ...]]:
@@ -528,20 +528,12 @@ class Suite:
         paths.difference_update(self.files.test_files)
         paths.update(self.files.conftests)
         if self.files.config.inifile is not None:
-            paths.add(_relative(self.root, self.files.config.inifile))
+            paths.add(within(self.root, self.files.config.inifile))
         return frozenset(paths)
 
 
 def _asked(fixture: Fixture) -> Iterator[str]:
     return (request.name for request in fixture.requests)
-
-
-def _relative(root: Path, path: Path) -> str:
-    found = relative(root, path)
-    return "" if found == "." else found
-
-
-__all__ = ["PluginSource", "Plugins", "Suite", "build", "imported_files"]
 
 
 __all__ = ["PluginSource", "Plugins", "Suite", "imported_files"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from scopecheck.source import relative
+from scopecheck.source import within
 from scopecheck.suite import Suite
 from scopecheck.suite.collect import Collector
 from scopecheck.suite.imported import reading_imports
@@ -49,7 +49,7 @@ def build(
         part: the files whose tests are linked, where not all are.
     """
     config = files.config
-    rootdir = _relative(root, config.rootdir)
+    rootdir = within(root, config.rootdir)
     modules = Modules(root, _roots(root, files, rootdir), plugins.installed)
     evaluator = Evaluator(_readable(load), modules, plugins.fixture_decorators, version)
     rules = Rules(
@@ -130,7 +130,7 @@ def _readable(load: Loader) -> Callable[[str], FileFacts | None]:
 
 def _roots(root: Path, files: SuiteFiles, rootdir: str) -> list[str]:
     """Folders to look for first-party modules in: those on `sys.path` when pytest runs."""
-    pythonpath = [_relative(root, path) for path in files.config.pythonpath]
+    pythonpath = [within(root, path) for path in files.config.pythonpath]
     probe = Modules(root, ())
     bases = dict.fromkeys(probe.base(path) for path in (*files.conftests, *files.test_files))
     if files.config.consider_namespace_packages:
@@ -138,8 +138,3 @@ def _roots(root: Path, files: SuiteFiles, rootdir: str) -> list[str]:
         bases = {base: None for base in bases if not probe.is_in_package(base)}
     named = [rootdir, join(rootdir, "src") if rootdir else "src", "", "src"]
     return [*pythonpath, *named, *bases]
-
-
-def _relative(root: Path, path: Path) -> str:
-    found = relative(root, path)
-    return "" if found == "." else found

@@ -252,11 +252,6 @@ class Changes:
                 return bound[0]
         return value
 
-    def names_same(self, actor: Actor, name: str, subject: Subject) -> bool:
-        """Whether a name stands for the same thing in an actor's file."""
-        found = self.resolve(actor.path, actor.function, (name,))
-        return found is not None and found.key == subject.key
-
     def whole(self, actor: Actor) -> Actor:
         """The same actor with everything that it calls among its changes."""
         facts = self._read_function(actor.path, actor.function)

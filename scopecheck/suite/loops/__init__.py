@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from scopecheck.suite.sources import AsyncPlugins
     from scopecheck.whole import Whole
 
-_PLUGIN = "pytest-asyncio"
 # Those of any other decorator are run by the decorator, or by the plugin that ships it.
 _KNOWN_SPELLINGS = PLAIN_SPELLINGS | {FIXTURE_SPELLING}
 

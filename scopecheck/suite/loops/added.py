@@ -46,9 +46,6 @@ TWO_LOOPS = ((0, 23), (1, 1))
 beside that of the mark it is run with."""
 TWO_LOOPS_WITH_FUNCTION = (1, 0)
 """In these versions from this one on, also if the first of the two is a function's loop."""
-LATE_ANYIO_MARK = (4, 13)
-"""From this version of anyio a test that a hook gives the mark `anyio` is run, once for each
-backend."""
 
 
 class Needed(NamedTuple):
