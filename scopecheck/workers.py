@@ -55,7 +55,8 @@ class Ahead:
         self._led, self._named = _Parts(), _Parts()
         self._sent: deque[tuple[Future[bytes], list[str]]] = deque()
         self._pool: ProcessPoolExecutor | None = None
-        self._add(sizes, self._named)
+        # Large ones first: their trees take most memory, and this process has little as yet.
+        self._add(dict(sorted(sizes.items(), key=_is_small)), self._named)
 
     def __enter__(self) -> Ahead:
         from multiprocessing import get_start_method
@@ -179,6 +180,10 @@ class _Parts:
             return []
         last, self._parts[-1], self._size = self._parts[-1], [], 0
         return last
+
+
+def _is_small(one: tuple[str, int]) -> bool:
+    return one[1] < BATCH_BYTES // 2
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
