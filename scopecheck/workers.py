@@ -142,10 +142,10 @@ class Ahead:
             new = self._here(path)
         else:
             future, part = self._sent.popleft()
-            read = _BATCH.decode(future.result())
+            new = self._take(_BATCH.decode(future.result()))
+            # Not before: what could not be taken is `left`.
             for path in part:
                 del self._waiting[path]
-            new = self._take(read)
         self._add(new, self._led)
         self._send()
 

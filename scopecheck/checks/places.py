@@ -155,11 +155,7 @@ def constant_place(
         value = binding.value
         if not isinstance(value, Import) or value.name is None:
             return Place(space.path, binding.span), name
-        modules = suite.evaluator.modules
-        if value.level:
-            source = modules.relative(value.module, space.path, value.level)
-        else:
-            source = modules.find(value.module, space.path)
+        source = suite.evaluator.modules.imported(value, space.path)
         space = None if source is None else suite.evaluator.module(source)
         name = value.name
     return None

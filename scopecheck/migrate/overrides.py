@@ -404,13 +404,8 @@ def _importers(workspace: Workspace, suite: Suite) -> Iterator[str]:
 
 
 def _leads_to(suite: Suite, path: str, value: Import, override: Override) -> bool:
-    modules = suite.evaluator.modules
-    if value.level:
-        target = modules.relative(value.module, path, value.level)
-    else:
-        target = modules.find(value.module, path)
     homes = {override.path, *(fixture.home for fixture in override.fixtures)}
-    return target in homes
+    return suite.evaluator.modules.imported(value, path) in homes
 
 
 def _forget_in_all(workspace: Workspace, path: str, line: int) -> None:

@@ -81,10 +81,7 @@ def is_new(value: Import, folder: str, base: str, seen: set[Looked]) -> bool:
 
 def imported_files(modules: Modules, value: Import, importer: str) -> Iterable[str]:
     """The first-party files that an import statement loads."""
-    if value.level:
-        target = modules.relative(value.module, importer, value.level)
-    else:
-        target = modules.find(value.module, importer)
+    target = modules.imported(value, importer)
     if target is None:
         return
     if value.level == 0 and "." in value.module:
@@ -112,10 +109,7 @@ def taken_names(suites: Iterable[Suite]) -> dict[str, set[str]]:
                 value = binding.value
                 if not isinstance(value, Import) or value.name is None:
                     continue
-                if value.level:
-                    target = modules.relative(value.module, path, value.level)
-                else:
-                    target = modules.find(value.module, path)
+                target = modules.imported(value, path)
                 if target is not None:
                     found.setdefault(target, set()).add(value.name)
     return found

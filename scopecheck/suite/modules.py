@@ -12,6 +12,8 @@ from scopecheck.exclude import Excluder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from scopecheck.facts import Import
+
 
 class Modules:
     """The module search path of one suite; every path is relative to the project's root.
@@ -86,6 +88,12 @@ class Modules:
             folder = normpath(join(folder, "..")) if folder else ".."
         folder = "" if folder == "." else folder
         return self._module_in(folder, module) if module else self._package(folder)
+
+    def imported(self, value: Import, importer: str) -> str | None:
+        """The file or folder of the module that an import statement names."""
+        if value.level:
+            return self.relative(value.module, importer, value.level)
+        return self.find(value.module, importer)
 
     def find(self, module: str, importer: str) -> str | None:
         """The path of a first-party module's file, or its folder for a namespace package."""
