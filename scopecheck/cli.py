@@ -45,14 +45,14 @@ class Commands(click.Group):
             return [*own, *check.shell_complete(inner, incomplete)]
 
     def _refuse_misspelling(self, word: str) -> None:
-        """A word that is nearly a command, and no path, is not looked for as one."""
+        """A word that is no path may be meant as a command: it is not looked for as one."""
         if not word.isalpha() or Path(word).exists():
             return
         from difflib import get_close_matches
 
         near = get_close_matches(word, self.commands, n=1, cutoff=0.75)
-        if near:
-            raise Refused(f"{word}: no such file, folder or command; did you mean `{near[0]}`?")
+        hint = f"did you mean `{near[0]}`?" if near else "`scopecheck --help` lists the commands"
+        raise Refused(f"{word}: no such file, folder or command; {hint}")
 
 
 @click.group(
@@ -218,7 +218,9 @@ def rule_options(command: Any) -> Any:
     type=click.Choice(["narrow", "wide"]),
     help="Make fixtures narrower, or wider, where a fix may do either.",
 )
-@click.option("--statistics", is_flag=True, help="Count findings by rule.")
+@click.option(
+    "--statistics", is_flag=True, help="Count findings by rule, in place of printing each."
+)
 @click.option("--exit-zero", is_flag=True, help="End with status 0 even if something is found.")
 @click.option(
     "--stdin-filename",
@@ -234,7 +236,7 @@ def rule_options(command: Any) -> Any:
 def check(paths: tuple[str, ...], **options: Any) -> None:
     """Analyse the suites that PATHS belong to and print the findings that touch them.
 
-    No path means every suite of the project.
+    No path means the folder that you are in, and in the project's root every suite.
     """
     from scopecheck.commands.check import run
     from scopecheck.commands.options import CheckOptions

@@ -391,9 +391,9 @@ def _explained(source: _Source, message: str) -> str:
         what = f"expected {' or '.join(kinds)}, got {_WORDS.get(wanted[2], wanted[2])}"
     elif choice := re.fullmatch(r"Invalid enum value '(.*)'", what):
         choices = _choices(path)
-        what = f"unknown value {choice[1]!r}" + _hint(choice[1], choices)
+        what = f"unknown value {choice[1]!r}"
         if choices:
-            what += f"; expected one of {', '.join(choices)}"
+            what += f"; expected one of {', '.join(choices)}" + _hint(choice[1], choices)
     elif re.fullmatch(r"Expected `str` of length >= 1", what):
         what = "expected a string that is not empty"
     elif length := re.fullmatch(r"Expected `array` of length (\d+)(?:, got (\d+))?", what):

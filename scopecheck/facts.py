@@ -25,7 +25,7 @@ from scopecheck.expressions import Call, Expression
 from scopecheck.hook_facts import HookFacts  # noqa: TC001 - the type of a field
 from scopecheck.source import Span
 
-FACTS_VERSION = 27
+FACTS_VERSION = 28
 
 
 class Import(msgspec.Struct, frozen=True, array_like=True, tag="i", gc=False):
@@ -582,18 +582,22 @@ class Redefinition(msgspec.Struct, frozen=True, array_like=True, gc=False):
     owner: int = -1
 
 
+SuppressionStyle: TypeAlias = Literal["scopecheck", "noqa", "unknown"]
+
+
 class Suppression(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A comment that silences rules: on some lines, or in the whole file.
 
     span: the comment. codes: rule names or codes as written; a comment with none silences nothing.
     lines: the lines it covers, first and last: (0, 0) for the file, (1, 0) for none.
-    style: how it was spelled.
+    style: how it was spelled; `unknown` for what looks like a directive and is none, with the word
+        that stands in place of one as its only code.
     """
 
     span: Span
     codes: tuple[str, ...]
     lines: tuple[int, int]
-    style: Literal["scopecheck", "noqa"] = "scopecheck"
+    style: SuppressionStyle = "scopecheck"
 
 
 TOO_DEEP = "is nested too deeply to be parsed by this Python"

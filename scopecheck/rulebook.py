@@ -412,7 +412,9 @@ def _nearest(selector: str) -> str | None:
         return written
     codes = [rule.code for rule in known.values()]
     near = get_close_matches(written, list(known), 1, 0.6)
-    near = near or get_close_matches(selector.strip().upper(), codes, 1, 0.8)
+    # Codes are too much alike for one to be a hint for another.
+    if not near and not re.fullmatch(r"SCP\d*", selector.strip().upper()):
+        near = get_close_matches(selector.strip().upper(), codes, 1, 0.8)
     return near[0] if near else None
 
 

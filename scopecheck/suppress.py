@@ -108,7 +108,12 @@ class _Silencers:
     def __init__(self, path: str, comments: Sequence[Suppression]) -> None:
         self.path = path
         self.comments = comments
-        self.entries = [_Entry(comment, word) for comment in comments for word in comment.codes]
+        self.entries = [
+            _Entry(comment, word)
+            for comment in comments
+            if comment.style != "unknown"
+            for word in comment.codes
+        ]
 
     def silence(self, rule: str, place: Place) -> bool:
         """Whether the rule is silenced there; every comment that does it counts as used."""
@@ -122,6 +127,10 @@ class _Silencers:
         """One fault for each comment that names something that is no rule, or nothing."""
         faults = []
         for comment in self.comments:
+            if comment.style == "unknown":
+                message = f"`{comment.codes[0]}` is no directive, so this suppresses nothing"
+                faults.append(self._fault(comment, message, "write `ignore[...]`"))
+                continue
             words = [
                 entry.word for entry in self.entries if entry.comment is comment and not entry.rules
             ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -13,6 +14,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from scopecheck.report.outputs import wants_color
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples/agent_platform"
@@ -237,6 +240,41 @@ def test_exit_zero_and_statistics(project: Path) -> None:
     assert any(line.split()[0] == "1" and "SCP101" in line for line in counted)
 
 
+def test_statistics_stand_in_place_of_findings_for_people(project: Path) -> None:
+    for options in ([], ["--output-format", "concise"]):
+        lines = scopecheck("--statistics", *options, cwd=project).stdout.splitlines()
+        assert [line.split()[:2] for line in lines] == [["1", "SCP101"], ["Found", "1"]]
+
+
+def test_statistics_leave_documents_whole(project: Path) -> None:
+    result = scopecheck("--statistics", "--output-format", "json", cwd=project)
+    assert [one["code"] for one in json.loads(result.stdout)["findings"]] == ["SCP101"]
+    assert result.stderr.startswith("1  SCP101")
+    result = scopecheck(
+        *("--statistics", "--output-format", "json", "--output-file", "out.json"), cwd=project
+    )
+    assert json.loads((project / "out.json").read_text())["findings"]
+    assert result.stdout.startswith("1  SCP101")
+
+
+def test_no_path_is_the_folder_one_is_in(project: Path) -> None:
+    (project / "tests/api").mkdir()
+    (project / "tests/api/test_d.py").write_text("def test_d(nothing_has_it): ...\n")
+    concise = ("--output-format", "concise")
+
+    def codes(cwd: Path) -> list[str]:
+        lines = scopecheck(*concise, cwd=cwd).stdout.splitlines()[:-1]
+        return [line.split("[")[1].split("]")[0] for line in lines]
+
+    assert codes(project) == codes(project / "tests") == ["SCP301", "SCP101"]
+    assert codes(project / "tests/api") == ["SCP301"]
+    planned = scopecheck("plan", cwd=project / "tests/api").stdout.splitlines()
+    assert [line for line in planned if "::" in line] == ["test_d.py::test_d"]
+    beside = scopecheck(*concise, cwd=project / "src/app")
+    assert beside.stdout.count("error[") == 2
+    assert ". has no tests below it; analysing the suite ." in beside.stderr
+
+
 def test_output_files_in_pairs(project: Path) -> None:
     unpaired = ["--output-format", "json", "--output-format", "concise", "--output-file", "a"]
     assert scopecheck(*unpaired, cwd=project).returncode == 2
@@ -277,6 +315,9 @@ def test_a_misspelled_command_is_no_path(project: Path) -> None:
     assert result.stderr == (
         "scopecheck: chekc: no such file, folder or command; did you mean `check`?\n"
     )
+    result = scopecheck("server", cwd=project)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "no such file, folder or command; `scopecheck --help` lists" in result.stderr
     (project / "plans").mkdir()
     assert "did you mean" not in scopecheck("plans", cwd=project).stderr
 
@@ -331,6 +372,23 @@ def test_color_only_where_asked(project: Path) -> None:
     assert "\x1b[" in colored.stdout
     plain = scopecheck("--color", "never", cwd=project, env={"FORCE_COLOR": "1"})
     assert "\x1b[" not in plain.stdout
+
+
+def test_a_terminal_is_painted_if_it_can_show_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for name in ("NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    assert wants_color("auto", Terminal())
+    assert not wants_color("auto", io.StringIO())
+    monkeypatch.setenv("TERM", "dumb")
+    assert not wants_color("auto", Terminal())
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert wants_color("auto", Terminal())
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not wants_color("auto", Terminal())
 
 
 def test_plan_of_one_test(project: Path) -> None:

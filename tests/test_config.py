@@ -197,7 +197,7 @@ def test_every_key_fits_the_schema_and_is_described() -> None:
         (
             'known-fixtures = [{ name = "db", scope = "sesion" }]\n',
             "pyproject.toml:2: tool.scopecheck.known-fixtures[0].scope: unknown value 'sesion'; "
-            "did you mean `session`?; expected one of function, class, module, package, session",
+            "expected one of function, class, module, package, session; did you mean `session`?",
         ),
         (
             '[tool.scopecheck.events.a]\n[tool.scopecheck.events.b]\nrequire = ["x"]\n',

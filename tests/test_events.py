@@ -91,6 +91,17 @@ def test_json_of_the_example() -> None:
     assert [(one["path"], one["line"], one["name"]) for one in forgotten] == [(TESTS, 16, "events")]
 
 
+def test_json_has_what_its_documentation_shows(events: Callable[..., Any], tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs/output.md").read_text("utf-8")
+    _, section = page.split("## `scopecheck events --output-format json`")
+    shown = json.loads(section.split("```")[1].removeprefix("json"))
+    document = json.loads(events(str(tmp_path), "--output-format", "json"))
+    assert shown.keys() == document.keys()
+    for part in ("contracts", "captures"):
+        assert shown[part][0].keys() == document[part][0].keys()
+    assert shown["contracts"][0]["coverage"][0].keys() == {"event", "tests"}
+
+
 def test_contract_of_the_configuration(events: Callable[..., Any], tmp_path: Path) -> None:
     document = json.loads(events(str(tmp_path), "--output-format", "json"))
     (contract,) = document["contracts"]

@@ -9,6 +9,7 @@ import sys
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from sample_findings import FILES, MISMATCH, UNUSED, found, place, written
 
 from scopecheck import report
 from scopecheck.analysis import Analysis, Summary
-from scopecheck.finding import Fault, Finding, Place
+from scopecheck.finding import Fault, Finding, Fix, Place
 from scopecheck.report.frames import Cells
 from scopecheck.report.full import Report
 from scopecheck.source import Span
@@ -242,7 +243,7 @@ def test_concise() -> None:
     assert written("concise", MISMATCH, UNUSED) == dedent(
         """\
         tests/conftest.py:12:5: error[SCP101] scope-mismatch: \
-[*] session fixture `engine` requests function fixture `settings`
+session fixture `engine` requests function fixture `settings`
         tests/conftest.py:5:5: warning[SCP303] unused-fixture: nothing requests 100% of `settings`
         Found 1 error, 1 warning in 120 files (904 tests, 77 fixtures) in 0.31 s; \
 fixable: 1 with --fix --unsafe-fixes
@@ -254,11 +255,20 @@ def test_statistics() -> None:
     assert written("statistics", UNUSED, MISMATCH, *[UNUSED] * 11) == dedent(
         """\
         12  SCP303  [ ] unused-fixture
-         1  SCP101  [*] scope-mismatch
+         1  SCP101  [ ] scope-mismatch
         Found 1 error, 12 warnings in 120 files (904 tests, 77 fixtures) in 0.31 s; \
 fixable: 1 with --fix --unsafe-fixes
         """
     )
+
+
+def test_what_fix_alone_mends_is_marked() -> None:
+    fixes = (Fix("Make it so", "safe", ()), *MISMATCH.fault.fixes)
+    fault = msgspec.structs.replace(MISMATCH.fault, fixes=fixes)
+    safe = msgspec.structs.replace(MISMATCH, fault=fault)
+    line = written("concise", safe).splitlines()[0]
+    assert ": error[SCP101] scope-mismatch: [*] session fixture" in line
+    assert written("statistics", safe).startswith("1  SCP101  [*] scope-mismatch\n")
 
 
 def _object(**properties: Any) -> dict[str, Any]:

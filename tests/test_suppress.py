@@ -43,14 +43,31 @@ def test_spellings(comment: str, codes: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("comment", "word"),
+    [
+        ("# scopecheck: ignored[SCP101]", "ignored"),
+        ("# scopecheck: ignore-files[SCP101]", "ignore-files"),
+        ("# scopecheck: Ignore[SCP101] -- why", "Ignore"),
+        ("# scopecheck: disable=SCP101", "disable"),
+        ("# scopecheck: disable = SCP101", "disable"),
+    ],
+)
+def test_what_is_written_like_a_directive(comment: str, word: str) -> None:
+    (found,) = suppressions(f"x = 1  {comment}\n")
+    assert (found.style, found.codes, found.lines) == ("unknown", (word,), (1, 0))
+    assert found.span == Span(1, 8, 1, 8 + len(comment))
+    (fault,) = suppress([], {"a.py": [found]}, lambda _: ENGINE).faults[UNKNOWN]
+    assert fault.message == f"`{word}` is no directive, so this suppresses nothing"
+
+
+@pytest.mark.parametrize(
     "comment",
     [
         "# noqa",
         "# noqa: F401, E501",
         "# noqa SCP101",
-        "# scopecheck: ignored[SCP101]",
-        "# scopecheck: ignore-files[SCP101]",
         "# scopecheck: is about scopes",
+        "# scopecheck: see the page [1]",
         '# write "# scopecheck: ignore[SCP101]" there',
         "# type: ignore[SCP101]",
     ],

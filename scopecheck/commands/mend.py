@@ -40,7 +40,7 @@ def mend(repaired: Repaired, project: Project, options: CheckOptions) -> int | N
 
 def _told(repaired: Repaired, options: CheckOptions) -> Iterator[str]:
     """What was mended by rule, what could not be, and what more could."""
-    from scopecheck.report.text import counted
+    from scopecheck.report.text import counted, is_safely_fixable
 
     fixed = sum(repaired.fixed.values())
     verb = "would fix" if options.diff else "fixed"
@@ -55,6 +55,8 @@ def _told(repaired: Repaired, options: CheckOptions) -> Iterator[str]:
     for line in repaired.dropped:
         yield f"scopecheck: {line}"
     if not options.unsafe_fixes:
-        more = sum(1 for finding in repaired.left if finding.fault.fixes)
+        more = sum(
+            1 for finding in repaired.left if finding.fault.fixes and not is_safely_fixable(finding)
+        )
         if more:
             yield f"scopecheck: --unsafe-fixes may mend {more} more"

@@ -28,7 +28,10 @@ NO_TESTS = "scopecheck: no tests were found; `scopecheck config` says where pyte
 
 
 class Setup(msgspec.Struct, frozen=True):
-    """The settings in force, the project under them, and the paths that are meant, whole."""
+    """The settings in force, the project under them, and the paths that are meant, whole.
+
+    None of them stands for the root.
+    """
 
     loaded: LoadedSettings
     project: Project
@@ -69,6 +72,8 @@ def set_up(arguments: Sequence[str], options: Common) -> Setup:
         exclude = (*settings.exclude, *options.exclude)
         settings = msgspec.structs.replace(settings, exclude=exclude)
     loaded = msgspec.structs.replace(loaded, settings=settings)
+    if not paths and cwd.is_relative_to(loaded.root) and cwd != loaded.root:
+        paths = [cwd]
     jobs = options.jobs if options.jobs is not None else settings.jobs or 0
     cache = None
     if not options.no_cache:

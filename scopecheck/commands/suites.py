@@ -34,7 +34,7 @@ def asked_for(
         raise Refused(str(error)) from None
     save(setup.project, quiet=False)
     say(setup.project, quiet=False)
-    inner = [argument.partition("::")[2] for argument in arguments]
+    inner = [argument.partition("::")[2] for argument in arguments] or [""] * len(setup.paths)
     asked = list(zip(setup.paths, inner, strict=True))
     chosen = [
         (suite, item)

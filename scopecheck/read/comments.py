@@ -4,6 +4,7 @@
     # scopecheck: ignore-file[unused-fixture]                  above the first `def` or `class`
     # noqa: SCP101                                             as other linters write it
 
+What is no directive but written like one (`# scopecheck: disable=SCP101`) is kept as such.
 A comment covers its own line. On the first line of a statement it covers the statement, and alone
 on a line it covers what follows directly. A decorated `def` or `class` and its decorators are one
 statement with several first lines; its body is not part of it.
@@ -23,6 +24,8 @@ from scopecheck.source import Span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from scopecheck.facts import SuppressionStyle
+
 WHOLE_FILE_LINES = (0, 0)
 NO_LINES = (1, 0)
 """What an `ignore-file` covers that stands too far down in its file."""
@@ -35,6 +38,9 @@ _DIRECTIVE = re.compile(
     (?: [ \t]+ -- .* )?
     """,
     re.VERBOSE,
+)
+_MISSPELLED = re.compile(
+    r"(?:^|(?<=\s))\#[ \t]*scopecheck:[ \t]*(?P<verb>[A-Za-z][-\w]*)[ \t]*[\[=][^\r\n]*"
 )
 _NOQA_CODES = r"[A-Z]+[0-9]+(?:[ \t]*,[ \t]*|[ \t]+)"
 _NOQA = re.compile(
@@ -136,30 +142,33 @@ def _located(
     alone = {comment.line for comment in comments if comment.alone}
     for comment in comments:
         for style, match in _directives(comment.text):
-            rules = match["rules"] or ""
             column = comment.column + match.start()
             end = column + len(match[0].rstrip())
+            span = Span(comment.line, column, comment.line, end)
+            if style == "unknown":
+                yield Suppression(span, (match["verb"],), NO_LINES, style)
+                continue
             if style == "scopecheck" and match["verb"] == "ignore-file":
                 lines = WHOLE_FILE_LINES if comment.line < body else NO_LINES
             else:
                 lines = _covered(comment, statements, alone)
-            yield Suppression(
-                Span(comment.line, column, comment.line, end),
-                tuple(_codes(rules, style)),
-                lines,
-                "noqa" if style == "noqa" else "scopecheck",
-            )
+            yield Suppression(span, tuple(_codes(match["rules"] or "", style)), lines, style)
 
 
-def _directives(comment: str) -> Iterator[tuple[str, re.Match[str]]]:
+def _directives(comment: str) -> Iterator[tuple[SuppressionStyle, re.Match[str]]]:
+    known = set()
     for match in _DIRECTIVE.finditer(comment):
+        known.add(match.start())
         yield "scopecheck", match
+    for match in _MISSPELLED.finditer(comment):
+        if match.start() not in known:
+            yield "unknown", match
     for match in _NOQA.finditer(comment):
         if any(_codes(match["rules"], "noqa")):
             yield "noqa", match
 
 
-def _codes(rules: str, style: str) -> Iterator[str]:
+def _codes(rules: str, style: SuppressionStyle) -> Iterator[str]:
     """The rules named; of a `noqa`, which all linters share, the codes of ours."""
     for word in re.split(r"[\s,]+", rules):
         if word and (style != "noqa" or re.fullmatch(r"SCP[0-9]+", word)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 from scopecheck.report.paths import for_reader
-from scopecheck.report.text import Painter, located, printable, summary_line
+from scopecheck.report.text import Painter, is_safely_fixable, located, printable, summary_line
 
 if TYPE_CHECKING:
     from scopecheck.analysis import Analysis
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def write(analysis: Analysis, stream: TextIO, *, color: bool) -> None:
     """`path:line:column: error[SCP101] scope-mismatch: message`, one line each.
 
-    `[*]` after the rule's name marks what can be fixed.
+    `[*]` after the rule's name marks what `--fix` alone can mend.
     """
     paint = Painter(color)
     shown = for_reader(analysis.root)
@@ -22,6 +22,6 @@ def write(analysis: Analysis, stream: TextIO, *, color: bool) -> None:
         fault = finding.fault
         kind = paint(finding.severity, f"{finding.severity}[{finding.code}]")
         where = paint("bold", located(fault.place, shown))
-        mark = f" {paint('help', '[*]')}" if fault.fixes else ""
+        mark = f" {paint('help', '[*]')}" if is_safely_fixable(finding) else ""
         stream.write(f"{where}: {kind} {finding.name}:{mark} {printable(fault.message)}\n")
     stream.write(f"{summary_line(analysis, paint)}\n")

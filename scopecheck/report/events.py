@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scopecheck.report.paths import for_reader, tests_for_reader
+from scopecheck.report.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,7 +54,7 @@ def _text(
         yield from _table([["event", "tests", "first test"], *_coverage(contract, tests)])
         yield ""
     if report.captures:
-        yield f"{len(report.captures)} captures"
+        yield counted(len(report.captures), "capture")
         rows = [["where", "name", "from", "known by", "then"], *_captures(report, shown)]
         yield from _table(rows)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FORMAT, FILE = "formats", "files"
 _WITH_EDITS = frozenset({"json", "json-lines", "sarif", "rdjson"})
+_FOR_PEOPLE = frozenset({"full", "concise"})
 _STANDARD = "-"
 
 
@@ -109,17 +110,25 @@ def write_all(
 ) -> None:
     """Writes every report, and in GitHub Actions the step's summary.
 
+    Statistics are printed in place of findings that would be printed for people, and beside those
+    for programs: on standard error.
+
     Raises:
         OutputError: a file cannot be written.
     """
+    counts = sys.stdout
     for output in outputs:
+        if statistics and output.file is None:
+            if output.format in _FOR_PEOPLE:
+                continue
+            counts = sys.stderr
         with opened(output.file) as stream:
             color = output.file is None and wants_color(colors, stream)
             writer(output.format)(analysis, stream, color=color)
     if any(output.format == "github" for output in outputs):
         _write_step_summary(analysis)
     if statistics:
-        writer("statistics")(analysis, sys.stdout, color=wants_color(colors, sys.stdout))
+        writer("statistics")(analysis, counts, color=wants_color(colors, counts))
 
 
 def opened(file: Path | None) -> AbstractContextManager[TextIO]:
@@ -142,7 +151,9 @@ def wants_color(wanted: str, stream: TextIO) -> bool:
         return wanted == "always"
     if os.environ.get("NO_COLOR"):
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _write_step_summary(analysis: Analysis) -> None:

@@ -130,7 +130,7 @@ def text(found: dict[str, Any]) -> str:
 def suite_lines(suite: dict[str, Any]) -> list[str]:
     """The same for people."""
     lines = [
-        f"suite {suite['suite'] or '.'}: {counted(suite['test_files'], 'test file')}, "
+        f"suite {suite['suite'] or suite['rootdir']}: {counted(suite['test_files'], 'test file')}, "
         f"{counted(suite['conftests'], 'conftest')}",
         f"  pytest's rootdir       {suite['rootdir']}",
         f"  pytest's configuration {suite['inifile'] or 'none'}: {suite['why']}",

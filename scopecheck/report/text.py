@@ -103,12 +103,16 @@ def summary_line(analysis: Analysis, paint: Painter) -> str:
 
 def _fixable(findings: tuple[Finding, ...]) -> str:
     """How many can be mended, and by which options."""
-    kinds = [{fix.applicability for fix in f.fault.fixes} for f in findings if f.fault.fixes]
-    safe = sum("safe" in kind for kind in kinds)
+    safe = sum(map(is_safely_fixable, findings))
     parts = [f"{safe} with --fix"] if safe else []
-    if unsafe := len(kinds) - safe:
+    if unsafe := sum(bool(finding.fault.fixes) for finding in findings) - safe:
         parts.append(f"{unsafe} {'more ' if safe else ''}with --fix --unsafe-fixes")
     return f"; fixable: {' and '.join(parts)}" if parts else ""
+
+
+def is_safely_fixable(finding: Finding) -> bool:
+    """Whether `--fix` can mend it without `--unsafe-fixes`."""
+    return any(fix.applicability == "safe" for fix in finding.fault.fixes)
 
 
 def number_of(findings: Sequence[Finding], severity: str) -> int:
