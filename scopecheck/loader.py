@@ -170,6 +170,14 @@ class Loader:
             (matching if occurs(pattern, self._text(path)) else lacking)[known] = None
         return known in matching
 
+    def may_name(self, path: str, words: Iterable[str]) -> bool:
+        """Whether one of the words may be a name in a file, by its text as it is now.
+
+        (A name in other letters than those of ASCII may stand for one in these.)
+        """
+        text = self._text(path)
+        return any(word in text for word in words) or not text.isascii()
+
     def matches(self, path: str, pattern: str) -> bool:
         """Whether a pattern, as it was looked for before, matches in a file's text."""
         return re.search(pattern, self._text(path)) is not None
@@ -342,7 +350,7 @@ class Loader:
 
     def _size(self, path: str) -> int:
         try:
-            return (self.root / path).stat().st_size
+            return os.stat(f"{self.root}{os.sep}{path}").st_size  # noqa: PTH116 - thousands of them
         except OSError:
             return 0
 

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from scopecheck.suite.sources import AsyncPlugins, PluginSource
     from scopecheck.whole import Part
 
+# What the names have in common by which a conftest says what is collected.
+_COLLECTING = ("collect_ignore", "ignore_collect")
+
 
 class Project:
     """A root, its settings, and the files read below it.
@@ -72,6 +75,7 @@ class Project:
         self.discovered: list[SuiteFiles] = []
         self._environments: dict[Path, Environment | None] = {}
         self._stated: FolderCache = {}
+        self._silent: set[str] = set()
 
     def files(self, paths: Sequence[Path]) -> list[SuiteFiles]:
         """The suites that the paths stand for, unread but for their conftests."""
@@ -84,6 +88,7 @@ class Project:
             self.config_texts,
             [path for text in self.load.texts_given if not (path := self.root / text).exists()],
         )
+        self._read_strangers()
         return self.discovered
 
     def as_arguments(self, folder: Path, arguments: Sequence[str]) -> SuiteFiles:
@@ -94,7 +99,14 @@ class Project:
         version = self.pytest_version(folder)
         files = collect_as_pytest(folder, arguments, version, self._conftest_ignores, self.root)
         self.discovered = [files]
+        self._read_strangers()
         return files
+
+    def _read_strangers(self) -> None:
+        """Read the conftests that were met and belong to no suite; others are read with theirs."""
+        for name in self._silent.difference(*(files.conftests for files in self.discovered)):
+            self.load(name)
+        self._silent.clear()
 
     @property
     def own_files(self) -> list[str]:
@@ -316,6 +328,10 @@ class Project:
     def _conftest_ignores(self, path: Path) -> ConftestIgnores:
         """What a conftest says about what is collected."""
         name = relative(self.root, path)
+        # Most say nothing: they are read with all other files, by several processes.
+        if name not in self.load.paths and not self.load.may_name(name, _COLLECTING):
+            self._silent.add(name)
+            return ConftestIgnores()
         facts = self.load(name)
         names = {binding.name for binding in facts.bindings}
         wanted = names & {"collect_ignore", "collect_ignore_glob", "pytest_ignore_collect"}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.places import mark_place
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 BACKEND = "anyio_backend"
 
 
-@dataclass
-class _Outlived:
+class _Outlived(Struct):
     """A fixture, a definition of the backend that is narrower, and the tests that meet both.
 
     sometimes: other tests may set the fixture up, and these then find it made.

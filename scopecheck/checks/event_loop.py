@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.places import mark_place
@@ -43,8 +44,7 @@ def event_loop_fixture(suite: Suite) -> Iterator[Fault]:
         yield from _requests(suite)
 
 
-@dataclass
-class _Override:
+class _Override(Struct):
     """A definition of the suite's own, and the tests that see it.
 
     asyncio: those with async code that pytest-asyncio runs; set_up: those that have it set up by
@@ -219,8 +219,7 @@ def _instead(loops: Loops, override: _Override) -> str:
     return "remove it; the fixture `event_loop_policy` chooses another kind of loop"
 
 
-@dataclass
-class _Asked:
+class _Asked(Struct):
     """A request that the suite does not answer itself, and the tests that it concerns."""
 
     place: Place

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.places import find_mark
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import Fixture, Item, Plan, Problem
 
 
-@dataclass
-class _Cycle:
+class _Cycle(Struct):
     """Fixtures that need each other, as one test meets them, and every test that does."""
 
     name: str
@@ -161,8 +161,7 @@ def _told_imports(suite: Suite, imports: Sequence[tuple[Fixture, Place]]) -> Ite
         )
 
 
-@dataclass
-class _Shadow:
+class _Shadow(Struct):
     """A name that a `parametrize` takes from the fixtures of a test that does not request it."""
 
     name: str

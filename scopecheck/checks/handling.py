@@ -9,8 +9,9 @@ and before got the coroutine without a word.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.reach import is_in_template
@@ -278,8 +279,7 @@ def _fate(suite: Suite) -> str:
     return f"{_pytest(suite)} skips it with a warning, and from 8.4 on fails it"
 
 
-@dataclass(slots=True)
-class _Users:
+class _Users(Struct):
     """An async fixture that is not run for some tests, and its users.
 
     lost: the tests for which nobody runs it; run: those for which a plugin does, with the plugin.
@@ -458,8 +458,7 @@ def _use(item: Item, fixture: Fixture) -> Place:
     return at(item.place, f"used by this test, which does not name `{fixture.name}` itself")
 
 
-@dataclass(slots=True)
-class _Receiver:
+class _Receiver(Struct):
     """A test, or a fixture that is not async, that gets what nobody ran.
 
     asker: the fixture; None for a test, or for all that an autouse fixture is set up for.

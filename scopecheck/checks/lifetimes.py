@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from posixpath import dirname
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.places import constant_place, first_line, mark_place, option_places
@@ -304,8 +305,7 @@ def _dotted(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}"
 
 
-@dataclass
-class _Shared:
+class _Shared(Struct):
     """A kept fixture, a name that it requests, and who gets which answer to it."""
 
     keeper: Fixture
@@ -313,8 +313,7 @@ class _Shared:
     answers: dict[object, _Answer] = field(default_factory=dict)
 
 
-@dataclass
-class _Override:
+class _Override(Struct):
     """A definition that a kept fixture is given or denied by the order of tests."""
 
     base: Fixture

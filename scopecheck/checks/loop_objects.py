@@ -7,9 +7,10 @@ loop runs: in a module, or in a synchronous fixture.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from posixpath import dirname
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at, scoped, tests, written
@@ -54,8 +55,7 @@ _WAITS = {
 _HTTP = ("httpx.", "httpx2.", "openai.", "elasticsearch.")
 
 
-@dataclass(slots=True)
-class _Shared:
+class _Shared(Struct):
     """An object made where no loop runs, and the async code that uses it.
 
     users: by the instance of the object and the loop, the first test that meets it there.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.places import constant_place, find_mark, first_line
@@ -36,8 +37,7 @@ def deprecated_asyncio_mark(suite: Suite) -> Iterator[Fault]:
         yield from _policies(suite)
 
 
-@dataclass
-class _Use:
+class _Use(Struct):
     """A mark, and the tests to which it applies.
 
     quiet: the version in force reads it without a word, since a hook adds it.

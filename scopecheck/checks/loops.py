@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.places import mark_place, option_places
@@ -41,8 +42,7 @@ def loop_mismatch(suite: Suite) -> Iterator[Fault]:
             yield _fault(suite, apart)
 
 
-@dataclass(slots=True)
-class _Apart:
+class _Apart(Struct):
     """An async fixture, and the users that run on other loops than it does."""
 
     fixture: Fixture

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from posixpath import dirname, join, normpath, relpath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.places import find_mark
@@ -39,8 +40,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.model import Fixture, Item, Level, Problem
 
 
-@dataclass
-class _Missing:
+class _Missing(Struct):
     """A name that nothing answers, who asks for it, and every test that it stops."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from scopecheck.checks.asserted import ANY, asserted_keys
 from scopecheck.checks.fakes import of_fake
@@ -40,8 +41,7 @@ _RESETS = frozenset({"clear"})
 _DEPENDS = re.compile(r"\b(?:Depends)\(")
 
 
-@dataclass(slots=True)
-class _Shared:
+class _Shared(Struct):
     """A container of a module, and what is done to it.
 
     polluters: who leaves something in it, each with the first change.
@@ -160,8 +160,7 @@ def _of_tests(suite: Suite, shared: _Shared) -> Iterator[Fault]:
             yield from of_fake(suite, subject, actor, change)
 
 
-@dataclass(slots=True, eq=False)
-class _Victim:
+class _Victim(Struct):
     """A test that asserts something of a container, and of which keys."""
 
     actor: Actor

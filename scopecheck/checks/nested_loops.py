@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at, first_test
@@ -51,8 +52,7 @@ _REPLACED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
+class _Running(Struct, frozen=True):
     """A call that runs a loop, and the calls of the project's functions that lead to it.
 
     steps: the outermost first, each with the file that it stands in; the last one runs the loop.
@@ -63,8 +63,7 @@ class _Running:
     error: str
 
 
-@dataclass(slots=True)
-class _Nested:
+class _Nested(Struct):
     """Such a call on a running loop, and the tests that it stops."""
 
     running: _Running

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.places import mark_place
@@ -39,8 +40,7 @@ _WIDER_BUILTINS = {
 }
 
 
-@dataclass
-class _Mismatch:
+class _Mismatch(Struct):
     """One pair of definitions, and every test that it breaks."""
 
     problem: Problem
@@ -272,8 +272,7 @@ def _how_many(items: list[Item]) -> str:
     return "the 1 test that reaches it" if count == 1 else f"all {tests(count)} that reach it"
 
 
-@dataclass
-class _Refused:
+class _Refused(Struct):
     """A lookup that asks for too narrow a fixture, and the tests that may reach it."""
 
     lookup: Lookup

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import warnings
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from scopecheck.finding import Fix
 from scopecheck.fix.edits import Overlap, Withheld
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 Preference: TypeAlias = Literal["", "narrow", "wide"]
 
 
-@dataclass(frozen=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """A fix that is not made yet.
 
     title: what it does, as an order: `remove the mark`.

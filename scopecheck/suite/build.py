@@ -19,12 +19,13 @@ from scopecheck.suite.resolve import Resolver
 from scopecheck.suite.sources import Options, Plugins, Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from scopecheck.facts import FileFacts
     from scopecheck.files import SuiteFiles
     from scopecheck.loader import Loader
+    from scopecheck.suite.model import Item, Level
     from scopecheck.whole import Part
 
 
@@ -64,11 +65,11 @@ def build(
     linker = Linker(evaluator, rules, plugins, frozenset(files.startup_conftests))
     collector = Collector(linker)
     named = (*files.conftests, *files.test_files) if part is None else ()
+    plans = _Plans(linker, config.usefixtures)
     with reading_imports(load, modules, named) as read:
-        _collect(files, linker, collector, load, part)
-    resolver = Resolver(version, config.usefixtures, linker.possible())
-    for item in collector.items:
-        item.plan = resolver.plan(item)
+        _collect(files, linker, collector, plans, load, part)
+    plans.finish(collector.items)
+    linker.add_possible()
     refuse(
         collector.items,
         linker.broken,
@@ -80,11 +81,61 @@ def build(
     if part is not None:
         tests = tuple(path for path in files.test_files if path in part.files)
         files = replace(files, test_files=tests, unmatched=())
-    return Suite(files, linker, collector, resolver, load, read(), options or Options(), part)
+    return Suite(files, linker, collector, plans.resolver, load, read(), options or Options(), part)
+
+
+class _Plans:
+    """Makes the plans of tests as they are collected, while other processes still read.
+
+    resolver: has made those that count.
+
+    Args:
+        linker: registers what the tests see.
+        usefixtures: the names of the ini option.
+    """
+
+    def __init__(self, linker: Linker, usefixtures: Sequence[str]) -> None:
+        self._linker = linker
+        self._usefixtures = usefixtures
+        self._done = 0
+        self._rests_on = (linker.session, False)
+        self.resolver = self._fresh()
+
+    def _fresh(self) -> Resolver:
+        linker = self._linker
+        return Resolver(linker.rules.version, self._usefixtures, linker.possible)
+
+    def add(self, items: Sequence[Item]) -> None:
+        """Make the plans of the items that have none yet."""
+        if self._done == len(items):
+            return
+        if not self._done:
+            self._rests_on = self._session
+        for item in items[self._done :]:
+            item.plan = self.resolver.plan(item)
+        self._done = len(items)
+
+    def finish(self, items: Sequence[Item]) -> None:
+        """Make all plans again if a test file has brought plugins that others may see, too."""
+        if self._session != self._rests_on:
+            self.resolver = self._fresh()
+            self._done = 0
+        self.add(items)
+
+    @property
+    def _session(self) -> tuple[Level, bool]:
+        """What a plan rests on that changes while tests are collected."""
+        session = self._linker.session
+        return session, session.complete
 
 
 def _collect(
-    files: SuiteFiles, linker: Linker, collector: Collector, load: Loader, part: Part | None
+    files: SuiteFiles,
+    linker: Linker,
+    collector: Collector,
+    plans: _Plans,
+    load: Loader,
+    part: Part | None,
 ) -> None:
     """Register plugins and conftests, and collect the tests, in pytest's order."""
     plugins, evaluator = linker.plugins, linker.evaluator
@@ -114,6 +165,7 @@ def _collect(
             load.look()
             linker.add_plugins_of(path, late=bool(collector.items))
             collector.add_module(path)
+            plans.add(collector.items)
         elif path in part.whole.naming:
             linker.add_plugins_of(path, late=part.whole.naming[path])
         for module in evaluator.opened_since(opened):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import builtins
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from scopecheck.expressions import FunctionRef
 from scopecheck.suite.values import MISSING, ClassValue, External, Literal, Result
@@ -63,8 +64,7 @@ _CONSTRUCTING_DECORATORS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Lineage:
+class Lineage(Struct, frozen=True):
     """A class's method resolution order.
 
     classes: the classes that were read, the class itself first.

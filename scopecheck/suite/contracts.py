@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from scopecheck.evidence import EventForms
 
@@ -23,8 +24,7 @@ AGENT_EVENTS_NEEDED = 3
 EMIT_PREFIXES = ("emit_", "notify_", "send_", "publish_", "broadcast_")
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
+class Contract(Struct, frozen=True):
     """What the tests have to assert of one stream of events.
 
     required, pairs, order: names of events. assert_helpers: globs of dotted names.

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from scopecheck.evidence import EventForms
 from scopecheck.expressions import Call, Const, Items, Name
@@ -58,8 +59,7 @@ _LISTS = ("REQUIRED", "EXPECTED", "EVENTS", "MANDATORY", "CRITICAL", "ALL_")
 ASSERTED: frozenset[WordUse] = frozenset({"member", "equal"})
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """One name in a test, or in a helper that it calls; place: of the string, where it has one."""
 
     word: str
@@ -68,8 +68,7 @@ class Use:
     own: bool = True
 
 
-@dataclass(slots=True)
-class Story:
+class Story(Struct):
     """What one test does with events.
 
     uses: of names, its helpers' included. open: it asserts something whose names are not known.

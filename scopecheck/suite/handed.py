@@ -8,8 +8,9 @@ it on the way, a method call or an assignment in another file, is not seen.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from scopecheck.expressions import (
     Attribute,

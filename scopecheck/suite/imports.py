@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from posixpath import dirname, join
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from scopecheck.expressions import Call, Name
 from scopecheck.facts import Import
@@ -31,8 +32,7 @@ _BUILD_FILES = frozenset({"Cargo.toml", "CMakeLists.txt", "meson.build", "build.
 _COMPILED = (".c", ".cc", ".cpp", ".pyx", ".pxd", ".rs", ".so", ".pyd", ".pyi", ".f90", ".proto")
 
 
-@dataclass(frozen=True, slots=True)
-class Unresolved:
+class Unresolved(Struct, frozen=True):
     """An import that cannot succeed.
 
     module: the dotted name of what was looked in, or of the module that is missing.

@@ -7,6 +7,7 @@ where it is done.
 from __future__ import annotations
 
 import sys
+from functools import cached_property
 from operator import itemgetter
 from posixpath import basename, dirname, join, relpath
 from typing import TYPE_CHECKING
@@ -80,6 +81,7 @@ class Linker:
         self.unread: list[str] = []
         self._registered: set[str] = set()
         self._nodeids: dict[str, str] = {}
+        self._assumed: list[Fixture] = []
         self.loop_factories = False
         # The test file whose registration led to a module, for those found so; "" if none did.
         self.led_to: dict[str, str] = {}
@@ -101,7 +103,9 @@ class Linker:
             self._open(f"plugin {source.name!r} is not installed and not known")
         for known in source.fixtures:
             behind = _of_conftest if self.rules.version < (9, 2) else None
-            self.session.register(self._known(known), behind)
+            fixture = self._known(known)
+            self.session.register(fixture, behind)
+            self.fixtures.append(fixture)
         if source.path is not None:
             space = self.evaluator.module(source.path)
             if space is None:
@@ -117,7 +121,7 @@ class Linker:
         self.unread.append(reason)
 
     def _known(self, known: KnownFixture, *, assumed: bool = False) -> Fixture:
-        fixture = Fixture(
+        return Fixture(
             known.name,
             SCOPES.get(known.scope or ""),
             tuple(Request(name, Place("")) for name in known.requests),
@@ -132,21 +136,25 @@ class Linker:
             certain=known.name not in self.plugins.ambiguous,
             assumed=assumed,
         )
-        self.fixtures.append(fixture)
-        return fixture
 
+    @cached_property
     def possible(self) -> dict[str, tuple[Fixture, ...]]:
         """Fixtures that a well-known plugin may supply, registered nowhere."""
         found = {
             name: tuple(self._known(known, assumed=True) for known in fixtures)
             for name, fixtures in self.plugins.possible.items()
         }
+        self._assumed = [fixture for several in found.values() for fixture in several]
         for name in self.plugins.known_fixtures:
             configured = Fixture(
                 name, None, (), "function", "session", name, plugin="configuration", assumed=True
             )
             found.setdefault(name, (configured,))
         return found
+
+    def add_possible(self) -> None:
+        """Put those that plugins may supply behind all fixtures that are registered."""
+        self.fixtures += self._assumed
 
     def add_plugins_of(self, path: str, *, late: bool = False) -> None:
         """Register the plugins that a module names in `pytest_plugins`.

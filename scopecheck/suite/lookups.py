@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from scopecheck.expressions import Const, Joined, Name
 from scopecheck.suite.model import Fixture, Problem
@@ -22,8 +23,7 @@ LOOP_FIXTURES = frozenset({"anyio_backend", "event_loop"})
 """Fixtures with which mismatches are told by the rules about event loops."""
 
 
-@dataclass(frozen=True)
-class Lookup:
+class Lookup(Struct, frozen=True):
     """A name that a fixture's body asks for; nested: in a function inside of it."""
 
     name: str

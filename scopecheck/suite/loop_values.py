@@ -9,8 +9,10 @@ unknown   what cannot be told without running code
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,8 +27,7 @@ When: TypeAlias = Literal["", "made", "used", "contended"]
 _WORST: tuple[Kind, ...] = ("bound", "lazy", "unknown", "plain", "nothing")
 
 
-@dataclass(frozen=True, slots=True)
-class Handed:
+class Handed(Struct, frozen=True):
     """What a value means to an event loop.
 
     why: the expression that shows it, for a message: "`asyncio.create_task(...)`".
@@ -47,8 +48,7 @@ NOTHING = Handed("nothing")
 DATA = Handed("plain", made_by="?")
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """The names that an expression stands among.
 
     given: the parameters of the function. position: how far its code has run; None for all of it.

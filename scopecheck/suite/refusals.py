@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from posixpath import basename
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from scopecheck.suite.marks import argument_names
 from scopecheck.suite.values import Literal, strings_of
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.values import MarkValue
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why a node is not collected; `invalid_scope` is the fixture whose scope pytest rejects.
 
     untold: no rule but never-collected (SCP312) reports it. of_item: a test of the node is the

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,8 +37,7 @@ class KnownFixture(Protocol):
     def asyncio(self) -> bool: ...  # noqa: D102
 
 
-@dataclass(frozen=True, slots=True)
-class PluginSource:
+class PluginSource(Struct, frozen=True):
     """A plugin that pytest registers: its known fixtures, or the module to read them from.
 
     name: that it is registered under. dist: the distribution, as users know it.
@@ -52,8 +52,7 @@ class PluginSource:
     module: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AsyncPlugins:
+class AsyncPlugins(Struct, frozen=True):
     """What is known of the plugins that run async fixtures and tests, before a file is read.
 
     asyncio: pytest-asyncio's version, if it is in force; asyncio_loaded: whether it is, None where
@@ -79,8 +78,7 @@ class AsyncPlugins:
     said: Callable[[], Said] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plugins:
+class Plugins(Struct, frozen=True):
     """The plugins of a suite, as far as they are known before its files are read.
 
     start: registered at start-up, in order; late: after those that conftests name.
@@ -107,8 +105,7 @@ class Plugins:
     run_async: AsyncPlugins = AsyncPlugins()
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """What scopecheck's own configuration says that a suite is to know.
 
     paired_calls: functions that change a state, each with the one that puts it back.
@@ -125,8 +122,7 @@ class Options:
     contracts: tuple[Contract, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """What pytest's configuration says about collection, and its version (major, minor)."""
 
     version: tuple[int, int]

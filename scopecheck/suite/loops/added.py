@@ -20,8 +20,9 @@ What follows from a mark that a hook adds depends on pytest-asyncio's version (`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 from scopecheck.expressions import Name
 from scopecheck.suite.marks import UNKNOWN_MARK
@@ -60,8 +61,7 @@ class Needed(NamedTuple):
     asked_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class AddedMark:
+class AddedMark(Struct, frozen=True):
     """A mark that a hook adds to tests when they are collected.
 
     closest: it comes before the test's own marks, so that it counts; else it comes after them.
@@ -98,8 +98,7 @@ class HookedMark(NamedTuple):
     names: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class AsyncHooks:
+class AsyncHooks(Struct, frozen=True):
     """What the hooks of a suite do to async tests.
 
     added: in the order in which the hooks run.

@@ -5,8 +5,9 @@ Only async tests count: a condition that is about others is met by none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from scopecheck.expressions import Call, Const, Items, Name
 from scopecheck.hook_facts import ITEM
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What an async test must be to be let through.
 
     taken: pytest-asyncio has made it a test of its own. coroutine: its function is asked to be a

@@ -6,9 +6,10 @@ such marks it is only said that nobody knows what it does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from scopecheck.expressions import Call, FunctionRef, Name
 from scopecheck.finding import Place
@@ -66,8 +67,7 @@ _WRAPPERS = frozenset({"hookwrapper", "wrapper"})
 _MAX_DEPTH = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Implementation:
+class _Implementation(Struct, frozen=True):
     """A function that implements a hook.
 
     order: of calls, among those that wrap the others or among those that do not.

@@ -8,8 +8,9 @@ pair        an async fixture and the code that its value reaches
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from scopecheck.finding import Place
@@ -21,8 +22,7 @@ DecisionKind: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What gave a loop its scope.
 
     text: as a reader would find it: `loop_scope="session"`, `asyncio_default_test_loop_scope`.
@@ -34,8 +34,7 @@ class Decision:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(Struct, frozen=True):
     """Who runs an async fixture or test, and on which loop.
 
     runner: "none" where nobody does, "unknown" where that cannot be told, "other" for plugins
@@ -68,8 +67,7 @@ LoopProblemKind: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class LoopProblem:
+class LoopProblem(Struct, frozen=True):
     """What an async plugin, or pytest in its absence, does to a test because of its loops.
 
     scope-mismatch: a fixture is cached longer than the hidden fixture `name` that it runs on lives.
@@ -89,8 +87,7 @@ class LoopProblem:
     certain: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """An async fixture and code that its value reaches: the test, or another async fixture.
 
     user: the fixture that gets the value; None for the test itself.
