@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,25 @@ def _plans(folder: Path, version: str) -> list[object]:
         for files in project.files([])
         for item in project.link(files).items
     ]
+
+
+def test_a_file_by_two_names_is_collected_by_both(tmp_path: Path) -> None:
+    for folder in ("tests/orders", "tests/users"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "tests/orders/test_all.py").write_text("def test_one(): ...\n")
+    (tmp_path / "tests/again").symlink_to("orders", target_is_directory=True)
+    (tmp_path / "tests/users/test_all.py").write_text("def test_two(): ...\n")
+    (suite,) = Project(tmp_path, Settings(), 1).suites([])
+    collected = {item.nodeid for item in suite.items if item.refusal is None}
+    assert collected == {"tests/again/test_all.py::test_one", "tests/orders/test_all.py::test_one"}
+    shown = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    assert {line for line in shown.splitlines() if line.startswith("tests/")} == collected
 
 
 def _told(plan: Any) -> tuple[object, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from posixpath import basename
+from pathlib import Path
+from posixpath import basename, join
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -88,9 +89,19 @@ def _refuse_same_names(
     for path in test_files:
         name = modules.name_of(path)
         other = first.setdefault(name, path)
-        if other != path and basename(path) != "conftest.py":
+        if other == path or basename(path) == "conftest.py":
+            continue
+        # One file by two names is no mismatch (`_pytest.pathlib.import_path`).
+        if not _is_same_file(join(modules.root, path), join(modules.root, other)):
             reason = f"the module {name!r} is {other} already: import file mismatch"
             broken.setdefault(nodeids[path], Refusal(reason))
+
+
+def _is_same_file(path: str, other: str) -> bool:
+    try:
+        return Path(path).samefile(other)
+    except OSError:
+        return False
 
 
 def _parametrization_errors(item: Item) -> Iterator[str]:
