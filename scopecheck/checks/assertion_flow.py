@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.once import once
-from scopecheck.checks.wording import at
+from scopecheck.checks.wording import at, symbol_of_test
 from scopecheck.expressions import Call, Name
 from scopecheck.facts import CONDITIONAL, DROPPED, LOST, RETURNED, VACUITY
 from scopecheck.finding import Fault, Place
@@ -80,7 +80,7 @@ def _vacuous(item: Item, vacuity: Vacuity) -> Fault:
     return Fault(
         Place(path, vacuity.span),
         message,
-        _symbol(item),
+        symbol_of_test(item),
         related if vacuity.kind != "all" else (),
         notes=("the test passes when nothing comes",),
         help=f"assert first that {what} is not empty"
@@ -111,7 +111,7 @@ def no_assertion(suite: Suite) -> Iterator[Fault]:
                 yield Fault(
                     item.place,
                     f"`{name}` asserts nothing",
-                    _symbol(item),
+                    symbol_of_test(item),
                     notes=("it fails only if something raises",),
                     help="assert what it is about, or say in its name that nothing may be raised",
                     tests=frozenset((item.nodeid,)),
@@ -153,7 +153,7 @@ def _verdict(item: Item, returned: Returned) -> Fault:
     return Fault(
         Place(item.place.path, returned.span),
         f"the test returns {what} instead of asserting it",
-        _symbol(item),
+        symbol_of_test(item),
         notes=(effect,),
         help="write `assert` in place of `return`",
         tests=frozenset((item.nodeid,)),
@@ -171,7 +171,7 @@ def conditional_assertion(suite: Suite) -> Iterator[Fault]:
             yield Fault(
                 Place(item.place.path, span),
                 "every assertion is behind this condition; where it does not hold, the test passes",
-                _symbol(item),
+                symbol_of_test(item),
                 help="assert the condition, or make it part of the test's set-up",
                 tests=frozenset((item.nodeid,)),
             )
@@ -192,7 +192,7 @@ def unawaited(suite: Suite) -> Iterator[Fault]:
             yield Fault(
                 Place(item.place.path, dropped.span),
                 message,
-                _symbol(item),
+                symbol_of_test(item),
                 _definition(suite, item, dropped),
                 help="write `await` before it"
                 if item.is_async
@@ -268,7 +268,7 @@ def _lost(item: Item, lost: Lost) -> Fault:
     return Fault(
         Place(path, lost.span),
         f"this assertion of `{lost.name}` is run in {where}",
-        _symbol(item),
+        symbol_of_test(item),
         (at(Place(path, lost.cause), "it is run here"),),
         help=advice,
         tests=frozenset((item.nodeid,)),
@@ -303,7 +303,3 @@ def _judged(suite: Suite) -> list[Item]:
         if function is not None and function.kept_evidence and item.refusal is None:
             told.setdefault((item.place.path, function.line), item)
     return list(told.values())
-
-
-def _symbol(item: Item) -> str:
-    return "::".join([item.path, *item.nodeid.split("::")[1:]])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.once import once
-from scopecheck.checks.wording import at
+from scopecheck.checks.wording import at, symbol_of_test
 from scopecheck.finding import Fault, Place
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _fault(
     return Fault(
         Place(path, flaw.span),
         message,
-        "::".join([item.path, *item.nodeid.split("::")[1:]]),
+        symbol_of_test(item),
         tuple(at(Place(path, one.cause), said) for one, said in related if one.cause is not None),
         help=advice,
         tests=frozenset((item.nodeid,)),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck.source import indent_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -52,7 +54,7 @@ def are_alternatives(suite: Suite, path: str, first: int, one: int, two: int) ->
                 same == depth
                 and begin < number
                 and _FIRST.match(lines[begin])
-                and all(_depth(line) > depth or _OTHER.match(line) for line in between)
+                and all(len(indent_of(line)) > depth or _OTHER.match(line) for line in between)
             ):
                 return True
     return False
@@ -60,16 +62,12 @@ def are_alternatives(suite: Suite, path: str, first: int, one: int, two: int) ->
 
 def _above(lines: Sequence[str], number: int) -> Iterator[tuple[int, int]]:
     """The lines above one that are indented less, innermost first, by number and depth."""
-    indent = _depth(lines[number])
+    indent = len(indent_of(lines[number]))
     for index in range(number - 1, -1, -1):
-        depth = _depth(lines[index])
+        depth = len(indent_of(lines[index]))
         if lines[index].strip() and depth < indent:
             indent = depth
             yield index, depth
-
-
-def _depth(line: str) -> int:
-    return len(line) - len(line.lstrip())
 
 
 def _headers(suite: Suite, path: str, first: int, line: int) -> Iterator[str]:

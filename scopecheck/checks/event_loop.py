@@ -15,7 +15,16 @@ from scopecheck.checks.reach import (
     plainly_bound,
     unreached_fixtures,
 )
-from scopecheck.checks.wording import at, first_test, request_place, taken_version, tests, written
+from scopecheck.checks.wording import (
+    at,
+    first_test,
+    request_place,
+    taken_version,
+    tests,
+    version_in_force,
+    written,
+    written_symbol,
+)
 from scopecheck.expressions import Const, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.loops.overrides import EVENT_LOOP, is_asked_by_async, is_override, is_sure
@@ -125,7 +134,7 @@ def _uses(loops: Loops, item: Item) -> bool:
 def _told_override(suite: Suite, override: _Override, verdict: _Verdict, *, agreed: bool) -> Fault:
     fixture, loops = override.fixture, suite.loops
     assert fixture.place is not None
-    version = _version(loops)
+    version = version_in_force(loops)
     count = len({item.nodeid for item in override.asyncio})
     if verdict == "gone":
         message = (
@@ -158,11 +167,6 @@ def _told_override(suite: Suite, override: _Override, verdict: _Verdict, *, agre
         tests=frozenset(item.nodeid for item in override.asyncio),
         certainty=None if agreed else "likely",
     )
-
-
-def _version(loops: Loops) -> str:
-    assert loops.version is not None
-    return loops.version.version or "1.x"
 
 
 def _wide_fixtures(loops: Loops, override: _Override) -> Iterator[Place]:
@@ -282,7 +286,7 @@ def _asked(suite: Suite, item: Item, stack: Sequence[Fixture]) -> Iterator[_Aske
             continue
         chain = tuple(stack) if stack and stack[-1] is asker else (asker,)
         yield _Asked(place, asker.symbol, f"`{asker.name}`", asker.is_async, chain=chain)
-    who, symbol = _name(item), _symbol(item)
+    who, symbol = _name(item), written_symbol(item)
     for request in item.requests:
         if request.name == EVENT_LOOP:
             yield _Asked(request.place, symbol, who, item.is_async)
@@ -296,10 +300,6 @@ def _asked(suite: Suite, item: Item, stack: Sequence[Fixture]) -> Iterator[_Aske
 
 def _name(item: Item) -> str:
     return f"`{item.nodeid.rpartition('::')[2]}`"
-
-
-def _symbol(item: Item) -> str:
-    return "::".join([item.place.path, *item.nodeid.split("::")[1:]])
 
 
 def _looked_up(suite: Suite) -> list[_Asked]:
@@ -317,7 +317,13 @@ def _looked_up(suite: Suite) -> list[_Asked]:
                 if not _is_missing(suite, item):
                     break
                 asked = (
-                    _Asked(place, _symbol(item), _name(item), item.is_async, looked_up=True)
+                    _Asked(
+                        place,
+                        written_symbol(item),
+                        _name(item),
+                        item.is_async,
+                        looked_up=True,
+                    )
                     if fixture is None
                     else _Asked(
                         place,
@@ -388,9 +394,10 @@ def _told_unanswered(suite: Suite, asked: _Asked, *, agreed: bool) -> Fault:
     else:
         note = f"pytest stops {_all(count)} with "
     how = "looks up" if asked.looked_up else "requests"
+    plugin = f"pytest-asyncio {version_in_force(loops)}"
     return Fault(
         asked.place,
-        f"{asked.who} {how} `event_loop`, which pytest-asyncio {_version(loops)} does not have",
+        f"{asked.who} {how} `event_loop`, which {plugin} does not have",
         asked.symbol,
         tuple(_chain(asked)),
         notes=(
@@ -441,7 +448,7 @@ def _deprecated(suite: Suite) -> Iterator[_Asked]:
             loop = loops.test(item)
             for request in item.requests if loop is not None and loop.runner == "asyncio" else ():
                 if request.name == EVENT_LOOP:
-                    asked = _Asked(request.place, _symbol(item), _name(item), True)
+                    asked = _Asked(request.place, written_symbol(item), _name(item), True)
                     found.setdefault(request.place, asked).items.append(item)
         for fixture in _order(items[0]) if sure else ():
             place = request_place(fixture, EVENT_LOOP)
@@ -463,7 +470,7 @@ def _told_deprecated(suite: Suite, asked: _Asked, *, agreed: bool) -> Fault:
     return Fault(
         asked.place,
         f"async {asked.who} requests `event_loop`, which is deprecated in pytest-asyncio "
-        f"{_version(loops)}",
+        f"{version_in_force(loops)}",
         asked.symbol,
         notes=(
             "pytest-asyncio 0.23 to 0.26 warn of it, and 1.0 has no such fixture",

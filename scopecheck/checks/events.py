@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.looks import looks
-from scopecheck.checks.wording import at, listed
+from scopecheck.checks.wording import at, listed, symbol_of_test
 from scopecheck.evidence import Callee, is_single
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.contracts import AGENT_PRESET
@@ -198,7 +198,7 @@ def _unasserted(suite: Suite, story: Story, capture: Capture) -> Fault:
     return Fault(
         Place(path, capture.span),
         message,
-        _symbol(story),
+        symbol_of_test(story.item),
         tuple(related),
         notes=tuple(notes),
         help="assert which events came",
@@ -258,7 +258,7 @@ def _incomplete(story: Story, contract: Contract, lacks: list[str], *, some: boo
     return Fault(
         story.item.place,
         f"`{story.name}` promises every event and {what}",
-        _symbol(story),
+        symbol_of_test(story.item),
         tuple(related),
         notes=(note,),
         help=f"assert all of the contract `{contract.name}`: {_quoted(contract.required)}",
@@ -290,7 +290,7 @@ def unpaired_event(suite: Suite) -> Iterator[Fault]:
                 yield Fault(
                     use.place,
                     f"`{half}` is asserted and `{missing}`, which belongs to it, is not",
-                    _symbol(story),
+                    symbol_of_test(story.item),
                     tuple(_captured(story)),
                     notes=(f"the test passes when `{missing}` is not sent",),
                     help=f"assert `{missing}`, too",
@@ -393,7 +393,7 @@ def unknown_event_name(suite: Suite) -> Iterator[Fault]:
                     use.place,
                     f"`{word}` is no event of the contract {of}, and nothing sends it; did you"
                     f" mean `{name}`?",
-                    _symbol(story),
+                    symbol_of_test(story.item),
                     notes=() if name in contract.names else (f"the tested code sends `{name}`",),
                     help=f"write `{name}`",
                     tests=frozenset((story.item.nodeid,)),
@@ -432,7 +432,7 @@ def event_order_unasserted(suite: Suite) -> Iterator[Fault]:
             yield Fault(
                 story.item.place,
                 f"`{story.name}` asserts that {_quoted(asserted)} came, and not their order",
-                _symbol(story),
+                symbol_of_test(story.item),
                 (*_asserted_places(story, contract), *_captured(story)),
                 help="compare the list of names, or their indexes",
                 tests=frozenset((story.item.nodeid,)),
@@ -450,7 +450,7 @@ def events_read_too_early(suite: Suite) -> Iterator[Fault]:
             yield Fault(
                 Place(path, span),
                 f"`{name}` is read before the task that sends the events has run",
-                _symbol(story),
+                symbol_of_test(story.item),
                 (at(Place(path, made), "the task is made here, and runs at the next `await`"),),
                 notes=("a task runs only while its maker waits",),
                 help="await the task first",
@@ -489,7 +489,7 @@ def _crossing(story: Story, span: Span, message: str) -> Fault:
     return Fault(
         Place(story.item.place.path, span),
         message,
-        _symbol(story),
+        symbol_of_test(story.item),
         help="assert what must not be in it",
         tests=frozenset((story.item.nodeid,)),
     )
@@ -515,7 +515,3 @@ def _captured(story: Story) -> list[Place]:
 
 def _quoted(names: Iterable[str]) -> str:
     return listed(f"`{name}`" for name in names)
-
-
-def _symbol(story: Story) -> str:
-    return "::".join([story.item.path, *story.item.nodeid.split("::")[1:]])

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.reach import is_in_template
-from scopecheck.checks.wording import at, first_test, taken_version, tests, written
+from scopecheck.checks.wording import at, first_test, symbol_of_test, taken_version, tests, written
 from scopecheck.finding import Fault
 from scopecheck.suite.loops import usual_runner
 from scopecheck.suite.mentions import code_of, names_again
@@ -141,7 +141,7 @@ def _of_testcase(items: list[Item]) -> Fault:
     return _fault(
         items,
         f"{subject} without being run: `{owner}` is a plain `unittest.TestCase`",
-        _symbol(first) if one else _symbol(first).rpartition("::")[0],
+        symbol_of_test(first) if one else symbol_of_test(first).rpartition("::")[0],
         notes=notes,
         advice=f"derive `{owner}` from `unittest.IsolatedAsyncioTestCase`",
         names=("testcase",),
@@ -160,7 +160,7 @@ def _generator(suite: Suite, items: list[Item]) -> Fault:
     return _fault(
         items,
         f"`{_name(first)}` is not run: it is an async generator, which no plugin runs as a test",
-        _symbol(first),
+        symbol_of_test(first),
         notes=[note],
         advice="take the `yield` out of it; what has to be undone after a test is a fixture's part",
         certainty=_certainty(suite, first),
@@ -215,7 +215,7 @@ def _without_plugin(suite: Suite, modules: dict[str, list[Item]]) -> Fault:
     return _fault(
         items,
         f"{subject}: no plugin that runs async tests is in force",
-        _symbol(first) if one else first.place.path,
+        symbol_of_test(first) if one else first.place.path,
         related,
         [_fate(suite)],
         "install pytest-asyncio, and mark the async tests or set `asyncio_mode = auto`",
@@ -252,7 +252,7 @@ def _without_mark(suite: Suite, items: list[Item], run: list[Item]) -> Fault:
     return _fault(
         items,
         f"{subject}: {reason}",
-        _symbol(first) if one else first.place.path,
+        symbol_of_test(first) if one else first.place.path,
         related,
         notes,
         advice,
@@ -504,7 +504,7 @@ def _received(suite: Suite, users: _Users, receiver: _Receiver) -> Fault:
     else:
         name = _name(first) if receiver.asker is None else receiver.asker.name
         subject = f"`{name}` gets the {what} of async `{fixture.name}` in place of its value"
-        symbol = _symbol(first) if receiver.asker is None else receiver.asker.symbol
+        symbol = symbol_of_test(first) if receiver.asker is None else receiver.asker.symbol
     reason = _REASONS.get(runner, "only tests of another plugin have it run")
     advice = _ADVICE.get(runner, "make the test one that the plugin runs")
     test = suite.loops.test(first)
@@ -558,10 +558,6 @@ def _fault(
 
 def _name(item: Item) -> str:
     return item.nodeid.rpartition("::")[2]
-
-
-def _symbol(item: Item) -> str:
-    return f"{item.path}::{item.nodeid.partition('::')[2]}"
 
 
 def _source(suite: Suite, path: str, function: Function) -> str:

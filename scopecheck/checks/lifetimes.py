@@ -17,6 +17,7 @@ from scopecheck.checks.wording import (
     listed,
     request_place,
     scoped,
+    symbol_of_test,
     tests,
     written,
 )
@@ -111,7 +112,7 @@ def _invalid_marks(suite: Suite) -> Iterator[Fault]:
             place,
             f"parametrization of {names or 'a test'} has the scope {text!r}, "
             "which pytest does not know",
-            _symbol(item),
+            symbol_of_test(item),
             notes=(f"pytest cannot collect the file, which has {tests(len(nodeids))}",),
             help=_known_scope(text),
             tests=nodeids,
@@ -124,10 +125,6 @@ def _bad_scope(suite: Suite, mark: MarkValue) -> str | None:
         given = mark.args[4]
     text = text_of(given)
     return None if text is None or text in SCOPES else text
-
-
-def _symbol(item: Item) -> str:
-    return "::".join([item.path, *item.nodeid.split("::")[1:]])
 
 
 def _invalid_hooks(suite: Suite) -> Iterator[Fault]:

@@ -8,7 +8,16 @@ from msgspec import Struct, field
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.places import constant_place, find_mark, first_line
-from scopecheck.checks.wording import at, first_test, listed, scoped, taken_version, written
+from scopecheck.checks.wording import (
+    at,
+    first_test,
+    listed,
+    scoped,
+    taken_version,
+    version_in_force,
+    written,
+    written_symbol,
+)
 from scopecheck.expressions import Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.values import text_of
@@ -131,7 +140,7 @@ def _use(
 
 
 def _told_mark(loops: Loops, use: _Use) -> Fault:
-    mark, version = use.mark, _version(loops)
+    mark, version = use.mark, version_in_force(loops)
     verdict = _verdict(loops, mark)
     scope = text_of(mark.keyword("scope"))
     said = f'scope="{scope}"' if scope is not None else "scope=..."
@@ -165,7 +174,7 @@ def _told_mark(loops: Loops, use: _Use) -> Fault:
         use.place,
         message,
         use.symbol,
-        related if use.symbol != _symbol(test) else (),
+        related if use.symbol != written_symbol(test) else (),
         notes=(note, *filter(None, [taken_version(loops)])),
         help=advice,
         tests=frozenset(item.nodeid for item in use.items),
@@ -174,18 +183,9 @@ def _told_mark(loops: Loops, use: _Use) -> Fault:
     )
 
 
-def _version(loops: Loops) -> str:
-    assert loops.version is not None
-    return loops.version.version or "1.x"
-
-
 def _keyword(loops: Loops) -> str:
     assert loops.plugin is not None
     return "loop_scope" if loops.plugin.version >= _LOOP_SCOPE_SINCE else "scope"
-
-
-def _symbol(item: Item) -> str:
-    return "::".join([item.place.path, *item.nodeid.split("::")[1:]])
 
 
 def _policies(suite: Suite) -> Iterator[Fault]:
@@ -203,7 +203,7 @@ def _policies(suite: Suite) -> Iterator[Fault]:
             yield Fault(
                 fixture.place,
                 f"{scoped(fixture.scope)} `event_loop_policy` overrides pytest-asyncio's, "
-                f"which is deprecated in {_version(loops)}",
+                f"which is deprecated in {version_in_force(loops)}",
                 fixture.symbol,
                 notes=(
                     "pytest-asyncio warns of it from 1.4 on, and will remove it",

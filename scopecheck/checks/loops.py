@@ -8,7 +8,17 @@ from msgspec import Struct, field
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.places import mark_place, option_places
-from scopecheck.checks.wording import at, definition, first_test, listed, scoped, tests, written
+from scopecheck.checks.wording import (
+    at,
+    definition,
+    first_test,
+    listed,
+    scoped,
+    symbol_of_test,
+    taken_version,
+    tests,
+    written,
+)
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.loops.pytest_asyncio import FIXTURE_DEFAULT, TEST_DEFAULT
 from scopecheck.suite.model import Scope
@@ -115,7 +125,7 @@ def _fault(suite: Suite, apart: _Apart) -> Fault:
     notes = [f"loop of `{fixture.name}`: {_why(apart.loop)}"]
     notes += _reasons(apart)
     notes.append(_what_happens(loops, suite.handouts.of(fixture)))
-    if (version := _version_note(loops)) is not None:
+    if (version := taken_version(loops)) is not None:
         notes.append(version)
     return Fault(
         fixture.place,
@@ -194,14 +204,6 @@ def _what_happens(loops: Loops, handed: Handed | None = None) -> str:
     if loops.plugin is not None and loops.plugin.version < (1, 2):
         sentence += "; up to pytest-asyncio 1.1 a later test may share the loop by accident"
     return sentence
-
-
-def _version_note(loops: Loops) -> str | None:
-    """Which version was taken, where it is not certain."""
-    version = loops.version
-    if version is None or version.certainty == "exact":
-        return None
-    return f"taken as pytest-asyncio {version.version} ({version.origin})"
 
 
 def _certainty(suite: Suite, apart: _Apart) -> Certainty:
@@ -315,7 +317,7 @@ def loop_defaults_disagree(suite: Suite) -> Iterator[Fault]:
     if loop is not None:
         related.append(at(test.place, f"this test runs on {_on(loop)}"))
     notes = [_what_happens(loops)]
-    if (version := _version_note(loops)) is not None:
+    if (version := taken_version(loops)) is not None:
         notes.append(version)
     yield Fault(
         place,
@@ -434,7 +436,7 @@ def _too_narrow(suite: Suite, problem: LoopProblem, users: list[Item]) -> Fault:
             related.append(at(made.place, f"`event_loop` is {scoped(made.scope)} here"))
     test = first_test(users)
     related.append(at(test.place, "a test that sets it up"))
-    if (version := _version_note(loops)) is not None:
+    if (version := taken_version(loops)) is not None:
         notes.append(version)
     return Fault(
         fixture.place,
@@ -506,12 +508,12 @@ def _refused(suite: Suite) -> Iterator[Fault]:
         notes = [
             "pytest-asyncio 0.23 to 0.26 refuse to collect it: MultipleEventLoopsRequestedError"
         ]
-        if (version := _version_note(loops)) is not None:
+        if (version := taken_version(loops)) is not None:
             notes.append(version)
         yield Fault(
             test.place,
             f"the test runs on {_on(loop)} and {how} {name}, which needs a function loop",
-            "::".join([test.path, *test.nodeid.split("::")[1:]]),
+            symbol_of_test(test),
             tuple(related),
             notes=tuple(notes),
             help="give both the same loop scope",

@@ -88,10 +88,11 @@ class Helpers:
     ) -> None:
         self._suite = suite
         self._found: dict[tuple[str, int, int], list[_Made]] = {}
-        # Those of them that are methods, and those that are not.
+        # The names of those of them that are methods, and of those that are not.
         self._methods: set[str] = set()
         self._plain: set[str] = set()
-        names = self._direct(leaves)
+        self._find_direct(leaves)
+        names = self._names
         for _ in range(_MAX_CALLS):
             more = self._indirect(names)
             if not more:
@@ -139,18 +140,19 @@ class Helpers:
                 return False
         return True
 
-    def _direct(self, leaves: Callable[[Actor], Iterator[Change]]) -> set[str]:
-        self._names: set[str] = set()
+    @property
+    def _names(self) -> set[str]:
+        return self._methods | self._plain
+
+    def _find_direct(self, leaves: Callable[[Actor], Iterator[Change]]) -> None:
         for helper in _changing(self._suite):
             left = [c for c in leaves(helper) if _is_certain(self._suite, helper, c)]
             if left:
                 self._suite.counts(helper.path)
                 self._found[_key(helper.path, helper.function)] = [(helper, c) for c in left]
                 self._add_name(helper.function)
-        return self._names
 
     def _add_name(self, function: Function) -> None:
-        self._names.add(function.name)
         (self._methods if function.owner >= 0 else self._plain).add(function.name)
 
     def _calls_of(self, names: set[str]) -> re.Pattern[str] | None:
@@ -208,8 +210,9 @@ class Helpers:
 
     def _called(self, whole: Actor) -> Iterator[tuple[Change, Actor, Change]]:
         """The calls of functions that leave something, each with the function and its change."""
+        names = self._names
         for change in whole.changes:
-            if change.kind != "call" or change.name not in self._names:
+            if change.kind != "call" or change.name not in names:
                 continue
             for by, made in self._found.get(self._resolved(whole, change) or ("", 0, 0), ()):
                 yield change, by, made

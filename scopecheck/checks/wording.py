@@ -65,6 +65,26 @@ def first_test(items: Iterable[Item]) -> Item:
     return min(items, key=lambda item: (item.place.path, item.line, item.nodeid))
 
 
+def symbol_of_test(item: Item) -> str:
+    """`tests/test_users.py::TestUsers::test_create`, by the file that a test is collected from."""
+    return _symbol(item.path, item)
+
+
+def written_symbol(item: Item) -> str:
+    """The same by the file that the test's function stands in."""
+    return _symbol(item.place.path, item)
+
+
+def _symbol(path: str, item: Item) -> str:
+    return "::".join([path, *item.nodeid.split("::")[1:]])
+
+
+def version_in_force(loops: Loops) -> str:
+    """The version of the pytest-asyncio that is in force; there is one."""
+    assert loops.version is not None
+    return loops.version.version or "1.x"
+
+
 def taken_version(loops: Loops) -> str | None:
     """Which version of pytest-asyncio was taken and why, where it is not certain."""
     version = loops.version

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from scopecheck.facts import TOO_DEEP, FileFacts, ReadError
+from scopecheck.read.nodes import FUNCTIONS
 from scopecheck.read.text import Text
 from scopecheck.source import Span
 
@@ -80,7 +81,7 @@ def read_function_events(source: Source, function: Function, forms: EventForms) 
         return None
     text, tree = parsed
     for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        if isinstance(node, FUNCTIONS):
             if text.name_span(node) != function.span:
                 return None
             tasks = bool(text.lines_with(LOSING_WORDS))

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from scopecheck.read.nodes import DEFINITIONS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from scopecheck.read.text import Text
     from scopecheck.source import Span
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _EQUALS = re.compile(r"[ \t]*=[ \t]*(?!=)")
 
 
@@ -51,11 +52,11 @@ class Act(msgspec.Struct, frozen=True):
 
 def acts(code: Code, line: int) -> list[Act]:
     """The acts of the function whose `def` is on a line, in order; not of those inside of it."""
-    for node in ast.walk(code.tree):
-        if isinstance(node, _FUNCTIONS) and node.lineno == line:
-            reader = _Reader(code.text)
-            return [act for one in simple_statements(node.body) for act in reader.read(one)]
-    return []
+    function = code.function(line)
+    if function is None:
+        return []
+    reader = _Reader(code.text)
+    return [act for one in simple_statements(function.body) for act in reader.read(one)]
 
 
 def statement_around(code: Code, line: int, column: int) -> int | None:
@@ -77,7 +78,7 @@ def statement_around(code: Code, line: int, column: int) -> int | None:
 def simple_statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
     """The statements of a block that hold no others, also of the blocks inside; in order."""
     for node in body:
-        if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+        if isinstance(node, DEFINITIONS):
             continue
         blocks = [getattr(node, name, []) for name in ("body", "orelse")]
         blocks[1:1] = [handler.body for handler in getattr(node, "handlers", [])]

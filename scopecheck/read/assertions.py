@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck.facts import Flaw
 from scopecheck.read.expressions import dotted
-from scopecheck.read.nodes import walk
+from scopecheck.read.nodes import DEFINITIONS, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     _Found: TypeAlias = Iterator[Flaw]
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _BLOCKS = frozenset({ast.With, ast.AsyncWith, ast.Try, ast.If, *_LOOPS, ast.Match})
 # Statements after which the rest of a block may not be run.
@@ -383,7 +382,7 @@ def _assertion(statements: Sequence[ast.stmt]) -> ast.Assert | None:
     for statement in statements:
         if isinstance(statement, ast.Assert):
             return statement
-        if isinstance(statement, (*_FUNCTIONS, *_LOOPS, ast.Try)):
+        if isinstance(statement, (*DEFINITIONS, *_LOOPS, ast.Try)):
             continue
         for name in ("body", "orelse"):
             inner = getattr(statement, name, None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scopecheck.facts import Body, CallFact
 from scopecheck.read.expressions import dotted
 from scopecheck.read.loop_calls import loop_calls
-from scopecheck.read.nodes import BELOW
+from scopecheck.read.nodes import BELOW, DEFINITIONS, FUNCTIONS
 from scopecheck.read.yields import yield_facts
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
     _Under: TypeAlias = Literal["", "condition", "caught"]
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_SCOPES = frozenset({*_FUNCTIONS, ast.Lambda, ast.ClassDef})
+_SCOPES = frozenset({*FUNCTIONS, ast.Lambda, ast.ClassDef})
 _CONDITIONS = frozenset(
     {
         *(ast.If, ast.IfExp, ast.BoolOp, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.Match),
@@ -153,7 +152,7 @@ class _Walk:
             self._left = self._left or bool(under and not nested)
         elif isinstance(node, ast.arg):
             self.inner[node.arg] = None
-        elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+        elif isinstance(node, DEFINITIONS):
             if not nested:
                 self.bound[node.name] = None
                 is_test = node.name.startswith("test") and not isinstance(node, ast.ClassDef)

@@ -20,6 +20,7 @@ import msgspec
 
 from scopecheck.expressions import Call, Expression, FunctionRef, Opaque
 from scopecheck.read.expressions import ExpressionReader, dotted
+from scopecheck.read.nodes import DEFINITIONS, FUNCTIONS
 from scopecheck.read.text import Text
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from scopecheck.source import Span
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
 WORD = re.compile(r"\w+")
 _OPAQUE = Opaque()
 
@@ -141,7 +140,7 @@ class Code:
             node = waiting.pop()
             if _gives(node, name):
                 return True
-            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            if not isinstance(node, DEFINITIONS):
                 waiting += ast.iter_child_nodes(node)
         return False
 
@@ -187,7 +186,7 @@ class Code:
             node = next((s for s in body if _first_line(s) <= line <= (s.end_lineno or 0)), None)
             if node is None:
                 return None
-            inner = [] if isinstance(node, _FUNCTIONS) else _inner(node)
+            inner = [] if isinstance(node, FUNCTIONS) else _inner(node)
             if any(_first_line(s) <= line <= (s.end_lineno or 0) for s in inner):
                 body = inner
                 continue
@@ -198,7 +197,7 @@ class Code:
         body: list[ast.stmt] = self._tree.body
         while True:
             node = next((s for s in body if _first_line(s) <= line <= (s.end_lineno or 0)), None)
-            inner = [] if node is None or isinstance(node, _FUNCTIONS) else _blocks(node)
+            inner = [] if node is None or isinstance(node, FUNCTIONS) else _blocks(node)
             for block in inner:
                 if any(_first_line(s) <= line <= (s.end_lineno or 0) for s in block):
                     body = block
@@ -250,13 +249,19 @@ class Code:
                 return Part(self._expressions.read(value), self.text.span(value))
         return None
 
+    def function(self, line: int) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+        """The function whose `def` is on this line."""
+        for node in ast.walk(self._tree):
+            if isinstance(node, FUNCTIONS) and node.lineno == line:
+                return node
+        return None
+
     def steps(self, line: int) -> tuple[Step, ...]:
         """What the function whose `def` is on this line does; its docstring is left out."""
-        for node in ast.walk(self._tree):
-            if isinstance(node, _FUNCTIONS) and node.lineno == line:
-                body = node.body[1:] if _is_docstring(node.body[0]) else node.body
-                return self._steps(body)
-        return ()
+        node = self.function(line)
+        if node is None:
+            return ()
+        return self._steps(node.body[1:] if _is_docstring(node.body[0]) else node.body)
 
     def _steps(self, body: Iterable[ast.stmt]) -> tuple[Step, ...]:
         return tuple(self._step(node) for node in body)
@@ -311,7 +316,7 @@ def _imported(node: ast.Import | ast.ImportFrom) -> tuple[ImportedName, ...]:
 
 
 def _first_line(node: ast.stmt) -> int:
-    if isinstance(node, _DEFINITIONS) and node.decorator_list:
+    if isinstance(node, DEFINITIONS) and node.decorator_list:
         return node.decorator_list[0].lineno
     return node.lineno
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from scopecheck.evidence import Dropped, Returned
 from scopecheck.read.expressions import dotted
-from scopecheck.read.nodes import blocks, walk
+from scopecheck.read.nodes import DEFINITIONS, blocks, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from scopecheck.read.outline import Outline
     from scopecheck.read.text import Text
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # Statements that have no blocks, or none that run with the function.
-_NO_BLOCKS = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, *_FUNCTIONS, ast.ClassDef)
+_NO_BLOCKS = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, *DEFINITIONS)
 # What may stand between `def` and a name.
 _BETWEEN = " \t\f\\\r\n"
 _EXPECTING = re.compile(r"raises|warns|suppress|Raises|Warns|deprecated_call")
@@ -69,7 +68,7 @@ def read_returned(body: Iterable[ast.stmt], text: Text) -> Returned | None:
                 span = text.span(statement)
                 words = text.line(span.line).strip() if span.line == span.end_line else ""
                 return Returned(kind, span, words if len(words) <= 60 else "")
-        elif not isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
+        elif not isinstance(statement, DEFINITIONS):
             for inner in blocks(statement):
                 found = read_returned(inner, text)
                 if found is not None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from scopecheck.facts import Change, Effects, Passed
 from scopecheck.read.containers import mutable_defaults, mutable_parameters
 from scopecheck.read.expressions import dotted, is_text
+from scopecheck.read.nodes import FUNCTIONS
 from scopecheck.read.paths import Paths
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     _Handler: TypeAlias = Callable[["_Walker", Any, bool, bool], None]
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _AROUND = frozenset({ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr})
 # Expressions in which there may be a call that runs with its statement, and changes something.
 _LOOKED_INTO = _AROUND | {ast.Call, ast.Compare, ast.Lambda}
@@ -228,7 +228,7 @@ class _Walker:
     ) -> None:
         self._paths.forget(node.name)
         if isinstance(node, ast.ClassDef):
-            self._inner.extend(one for one in node.body if isinstance(one, _FUNCTIONS))
+            self._inner.extend(one for one in node.body if isinstance(one, FUNCTIONS))
         else:
             self._inner.append(node)
 

@@ -7,12 +7,12 @@ import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from scopecheck.read.expressions import dotted
-from scopecheck.read.nodes import BELOW, walk
+from scopecheck.read.nodes import BELOW, FUNCTIONS, walk
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_CALLABLES = (*FUNCTIONS, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
 # What hands on the items that it gets, as many as there are.
 _PASSING = frozenset(
@@ -82,7 +82,7 @@ _SAYING = frozenset(
     }
 )
 # Nodes below which not everything stands where they stand.
-_DIVIDING = frozenset({*_FUNCTIONS, ast.ClassDef, ast.For, ast.AsyncFor, ast.While, ast.If})
+_DIVIDING = frozenset({*_CALLABLES, ast.ClassDef, ast.For, ast.AsyncFor, ast.While, ast.If})
 
 Where: TypeAlias = Literal["plain", "inner", "loop", "branch"]
 
@@ -354,7 +354,7 @@ class Emptiness:
     def _divided(self, node: ast.AST, where: Where, loop: ast.expr | None) -> None:
         """Read what is below a node of which a part stands elsewhere than the node itself."""
         outer = self._function
-        if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+        if isinstance(node, (*_CALLABLES, ast.ClassDef)):
             where, loop = "inner", None
             self._function = outer or getattr(node, "name", "")
         if isinstance(node, ast.While):

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scopecheck.read.nodes import FUNCTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from scopecheck.read.code import Code
     from scopecheck.source import Span
-
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class NamesOf(msgspec.Struct, frozen=True):
@@ -61,7 +61,7 @@ def list_of_names(code: Code, line: int, names: Collection[str]) -> Span | None:
 
     line: of the function's `def`. It must not be compared with `==`, where the order counts.
     """
-    function = _function(code, line)
+    function = code.function(line)
     if function is None:
         return None
     found: list[ast.expr] = []
@@ -88,7 +88,7 @@ def names_of(code: Code, line: int, captured: str, keys: Collection[str]) -> Nam
 
     line: of the function's `def`. keys: where an event keeps its name.
     """
-    function = _function(code, line)
+    function = code.function(line)
     if function is None or isinstance(function.body[-1], (ast.Return, ast.Raise)):
         return None
     indent = code.text.line(function.body[-1].lineno)
@@ -117,7 +117,7 @@ def helper_of(
     captures by `events = client.drain()`. Handed back are what is called, the indent of the
     statements of the test whose `def` is on the line, and its last line.
     """
-    function = _function(code, line)
+    function = code.function(line)
     if function is None or isinstance(function.body[-1], (ast.Return, ast.Raise)):
         return None
     sources = [
@@ -131,7 +131,7 @@ def helper_of(
     indent = code.text.line(function.body[-1].lineno)
     indent = indent[: len(indent) - len(indent.lstrip())]
     for other in code.tree.body:
-        if not isinstance(other, _FUNCTIONS) or other is function:
+        if not isinstance(other, FUNCTIONS) or other is function:
             continue
         asserted = {
             node.test.comparators[0].id
@@ -171,13 +171,6 @@ def _always(body: list[ast.stmt]) -> Iterator[ast.stmt]:
         yield node
         if isinstance(node, (ast.With, ast.AsyncWith)):
             yield from _always(node.body)
-
-
-def _function(code: Code, line: int) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    for node in ast.walk(code.tree):
-        if isinstance(node, _FUNCTIONS) and node.lineno == line:
-            return node
-    return None
 
 
 def _strings(node: ast.AST) -> Iterator[str]:

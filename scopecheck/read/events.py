@@ -29,7 +29,7 @@ from scopecheck.read.event_nodes import (
     source_of,
 )
 from scopecheck.read.expressions import dotted
-from scopecheck.read.nodes import walk
+from scopecheck.read.nodes import DEFINITIONS, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +47,6 @@ EVENT_WORDS = {
     **CAPTURE_WORDS,
 }
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # What a name of several captured events looks like; one alone is more often what the test sends.
 _EVENTISH = re.compile(
     r"events|messages$|notifications|broadcasts|received|captured|emitted|(?:^|_)sent(?:$|_)"
@@ -238,7 +237,7 @@ class _Reader:
                 self._returned.append(value)
             case ast.ClassDef(body=body):
                 # What a class binds is no name of the function.
-                self._block([one for one in body if isinstance(one, (*_FUNCTIONS, ast.ClassDef))])
+                self._block([one for one in body if isinstance(one, DEFINITIONS)])
             case ast.Expr(value=value):
                 self._expression(value)
             case ast.Match(subject=subject):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from scopecheck.expressions import Choice, Const, Items, Name, Opaque
 from scopecheck.facts import Handout
 from scopecheck.read.expressions import dotted
+from scopecheck.read.nodes import DEFINITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_SCOPES = DEFINITIONS
 _OPAQUE = Opaque()
 _NONE = Const(None)
 # The first argument of these is what a generator yields.

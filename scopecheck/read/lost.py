@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.evidence import Lost
 from scopecheck.read.expressions import dotted
-from scopecheck.read.nodes import walk
+from scopecheck.read.nodes import DEFINITIONS, FUNCTIONS, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 # Only a test whose text has one of these is looked at.
 LOSING_WORDS = ("Thread(", "create_task(", "ensure_future(", ".submit(")
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _COMPOUND = (ast.With, ast.AsyncWith, ast.For, ast.While, ast.Try, ast.If)
 _TASKS = frozenset({"create_task", "ensure_future"})
 
@@ -33,7 +32,7 @@ def read_lost(function: ast.FunctionDef | ast.AsyncFunctionDef, text: Text) -> t
     inner = {
         node.name: node
         for node in walk(function)
-        if isinstance(node, _FUNCTIONS) and node is not function and not node.decorator_list
+        if isinstance(node, FUNCTIONS) and node is not function and not node.decorator_list
     }
     found: list[Lost] = []
     for name, node in inner.items():
@@ -59,7 +58,7 @@ def _asserts_after(function: ast.FunctionDef | ast.AsyncFunctionDef, line: int) 
     stack: list[ast.AST] = list(function.body)
     while stack:
         node = stack.pop()
-        if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+        if isinstance(node, DEFINITIONS):
             continue
         if isinstance(node, ast.Assert) and node.lineno > line:
             return True

@@ -44,7 +44,7 @@ from scopecheck.read.evidence import read_asserts, read_evidence
 from scopecheck.read.expressions import ExpressionReader, dotted
 from scopecheck.read.handouts import read_handout
 from scopecheck.read.hooks import read_hook
-from scopecheck.read.nodes import Once
+from scopecheck.read.nodes import DEFINITIONS, FUNCTIONS, Once
 from scopecheck.read.outline import Outline
 from scopecheck.read.redefined import redefinitions
 from scopecheck.read.signatures import defaults as defaults_of
@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from scopecheck.read.text import Text
     from scopecheck.source import Span
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _IMPORT_ERRORS = frozenset(
     {"ImportError", "ModuleNotFoundError", "Exception", "BaseException", "AttributeError"}
 )
@@ -444,7 +443,7 @@ class ModuleReader:
 
 
 def _is_function(node: ast.stmt) -> bool:
-    return isinstance(node, _FUNCTIONS)
+    return isinstance(node, FUNCTIONS)
 
 
 def _named_expressions(tree: ast.Module, text: Text, known: set[str]) -> tuple[Binding, ...]:
@@ -453,7 +452,7 @@ def _named_expressions(tree: ast.Module, text: Text, known: set[str]) -> tuple[B
     stack: list[ast.AST] = list(tree.body)
     while stack:
         node = stack.pop()
-        if isinstance(node, (*_FUNCTIONS, ast.Lambda, ast.ClassDef)):
+        if isinstance(node, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
             continue
         if isinstance(node, ast.NamedExpr) and node.target.id not in known:
             found.append(Binding(node.target.id, _OPAQUE, text.span(node.target), Guard("if")))
@@ -483,7 +482,7 @@ def _returned(body: Iterable[ast.stmt]) -> Iterable[ast.expr]:
         if isinstance(statement, ast.Return):
             if statement.value is not None:
                 yield statement.value
-        elif not isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
+        elif not isinstance(statement, DEFINITIONS):
             for field in ("body", "orelse", "finalbody"):
                 yield from _returned(getattr(statement, field, ()))
             for handler in getattr(statement, "handlers", ()):

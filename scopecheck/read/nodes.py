@@ -21,7 +21,8 @@ _BARE = frozenset(
 )
 _NO_NODES = (ast.Constant, ast.Name, ast.Global, ast.Nonlocal, ast.alias, ast.MatchSingleton)
 
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
 
 
 def _one(field: str) -> Callable[[ast.AST], tuple[Any, ...]]:
@@ -81,7 +82,7 @@ def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
 
 def returns(statement: ast.stmt) -> bool:
     """Whether a `return` stands in a statement, functions and classes inside it left out."""
-    if isinstance(statement, (ast.Return, *_SCOPES)):
+    if isinstance(statement, (ast.Return, *DEFINITIONS)):
         return isinstance(statement, ast.Return)
     return any(returns(inner) for block in blocks(statement) for inner in block)
 

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from scopecheck.facts import Redefinition
+from scopecheck.read.nodes import DEFINITIONS, FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from scopecheck.read.text import Text
 
 _Definition: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef"
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_DEFINITIONS = DEFINITIONS
 _LOOPS = (ast.For, ast.AsyncFor)
 _WITHOUT_BLOCKS = frozenset(
     {ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Import, ast.ImportFrom, ast.Assert}
@@ -141,7 +142,7 @@ def _run_now(node: ast.AST) -> Iterator[ast.AST]:
     while stack:
         inner = stack.pop()
         yield inner
-        if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        if isinstance(inner, FUNCTIONS):
             stack += _header(inner)
         elif isinstance(inner, ast.Lambda):
             stack.append(inner.args)

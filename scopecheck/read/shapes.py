@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
+from scopecheck.read.nodes import FUNCTIONS
+
 if TYPE_CHECKING:
     from scopecheck.read.code import Code
     from scopecheck.source import Span
-
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Doubled(NamedTuple):
@@ -54,7 +54,7 @@ class Argument(NamedTuple):
 
 def doubled_yield(code: Code, line: int, first: Span, second: Span) -> Doubled | None:
     """How two yields of the function whose `def` is on a line follow each other."""
-    function = _function(code, line)
+    function = code.function(line)
     if function is None:
         return None
     for index, node in enumerate(function.body[:-1]):
@@ -76,7 +76,7 @@ def doubled_yield(code: Code, line: int, first: Span, second: Span) -> Doubled |
 
 def bare_return(code: Code, line: int, place: Span) -> Left | None:
     """The `return` at a place in the function whose `def` is on a line, if it returns nothing."""
-    function = _function(code, line)
+    function = code.function(line)
     for node in () if function is None else ast.walk(function):
         if isinstance(node, ast.If):
             for statement in (*node.body, *node.orelse):
@@ -92,7 +92,7 @@ def bare_return(code: Code, line: int, place: Span) -> Left | None:
 def loop_at(code: Code, line: int) -> Loop | None:
     """The plain `for` loop that begins on a line, in a function."""
     for function in ast.walk(code.tree):
-        if not isinstance(function, _FUNCTIONS):
+        if not isinstance(function, FUNCTIONS):
             continue
         for node in ast.walk(function):
             if isinstance(node, ast.For) and node.lineno == line:
@@ -186,7 +186,7 @@ def argument_names(code: Code, line: int) -> list[str] | None:
 
     None where one has a default, or is for any number of arguments.
     """
-    function = _function(code, line)
+    function = code.function(line)
     if function is None:
         return None
     own = function.args
@@ -197,7 +197,7 @@ def argument_names(code: Code, line: int) -> list[str] | None:
 
 def free_names(code: Code, line: int) -> set[str]:
     """The names that a function, its decorators or annotations read and do not bind themselves."""
-    function = _function(code, line)
+    function = code.function(line)
     if function is None:
         return set()
     own = function.args
@@ -230,13 +230,6 @@ def statement_span(code: Code, line: int) -> Span | None:
     for node in ast.walk(code.tree):
         if isinstance(node, (ast.Expr, ast.Assign)) and node.lineno == line:
             return code.text.span(node) if _is_alone(code, node) else None
-    return None
-
-
-def _function(code: Code, line: int) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    for node in ast.walk(code.tree):
-        if isinstance(node, _FUNCTIONS) and node.lineno == line:
-            return node
     return None
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from scopecheck.read.nodes import walk
+from scopecheck.source import indent_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +59,7 @@ def is_pinned(
         plain = _plain(body)
         if all(one in plain for one in wanted):
             deepest = indent + _STEP
-            lines = (line for line in body.splitlines() if _indent(line) <= deepest)
+            lines = (line for line in body.splitlines() if len(indent_of(line)) <= deepest)
             if any(_PIN.search(line) and "all(" not in line for line in lines):
                 return True
     return False
@@ -91,7 +92,3 @@ def _names(node: ast.AST, context: type[ast.expr_context]) -> set[str]:
 def _plain(code: str) -> str:
     """Code without white space and trailing commas."""
     return _SPACE.sub("", code)
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())

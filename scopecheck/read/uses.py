@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scopecheck.read.nodes import FUNCTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scopecheck.read.code import Code
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_CALLABLES = (*FUNCTIONS, ast.Lambda)
 
 
 def is_used(code: Code, name: str) -> bool:
@@ -34,7 +36,7 @@ class _Uses:
                 return False
             case ast.Global(names=names) | ast.Nonlocal(names=names) if self._name in names:
                 return True
-        if isinstance(node, _FUNCTIONS) and self._has_parameter(node.args):
+        if isinstance(node, _CALLABLES) and self._has_parameter(node.args):
             outside = [*getattr(node, "decorator_list", ()), *node.args.defaults]
             outside += [default for default in node.args.kw_defaults if default is not None]
             return any(map(self.visit, outside))

@@ -13,6 +13,7 @@ from scopecheck.read.evidence import CHECK_WORDS
 from scopecheck.read.hook_words import HELPER_WORDS
 from scopecheck.read.loop_calls import LOOP_WORDS
 from scopecheck.read.lost import LOSING_WORDS
+from scopecheck.read.nodes import FUNCTIONS
 from scopecheck.read.occurrences import Wanted
 from scopecheck.read.signatures import looks_like_fixture
 from scopecheck.read.text import any_within
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from scopecheck.read.text import Text
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # A body whose text has none of these, nor the word fixture, is not walked: nothing in it can matter
 # to a rule. (A line with `getfixturevalue` has the word fixture.)
 _WORDS = (
@@ -123,14 +123,14 @@ class FileWords:
         names: set[str] = set()
         imported: set[str] = set()
         for statement in tree.body:
-            if isinstance(statement, _FUNCTIONS):
+            if isinstance(statement, FUNCTIONS):
                 if looks_like_fixture(statement.decorator_list):
                     names.add(statement.name)
             elif isinstance(statement, ast.ClassDef):
                 names.update(
                     inner.name
                     for inner in statement.body
-                    if isinstance(inner, _FUNCTIONS) and looks_like_fixture(inner.decorator_list)
+                    if isinstance(inner, FUNCTIONS) and looks_like_fixture(inner.decorator_list)
                 )
             elif isinstance(statement, ast.ImportFrom):
                 bound = {alias.asname or alias.name for alias in statement.names}
@@ -219,7 +219,7 @@ def _definitions(
     body: Iterable[ast.stmt],
 ) -> Iterable[ast.FunctionDef | ast.AsyncFunctionDef]:
     for statement in body:
-        if isinstance(statement, _FUNCTIONS):
+        if isinstance(statement, FUNCTIONS):
             yield statement
         elif isinstance(statement, ast.ClassDef):
             yield from _definitions(statement.body)

@@ -201,7 +201,7 @@ class _Search:
         return space is None or "__path__" in space.bindings
 
     def _is_closed(self, package: str, name: str) -> bool:
-        """Whether a package certainly has no submodule of that name at run time."""
+        """Whether a package that is not open certainly has no such submodule at run time."""
         key = (package, name)
         if key not in self._memo.closed:
             self._memo.closed[key] = self._find_closed(package, name)
@@ -213,7 +213,7 @@ class _Search:
             if not package.endswith("__init__.py"):
                 return False
             space = self._evaluator.module(package)
-            if space is None or space.facts.dynamic or self._is_open(package):
+            if space is None or space.facts.dynamic:
                 return False
         entries = self._modules.entries(folder)
         if any(entry.partition(".")[0] == name for entry in entries):
@@ -271,7 +271,7 @@ class _Search:
         entries = self._modules.entries(folder)
         if any(e.partition(".")[0] == stem and e.endswith((".so", ".pyd")) for e in entries):
             return None
-        if is_package and not self._is_closed(current, name):
+        if is_package and (self._is_open(current) or not self._is_closed(current, name)):
             return None
         if current not in self._memo.names:
             self._memo.names[current] = self._names(current, set())
