@@ -15,8 +15,9 @@ from scopecheck.checks.once import bound_calls
 from scopecheck.checks.request_state import request_state_kept
 from scopecheck.checks.wording import at, scoped, tests
 from scopecheck.finding import Fault, Place
-from scopecheck.suite.changes import Subject, is_test_code
+from scopecheck.suite.changes import is_test_code
 from scopecheck.suite.model import Scope
+from scopecheck.suite.subjects import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from scopecheck.facts import Change
     from scopecheck.suite import Suite
-    from scopecheck.suite.changes import Actor, Subject
+    from scopecheck.suite.changes import Actor
+    from scopecheck.suite.subjects import Subject
 
 
 def of_fake(suite: Suite, subject: Subject, method: Actor, change: Change) -> Iterator[Fault]:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from scopecheck.facts import Change
     from scopecheck.suite import Suite
-    from scopecheck.suite.changes import Actor, Subject
+    from scopecheck.suite.changes import Actor
+    from scopecheck.suite.subjects import Subject
 
 # Changes that leave something behind, where the others take something away.
 _TAKE_AWAY = frozenset(

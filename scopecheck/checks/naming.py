@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scopecheck.suite import Suite
-    from scopecheck.suite.changes import Actor, Subject
+    from scopecheck.suite.changes import Actor
+    from scopecheck.suite.subjects import Subject
 
 
 def naming(suite: Suite, subject: Subject) -> Iterator[Actor]:

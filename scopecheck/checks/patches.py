@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from scopecheck.checks.leaks import Verdict
     from scopecheck.facts import Change
     from scopecheck.suite import Suite
-    from scopecheck.suite.changes import Actor, Subject
+    from scopecheck.suite.changes import Actor
+    from scopecheck.suite.subjects import Subject
 
 _OVERRIDES = "dependency_overrides"
 # What a name of a library stands for is told from its spelling alone: `unittest.mock.MagicMock`.

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scopecheck.suite import Suite
-    from scopecheck.suite.changes import Actor, Subject
+    from scopecheck.suite.changes import Actor
     from scopecheck.suite.model import Fixture
+    from scopecheck.suite.subjects import Subject
 
 _KEEPERS = re.compile(r"(?:Dispatcher|Manager|Registry|Router|Orchestrator|Executor|Toolbox|Hub)$")
 # Attributes that hold what belongs to one request or one user.
