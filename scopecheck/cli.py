@@ -367,6 +367,22 @@ def clean(**options: Any) -> None:
     sys.exit(run(Common(**options)))
 
 
+@cli.command(short_help="Serve an editor (extra `server`).")
+@rule_options
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Leave out what this file knows.",
+)
+@config_options
+def server(**options: Any) -> None:
+    """Serve an editor by the language server protocol, on standard input and output."""
+    from scopecheck.commands.options import CheckOptions
+    from scopecheck.server import run
+
+    run(CheckOptions(**options))
+
+
 @cli.command(short_help="Move suites to pytest-asyncio 1.x.")
 @click.argument("what", type=click.Choice(["pytest-asyncio"]), metavar="pytest-asyncio")
 @_PATHS

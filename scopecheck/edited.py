@@ -21,9 +21,9 @@ from scopecheck.found import found_in
 from scopecheck.kept import (
     Base,
     Checked,
+    Held,
     and_also,
     by_number,
-    encoded,
     matches_as_before,
     patterns_of,
     places_of,
@@ -38,15 +38,13 @@ from scopecheck.repair.bench import Bench
 from scopecheck.whole import NeedsWhole, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from scopecheck.cache import Cache
     from scopecheck.config import Settings
     from scopecheck.disk import Notes
     from scopecheck.facts import FileFacts
     from scopecheck.files import SuiteFiles
     from scopecheck.finding import Finding
-    from scopecheck.kept import Earlier
     from scopecheck.plugins import PluginSet
     from scopecheck.project import Project
     from scopecheck.repair.bench import Preference
@@ -82,51 +80,53 @@ class _Before(Loader):
 
 
 def after_edit(
-    project: Project, cache: Cache, key: bytes, earlier: Earlier, notes: Notes, asked: Asked
-) -> Checked | None:
-    """What is found now, where that can be told from the changed files alone."""
+    project: Project, held: Held, before: Mapping[str, FileFacts], notes: Notes, asked: Asked
+) -> Held | None:
+    """What is found now, where that can be told from the changed files alone.
+
+    Args:
+        project: with the files as they are.
+        held: what was found before.
+        before: the facts of the files that have changed, as they were.
+        notes: being taken.
+        asked: what the run is told.
+    """
     try:
-        return _after_edit(project, cache, key, earlier, notes, asked)
+        return _after_edit(project, held, before, notes, asked)
     except NeedsWhole:
         return None
 
 
 def _after_edit(
-    project: Project, cache: Cache, key: bytes, earlier: Earlier, notes: Notes, asked: Asked
-) -> Checked:
-    root = f"{project.root}{os.sep}"
-    changed = {seen.path.removeprefix(root): seen for seen in earlier.found.changed}
-    if len(changed) > _MOST_FILES:
+    project: Project, held: Held, before: Mapping[str, FileFacts], notes: Notes, asked: Asked
+) -> Held:
+    if len(before) > _MOST_FILES:
         raise NeedsWhole("many files changed")
-    index = _suite_of(changed, earlier, asked)
-    before: dict[str, FileFacts] = {}
-    for path, seen in changed.items():
-        known = cache.facts.before(path, seen.digest)
-        if known is None or known.error is not None or project.load(path).error is not None:
-            raise NeedsWhole("a file has no facts")
-        before[path] = known
-    part = Part(frozenset(changed), earlier.base.wholes[index])
-    edit = _Edit(project, earlier, asked, index, part, before)
+    index = _suite_of(before, held, asked)
+    if any(
+        known.error is not None or project.load(path).error is not None
+        for path, known in before.items()
+    ):
+        raise NeedsWhole("a file has no facts")
+    part = Part(frozenset(before), held.base.wholes[index])
+    edit = _Edit(project, held, asked, index, part, before)
     made = edit.made()
-    fresh = {f"{root}{path}": notes.files[f"{root}{path}"] for path in changed}
-    record = earlier.found.record.with_files(fresh).and_notes(notes)
-    cache.results.add(key, record, encoded(made, edit.base(notes)))
-    return made
+    return Held(made, edit.base(notes))
 
 
-def _suite_of(changed: Iterable[str], earlier: Earlier, asked: Asked) -> int:
+def _suite_of(changed: Collection[str], held: Held, asked: Asked) -> int:
     """The suite that files are test files of, whose change no other file can meet.
 
     Raises:
         NeedsWhole: there is none.
     """
-    numbers = {path: number for number, path in enumerate(earlier.checked.paths)}
-    for index, whole in enumerate(earlier.base.wholes):
+    numbers = {path: number for number, path in enumerate(held.checked.paths)}
+    for index, whole in enumerate(held.base.wholes):
         if whole.leaves.issuperset(changed):
             others = (files for at, files in enumerate(asked.files) if at != index)
             if any(not set(files.test_files).isdisjoint(changed) for files in others):
                 raise NeedsWhole("a file of several suites")
-            learned = [earlier.base.learned.get(numbers.get(path, -1)) for path in changed]
+            learned = [held.base.learned.get(numbers.get(path, -1)) for path in changed]
             if any(one is not None and one.has_all_lines for one in learned):
                 raise NeedsWhole("a check that looks far read all of it")
             return index
@@ -143,19 +143,19 @@ class _Edit:
     def __init__(
         self,
         project: Project,
-        earlier: Earlier,
+        held: Held,
         asked: Asked,
         index: int,
         part: Part,
         before: Mapping[str, FileFacts],
     ) -> None:
         self._project = project
-        self._earlier = earlier
+        self._held = held
         self._asked = asked
         self._part = part
         self._before = before
         self._files = asked.files[index]
-        self._numbers = {path: number for number, path in enumerate(earlier.checked.paths)}
+        self._numbers = {path: number for number, path in enumerate(held.checked.paths)}
         self._index = index
         self._tests = frozenset(self._files.test_files)
 
@@ -167,8 +167,7 @@ class _Edit:
 
     def made(self) -> Checked:
         """What is found, if the edit is of a kind for which that can be told."""
-        project, earlier = self._project, self._earlier
-        base, paths = earlier.base, self._part.files
+        project, base, paths = self._project, self._held.base, self._part.files
         if not paths <= self._numbers.keys():
             raise NeedsWhole("a file that was not read")
         for path in paths:
@@ -188,7 +187,7 @@ class _Edit:
             self._apart[path].check(now.learned.of(path))
         self._now = now
         self._check_files()
-        old = earlier.checked
+        old = self._held.checked
         facts = {path: project.load(path) for path in paths}
         given = {**old.suppressions, **{path: one.suppressions for path, one in facts.items()}}
         places = {node: at for node, at in old.places.items() if not node.startswith(self._nodes)}
@@ -203,7 +202,7 @@ class _Edit:
 
     def base(self, notes: Notes) -> Base:
         """What the result rests on besides facts."""
-        project, old, numbers = self._project, self._earlier.base, self._numbers
+        project, old, numbers = self._project, self._held.base, self._numbers
         root = f"{project.root}{os.sep}"
         changed = {numbers[path] for path in self._part.files}
         read = {number for path, number in numbers.items() if f"{root}{path}" in notes.texts}
@@ -223,7 +222,7 @@ class _Edit:
         )
 
     def _read_far(self, path: str, before: Suite, now: Suite) -> Apart:
-        learned = self._earlier.base.learned.get(self._numbers[path], Learned())
+        learned = self._held.base.learned.get(self._numbers[path], Learned())
         return Apart(path, self._before[path], before, now, learned)
 
     def _check_faces(self, before: Suite, now: Suite) -> None:
@@ -240,7 +239,7 @@ class _Edit:
         """Whether what fixes say of the users of fixtures is still so, for whatever tests."""
         from scopecheck.suite.face import users_of
 
-        findings = self._earlier.checked.findings
+        findings = self._held.checked.findings
         names = {name for one in findings for fix in one.fault.fixes for name in fix.counted}
         if names:
             for path in self._part.files:
@@ -286,8 +285,8 @@ class _Edit:
 
         asked, rules = self._asked, rulebook.rules()
         bench = Bench(self._project, [now], asked.prefer)
-        others = [one for one in self._earlier.checked.findings if not self._concerns(one)]
-        concerned = [one for one in self._earlier.checked.findings if self._concerns(one)]
+        others = [one for one in self._held.checked.findings if not self._concerns(one)]
+        concerned = [one for one in self._held.checked.findings if self._concerns(one)]
         old = {_told(one): one for one in map(self._with_lines, concerned)}
         new = {
             _told(with_offers(bench, one, now)): None

@@ -107,27 +107,31 @@ class _Moved(NamedTuple):
     read: dict[int, Learned]
 
 
-class Earlier(NamedTuple):
-    """What an earlier run found, and what changed since."""
+class Held(NamedTuple):
+    """What was found, and what that rests on."""
 
-    found: Found
     checked: Checked
     base: Base
 
 
-def keep(
-    project: Project,
-    cache: Cache,
-    key: bytes,
-    notes: Notes,
-    made: Checked,
-    suites: Sequence[Suite],
-) -> None:
+class Earlier(NamedTuple):
+    """What an earlier run found and kept, and what changed since."""
+
+    found: Found
+    held: Held
+
+
+def keep(cache: Cache, key: bytes, notes: Notes, held: Held) -> None:
     """Keep a result for the next run."""
+    cache.results.add(key, Record.of(notes), encoded(held))
+
+
+def base_of(project: Project, notes: Notes, made: Checked, suites: Sequence[Suite]) -> Base:
+    """What that rests on which was found in the suites; notes: taken meanwhile."""
     root = f"{project.root}{os.sep}"
     texts = tuple(index for index, path in enumerate(made.paths) if f"{root}{path}" in notes.texts)
     numbers = {path: index for index, path in enumerate(made.paths)}
-    base = Base(
+    return Base(
         texts,
         by_number((suite.learned for suite in suites), numbers),
         by_number((suite.read for suite in suites), numbers),
@@ -135,7 +139,6 @@ def keep(
         patterns_of(project.load.matching, numbers),
         tuple(suite.whole() for suite in suites),
     )
-    cache.results.add(key, Record.of(notes), encoded(made, base))
 
 
 def earlier_result(cache: Cache, key: bytes, chosen: frozenset[str]) -> Earlier | None:
@@ -146,30 +149,39 @@ def earlier_result(cache: Cache, key: bytes, chosen: frozenset[str]) -> Earlier 
         return None
     if not chosen.issuperset(finding.name for finding in kept.checked.findings):
         return None
-    return Earlier(found, kept.checked, kept.base)
+    return Earlier(found, Held(kept.checked, kept.base))
 
 
-def same_result(
-    project: Project, cache: Cache, key: bytes, earlier: Earlier, notes: Notes
-) -> Checked | None:
-    """What an earlier run found, if it would be found again, be it on other lines."""
-    found, checked, base = earlier
-    if not found.changed:
-        return checked
-    moved = _moved(project, cache, earlier, found.changed)
-    if moved is None or not _may_move(checked.findings, moved.lines):
+def facts_before(
+    project: Project, cache: Cache, changed: Iterable[Seen]
+) -> dict[str, FileFacts] | None:
+    """The facts of files as they were, by path; None where those of one are not known any more."""
+    root = f"{project.root}{os.sep}"
+    found: dict[str, FileFacts] = {}
+    for seen in changed:
+        path = seen.path.removeprefix(root)
+        facts = cache.facts.before(path, seen.digest)
+        if facts is None:
+            return None
+        found[path] = facts
+    return found
+
+
+def moved(project: Project, held: Held, before: Mapping[str, FileFacts]) -> Held | None:
+    """What was found, if it would be found again, be it on other lines.
+
+    before: the facts of the files that have changed, as they were.
+    """
+    checked, base = held
+    move = _moved(project, held, before)
+    if move is None or not _may_move(checked.findings, move.lines):
         return None
     try:
-        made = _with_lines(project, checked, moved.lines)
+        made = _with_lines(project, checked, move.lines)
     except KeyError:
         return None
-    fresh = {one.path: notes.files[one.path] for one in found.changed}
-    record = found.record.with_files(fresh)
-    base = msgspec.structs.replace(
-        base, learned={**base.learned, **moved.learned}, read={**base.read, **moved.read}
-    )
-    cache.results.add(key, record, encoded(made, base))
-    return made
+    learned, read = {**base.learned, **move.learned}, {**base.read, **move.read}
+    return Held(made, msgspec.structs.replace(base, learned=learned, read=read))
 
 
 def places_of(
@@ -188,24 +200,17 @@ def places_of(
     return {nodeid: tuple(places) for nodeid, places in found.items()}
 
 
-def _moved(
-    project: Project, cache: Cache, earlier: Earlier, changed: Sequence[Seen]
-) -> _Moved | None:
+def _moved(project: Project, held: Held, changed: Mapping[str, FileFacts]) -> _Moved | None:
     """Where the lines of the changed files are now; None where one of them says something else."""
     from scopecheck.cache.moved import moved_lines
 
-    root = f"{project.root}{os.sep}"
-    checked, base = earlier.checked, earlier.base
+    checked, base = held
     numbers = {path: index for index, path in enumerate(checked.paths)}
     texts = frozenset(base.texts)
     moved = _Moved({}, {}, {})
-    for seen in changed:
-        path = seen.path.removeprefix(root)
+    for path, before in changed.items():
         number = numbers.get(path)
         if number is None or number in texts or path in checked.errors:
-            return None
-        before = cache.facts.before(path, seen.digest)
-        if before is None:
             return None
         after = project.load(path)
         lines = None if after.error is not None else moved_lines(before, after)
@@ -401,8 +406,9 @@ def _on(span: Span, lines: Mapping[int, int]) -> Span:
     return Span(lines[span.line], span.column, lines[span.end_line], span.end_column)
 
 
-def encoded(made: Checked, base: Base) -> bytes:
+def encoded(held: Held) -> bytes:
     """A result as it is kept."""
+    made, base = held
     sets: dict[frozenset[str], int] = {_NONE: 0}
     numbers: list[tuple[int, int]] = []
     bare: list[Finding] = []

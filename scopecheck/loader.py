@@ -264,16 +264,38 @@ class Loader:
         """The files whose text came from elsewhere than the disk."""
         return self._texts
 
-    def provide(self, path: str, source: Source) -> None:
-        """Use this text for a file in place of what is on disk."""
+    def provide(self, path: str, source: Source, facts: FileFacts | None = None) -> None:
+        """Use this text for a file in place of what is on disk; facts: its own, if they are known.
+
+        Texts are read here: the caller knows when they change.
+        """
         from scopecheck.read import read
 
+        self.withdraw(path)
         self._texts[path] = source
-        self._aside.pop(path, None)
-        self.lacking.pop(path, None)
-        self.matching.pop(path, None)
+        self._facts[path] = read(source) if facts is None else facts
+
+    def withdraw(self, path: str) -> None:
+        """Forget what was read of a file: what is on disk now is read when it is asked for."""
+        for known in (self._texts, self._facts, self._aside, self.lacking, self.matching):
+            known.pop(path, None)
         self._drop_texts()
-        self._facts[path] = read(source)
+
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """While the block runs, other texts may be provided; after it all is as it was before."""
+        known: tuple[dict[str, Any], ...] = (
+            *(self._texts, self._facts, self._aside),
+            *(self.lacking, self.matching),
+        )
+        before = [dict(one) for one in known]
+        try:
+            yield
+        finally:
+            for one, kept in zip(known, before, strict=True):
+                one.clear()
+                one.update(kept)
+            self._drop_texts()
 
     @contextmanager
     def reading(self, paths: Iterable[str], follow: Follow = _no_more) -> Iterator[None]:

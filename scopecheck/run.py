@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scopecheck.baseline import Key, Outcome
+    from scopecheck.checked import Looked
     from scopecheck.config import Settings
     from scopecheck.facts import ReadError, Suppression
     from scopecheck.files import SuiteFiles
@@ -69,36 +70,35 @@ def analyse(
     """
     start = time.perf_counter()
     project = project or Project(root, settings, jobs)
-    chosen = _chosen(settings)
-    look = _Look(project, paths, settings, chosen, prefer=prefer, link=whole)
+    chosen = chosen_rules(settings)
+    look = _Look(
+        project, paths, checked(project, paths, settings, chosen, prefer=prefer, link=whole)
+    )
     asked = look.asked(chosen, known, changes, whole=whole)
     findings = asked.findings
     if edits and any(finding.fault.fixes for finding in findings):
         if not look.suites:
-            look = _Look(project, paths, settings, chosen, prefer=prefer, link=True)
+            linked = checked(project, paths, settings, chosen, prefer=prefer, link=True)
+            look = _Look(project, paths, linked)
             findings = look.asked(chosen, known, changes, whole=whole).findings
         findings = [with_edits(look.bench, one) for one in findings]
-    summary = Summary(
-        files=len(look.made.paths),
-        tests=look.made.tests,
-        fixtures=look.made.fixtures,
-        findings=len(findings),
-        fixable=sum(1 for finding in findings if finding.fault.fixes),
-        elapsed_s=round(time.perf_counter() - start, 3),
-    )
-    return Analysis(
-        root,
-        tuple(findings),
-        summary,
-        look.text,
-        rulebook.rules(),
-        asked.baseline,
-        tuple(look.suites),
-        chosen,
-        asked.suppressed,
-        asked.notes,
-        tuple(relative(root, files.config.rootdir) or "." for files in project.discovered),
-    )
+    analysis = look.analysis(asked, findings, chosen)
+    elapsed = round(time.perf_counter() - start, 3)
+    summary = msgspec.structs.replace(analysis.summary, elapsed_s=elapsed)
+    return msgspec.structs.replace(analysis, summary=summary)
+
+
+def told(
+    project: Project,
+    paths: Sequence[Path],
+    looked: Looked,
+    *,
+    known: Mapping[Key, int] | None = None,
+) -> Analysis:
+    """What `analyse` would tell of suites that were looked at with its settings and paths."""
+    look = _Look(project, paths, looked)
+    asked = look.asked(looked.asked.chosen, known)
+    return look.analysis(asked, asked.findings, looked.asked.chosen)
 
 
 def repair(
@@ -110,30 +110,40 @@ def repair(
     changes: Changes | None = None,
     unsafe: bool = False,
     prefer: Preference = "",
+    wanted: Callable[[Finding], bool] | None = None,
+    title: str = "",
 ) -> Repaired:
     """Mend what `analyse` finds, in the project's memory; nothing is written.
 
-    unsafe: with fixes that may change what the tests do. The other arguments are those of
-    `analyse`. A fix is proved with all rules of the default set, whatever is selected.
+    unsafe: with fixes that may change what the tests do. wanted: leaves other findings alone;
+    title: of the only fix that may be made. The other arguments are those of `analyse`. A fix is
+    proved with all rules of the default set, whatever is selected.
     """
     from scopecheck.repair import rounds
 
-    chosen = _chosen(settings)
+    chosen = chosen_rules(settings)
     every = chosen | rulebook.default_rules()
 
     def again() -> rounds.Look:
-        look = _Look(project, paths, settings, every, prefer=prefer, link=True)
+        look = _Look(
+            project, paths, checked(project, paths, settings, every, prefer=prefer, link=True)
+        )
         return rounds.Look(
-            tuple(look.asked(chosen, known, changes).findings),
+            tuple(filter(wanted or _any, look.asked(chosen, known, changes).findings)),
             tuple(look.asked(every, whole=True).findings),
             frozenset((s.files.name, item.nodeid) for s in look.suites for item in s.items),
             look.bench,
         )
 
-    return rounds.repair(project, again, unsafe=unsafe)
+    return rounds.repair(project, again, unsafe=unsafe, title=title)
 
 
-def _chosen(settings: Settings) -> frozenset[str]:
+def _any(_: Finding) -> bool:
+    return True
+
+
+def chosen_rules(settings: Settings) -> frozenset[str]:
+    """The names of the rules that the settings select."""
     return rulebook.choose(
         settings.select, settings.ignore, settings.extend_select, settings.extend_ignore
     )
@@ -151,27 +161,19 @@ class _Asked(NamedTuple):
 class _Look:
     """The suites that the paths belong to, and what some rules find in them.
 
-    suites: none where what was found before is used, unless `link` asks for them.
+    suites: none where what was found before is used.
     bench: what fixes are made with.
     """
 
-    def __init__(
-        self,
-        project: Project,
-        paths: Sequence[Path],
-        settings: Settings,
-        rules: frozenset[str],
-        *,
-        prefer: Preference,
-        link: bool,
-    ) -> None:
+    def __init__(self, project: Project, paths: Sequence[Path], looked: Looked) -> None:
         self._project = project
         self._paths = paths
-        self._settings = settings
-        self._files, self.suites, self.made, self.bench = checked(
-            project, paths, settings, rules, prefer=prefer, link=link
-        )
-        self._ignores = _PerFileIgnores(settings)
+        self._settings = looked.asked.settings
+        self._files = looked.asked.files
+        self.suites = looked.suites
+        self.made = looked.made
+        self.bench = looked.bench
+        self._ignores = _PerFileIgnores(self._settings)
 
     def text(self, path: str) -> str | None:
         """A file's text."""
@@ -212,6 +214,31 @@ class _Look:
         if changes is not None:
             findings = _due(findings, changes, self._project, made)
         return _Asked(findings, suppressed, baseline, notes)
+
+    def analysis(
+        self, asked: _Asked, findings: Sequence[Finding], chosen: frozenset[str]
+    ) -> Analysis:
+        """What the reports get, without how long it took."""
+        made, project = self.made, self._project
+        return Analysis(
+            project.root,
+            tuple(findings),
+            Summary(
+                files=len(made.paths),
+                tests=made.tests,
+                fixtures=made.fixtures,
+                findings=len(findings),
+                fixable=sum(1 for finding in findings if finding.fault.fixes),
+            ),
+            self.text,
+            rulebook.rules(),
+            asked.baseline,
+            tuple(self.suites),
+            chosen,
+            asked.suppressed,
+            asked.notes,
+            tuple(relative(project.root, one.config.rootdir) or "." for one in self._files),
+        )
 
     def _kept(
         self, rules: frozenset[str], in_force: Callable[[str], frozenset[str]], *, complete: bool

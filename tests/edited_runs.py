@@ -21,6 +21,7 @@ from scopecheck.files import DiscoveryError
 from scopecheck.project import Project
 from scopecheck.report.json import document
 from scopecheck.run import analyse
+from scopecheck.server.session import Opened, Session, Told, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -93,6 +94,7 @@ class EditedRuns:
             reported(root, settings, [], cached=True)
         except (DiscoveryError, ValueError, LookupError):
             return  # a setting of the suite that is wrong
+        session = _Session(root, settings)
         trail: list[str] = []
         for number in range(chance.randint(3, 8)):
             before = dict(files)
@@ -101,6 +103,7 @@ class EditedRuns:
                 trail.append("all back")
             editor = Editor(files, chance, wild=wild)
             trail += [editor.edit() for _ in range(chance.choice((1, 1, 1, 2)))]
+            session.take(before, files)
             _write(root, before, files)
             python = [path for path in files if path.endswith(".py")]
             named = [root / chance.choice(python)] if chance.random() < 0.2 else []
@@ -110,9 +113,56 @@ class EditedRuns:
             whole = _tried(root, settings, named, cached=False)
             if after != whole:
                 raise Differs(_told(f"seed {seed}: {self._last}", trail, files, after, whole))
+            in_editor = session.findings()
+            if in_editor is not None and not named and in_editor != whole.findings:
+                held = Reported("\n".join(map(str, in_editor)), in_editor)
+                fresh = Reported("\n".join(map(str, whole.findings)), whole.findings)
+                raise Differs(_told(f"seed {seed}: a session", trail, files, held, fresh))
 
     def _note(self, how: str) -> None:
         self._last = how
+
+
+class _Session:
+    """What a language server holds of the same suite, which gets each edit before the disk has it.
+
+    A file more, one less or another configuration it is told of afterwards, by the disk.
+    """
+
+    def __init__(self, root: Path, settings: Settings) -> None:
+        self._root = root
+        self._session = Session(root, lambda: Opened(Project(root, settings, 1), settings, []))
+        self._told: Told | None = None
+        self._start()
+
+    def _start(self) -> None:
+        try:
+            self._told = self._session.start({})
+        except Trouble:
+            self._told = Told({}, {}, ("trouble",))
+
+    def take(self, before: Mapping[str, str], files: Mapping[str, str]) -> None:
+        """Take an edit that is not on disk yet."""
+        changed = {path: text for path, text in files.items() if before.get(path) != text}
+        self._told = None
+        if before.keys() == files.keys() and all(map(_may_be_typed, changed.items())):
+            self._told = self._session.edit({self._root / path: t for path, t in changed.items()})
+
+    def findings(self) -> tuple[Finding, ...] | None:
+        """What it shows; None where there is no telling: a file that cannot be read is left out."""
+        if self._told is None:
+            self._start()
+        told = self._told
+        if told is None or told.broken or told.notes:
+            return None
+        found = (one for each in told.findings.values() for one in each)
+        return tuple(sorted(found, key=lambda one: one.sort_key))
+
+
+def _may_be_typed(edit: tuple[str, str]) -> bool:
+    path, text = edit
+    # In an editor a text has no encoding that could be wrong.
+    return path.endswith(".py") and text.isascii() and "coding" not in text[:200]
 
 
 @contextmanager

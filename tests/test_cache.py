@@ -16,7 +16,7 @@ import pytest
 from scopecheck import disk, readings
 from scopecheck.cache import Cache, CacheFolder, folder
 from scopecheck.cache.packed import pack, unpack
-from scopecheck.checked import checked
+from scopecheck.checked import Looked, checked
 from scopecheck.config import Settings
 from scopecheck.disk import digest_of
 from scopecheck.project import Project
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from scopecheck.facts import FileFacts
     from scopecheck.finding import Finding
-    from scopecheck.kept import Checked
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CONFTEST = """import pytest
@@ -357,7 +356,7 @@ def test_an_error_with_the_cache_is_none_without(
     from scopecheck.commands import check
     from scopecheck.commands.options import CheckOptions
 
-    def fail(made: Project, *arguments: Any, **options: Any) -> tuple[Any, Any, Checked, Any]:
+    def fail(made: Project, *arguments: Any, **options: Any) -> Looked:
         if made.cache is not None:
             raise IndexError("what a wrong fact may lead to")
         return checked(made, *arguments, **options)

@@ -38,8 +38,10 @@ class Setup(msgspec.Struct, frozen=True):
     paths: list[Path] = []
 
 
-def set_up(arguments: Sequence[str], options: Common) -> Setup:
+def set_up(arguments: Sequence[str], options: Common, cwd: Path | None = None) -> Setup:
     """The settings that the options and files give, and the project under them.
+
+    cwd: stands for the working directory.
 
     Raises:
         Refused: a setting is wrong.
@@ -48,7 +50,7 @@ def set_up(arguments: Sequence[str], options: Common) -> Setup:
     from scopecheck.project import Project
 
     try:
-        cwd = Path.cwd()
+        cwd = cwd or Path.cwd()
     except FileNotFoundError:
         raise Refused("the working directory is not there any more") from None
     paths = [Path(os.path.normpath(cwd / argument)) for argument in arguments]

@@ -94,22 +94,28 @@ class Repaired:
     left: tuple[Finding, ...]
 
 
-def repair(project: Project, look: Callable[[], Look], *, unsafe: bool) -> Repaired:
+def repair(
+    project: Project, look: Callable[[], Look], *, unsafe: bool, title: str = ""
+) -> Repaired:
     """Mend what is asked for, in the project's memory: nothing is written.
 
     Args:
         project: where the files are; it is left with the texts as they are after the fixes.
         look: runs the checks on the project as it is.
         unsafe: fixes that may change what the tests do are made, too.
+        title: of the only fix that may be made; empty for any.
     """
-    return _Rounds(project, look, unsafe).run()
+    return _Rounds(project, look, unsafe, title).run()
 
 
 class _Rounds:
-    def __init__(self, project: Project, look: Callable[[], Look], unsafe: bool) -> None:
+    def __init__(
+        self, project: Project, look: Callable[[], Look], unsafe: bool, title: str
+    ) -> None:
         self._project = project
         self._look = look
         self._unsafe = unsafe
+        self._title = title
         self._texts = _Texts(project)
         self._fixed: Counter[tuple[str, str]] = Counter()
         self._dropped: dict[tuple[Key, str], _Dropped] = {}
@@ -160,6 +166,8 @@ class _Rounds:
         """The first fix of a finding that may be made, can be, and was not tried in vain."""
         for offer in offers(bench, finding):
             if offer.applicability == "unsafe" and not self._unsafe:
+                continue
+            if self._title and offer.title != self._title:
                 continue
             dropped = self._dropped.get((key_of(finding), offer.title))
             fix = bench.attempt(offer)
