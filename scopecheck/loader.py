@@ -279,7 +279,9 @@ class Loader:
         """Forget what was read of a file: what is on disk now is read when it is asked for."""
         for known in (self._texts, self._facts, self._aside, self.lacking, self.matching):
             known.pop(path, None)
-        self._drop_texts()
+        self._last, self._latest = ("", ""), None
+        for key in [key for key in self._read_again if key[0] == path]:
+            del self._read_again[key]
 
     @contextmanager
     def trying(self) -> Iterator[None]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from scopecheck.files import SuiteFiles
     from scopecheck.suite import Suite
     from scopecheck.suite.contracts import Contract
+    from scopecheck.suite.modules import Modules
     from scopecheck.suite.sources import AsyncPlugins, PluginSource
     from scopecheck.whole import Part
 
@@ -76,6 +77,8 @@ class Project:
         self._environments: dict[Path, Environment | None] = {}
         self._stated: FolderCache = {}
         self._silent: set[str] = set()
+        # Of suites of which parts are linked, which is done again and again.
+        self._modules: dict[str, tuple[SuiteFiles, Modules]] = {}
 
     def files(self, paths: Sequence[Path]) -> list[SuiteFiles]:
         """The suites that the paths stand for, unread but for their conftests."""
@@ -196,7 +199,7 @@ class Project:
         part: Part | None,
     ) -> Suite:
         # A run in which nothing changed needs none of it.
-        from scopecheck.suite.build import build
+        from scopecheck.suite.build import build, modules_of
         from scopecheck.suite.sources import Options, Plugins, PluginSource
 
         paths = (files.config.rootdir, *files.config.pythonpath)
@@ -246,7 +249,13 @@ class Project:
             selectors,
             self._contracts(),
         )
-        return build(self.root, files, load, found.pytest.number[:2], plugins, options, part)
+        if part is None:
+            self._modules.clear()
+        elif files.name not in self._modules or self._modules[files.name][0] is not files:
+            self._modules[files.name] = files, modules_of(self.root, files, plugins)
+        _, modules = self._modules.get(files.name, (files, None))
+        version = found.pytest.number[:2]
+        return build(self.root, files, load, version, plugins, options, part, modules)
 
     def _contracts(self) -> tuple[Contract, ...]:
         """The event contracts of the configuration, each with where it stands."""

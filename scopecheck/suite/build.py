@@ -37,6 +37,7 @@ def build(
     plugins: Plugins,
     options: Options | None = None,
     part: Part | None = None,
+    modules: Modules | None = None,
 ) -> Suite:
     """Read what the suite's files import, and link it.
 
@@ -48,10 +49,11 @@ def build(
         plugins: what is known of the plugins in force.
         options: what scopecheck's own configuration says.
         part: the files whose tests are linked, where not all are.
+        modules: those of the same files, if they were made already.
     """
     config = files.config
     rootdir = within(root, config.rootdir)
-    modules = Modules(root, _roots(root, files, rootdir), plugins.installed)
+    modules = modules or modules_of(root, files, plugins)
     evaluator = Evaluator(_readable(load), modules, plugins.fixture_decorators, version)
     rules = Rules(
         version,
@@ -75,7 +77,7 @@ def build(
         linker.broken,
         files.test_files,
         modules,
-        {path: linker.nodeid(path) for path in files.test_files},
+        linker.nodeid,
         one_namespace=config.import_mode != "importlib",
     )
     if part is not None:
@@ -178,6 +180,12 @@ def _readable(load: Loader) -> Callable[[str], FileFacts | None]:
         return None if facts.error is not None else facts
 
     return get
+
+
+def modules_of(root: Path, files: SuiteFiles, plugins: Plugins) -> Modules:
+    """Where a suite's imports are looked up; root: of the project."""
+    rootdir = within(root, files.config.rootdir)
+    return Modules(root, _roots(root, files, rootdir), plugins.installed)
 
 
 def _roots(root: Path, files: SuiteFiles, rootdir: str) -> list[str]:

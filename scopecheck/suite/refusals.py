@@ -12,7 +12,7 @@ from scopecheck.suite.marks import argument_names
 from scopecheck.suite.values import Literal, strings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from scopecheck.suite.model import Item
     from scopecheck.suite.modules import Modules
@@ -37,7 +37,7 @@ def refuse(
     broken: dict[str, Refusal],
     test_files: Iterable[str],
     modules: Modules,
-    nodeids: Mapping[str, str],
+    nodeid: Callable[[str], str],
     *,
     one_namespace: bool,
 ) -> None:
@@ -48,12 +48,12 @@ def refuse(
         broken: the nodes that are known not to be collected, by node id; grows here.
         test_files: in the order of collection.
         modules: gives the name under which a file is imported.
-        nodeids: of the test files.
+        nodeid: of a test file.
         one_namespace: files are imported by their names (`prepend` and `append`, not `importlib`).
     """
     found = list(items)
     if one_namespace:
-        _refuse_same_names(broken, test_files, modules, nodeids)
+        _refuse_same_names(broken, test_files, modules, nodeid)
     for item in found:
         if not item.marks:
             continue
@@ -83,7 +83,7 @@ def _refuse_same_names(
     broken: dict[str, Refusal],
     test_files: Iterable[str],
     modules: Modules,
-    nodeids: Mapping[str, str],
+    nodeid: Callable[[str], str],
 ) -> None:
     first: dict[str, str] = {}
     for path in test_files:
@@ -94,7 +94,7 @@ def _refuse_same_names(
         # One file by two names is no mismatch (`_pytest.pathlib.import_path`).
         if not _is_same_file(join(modules.root, path), join(modules.root, other)):
             reason = f"the module {name!r} is {other} already: import file mismatch"
-            broken.setdefault(nodeids[path], Refusal(reason))
+            broken.setdefault(nodeid(path), Refusal(reason))
 
 
 def _is_same_file(path: str, other: str) -> bool:
