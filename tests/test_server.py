@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
+
+from scopecheck.commands.options import CheckOptions
+from scopecheck.server.session import Session, opened
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -170,9 +175,7 @@ async def editor(suite: Path) -> AsyncIterator[Editor]:
     assert await found.stop() == 0
 
 
-pytestmark = pytest.mark.asyncio
-
-
+@pytest.mark.asyncio
 async def test_what_is_found_is_shown_with_its_chain(editor: Editor) -> None:
     (found,) = await editor.until("tests/conftest.py", ["SCP101"])
     assert found.range == types.Range(types.Position(9, 4), types.Position(9, 8))
@@ -187,6 +190,7 @@ async def test_what_is_found_is_shown_with_its_chain(editor: Editor) -> None:
     assert ("test_a.py", 0) in related
 
 
+@pytest.mark.asyncio
 async def test_what_is_typed_counts_before_it_is_saved(editor: Editor) -> None:
     await editor.until("tests/conftest.py", ["SCP101"])
     editor.open("tests/conftest.py", CONFTEST)
@@ -201,6 +205,7 @@ async def test_what_is_typed_counts_before_it_is_saved(editor: Editor) -> None:
     await editor.until("tests/conftest.py", ["SCP101"])
 
 
+@pytest.mark.asyncio
 async def test_a_text_that_is_no_python_hides_nothing_elsewhere(editor: Editor) -> None:
     await editor.until("tests/conftest.py", ["SCP101"])
     editor.open("tests/test_a.py", FILES["tests/test_a.py"])
@@ -212,6 +217,7 @@ async def test_a_text_that_is_no_python_hides_nothing_elsewhere(editor: Editor) 
     await editor.until("tests/test_a.py", [])
 
 
+@pytest.mark.asyncio
 async def test_files_that_come_and_go(editor: Editor, suite: Path) -> None:
     await editor.until("tests/conftest.py", ["SCP101"])
     assert editor.watches == [types.WORKSPACE_DID_CHANGE_WATCHED_FILES]
@@ -227,6 +233,7 @@ async def test_files_that_come_and_go(editor: Editor, suite: Path) -> None:
     await editor.until("tests/conftest.py", [])
 
 
+@pytest.mark.asyncio
 async def test_settings_are_read_again(editor: Editor, suite: Path) -> None:
     await editor.until("tests/conftest.py", ["SCP101"])
     settings = suite / "scopecheck.toml"
@@ -242,6 +249,7 @@ async def test_settings_are_read_again(editor: Editor, suite: Path) -> None:
     await editor.until("tests/conftest.py", [])
 
 
+@pytest.mark.asyncio
 async def test_a_fix_is_proved_and_mends(editor: Editor, suite: Path) -> None:
     await editor.until("tests/conftest.py", ["SCP101"])
     offered = await editor.actions("tests/conftest.py", 9)
@@ -255,6 +263,7 @@ async def test_a_fix_is_proved_and_mends(editor: Editor, suite: Path) -> None:
     await editor.until("tests/conftest.py", [])
 
 
+@pytest.mark.asyncio
 async def test_a_fix_is_made_for_the_text_in_the_editor(editor: Editor) -> None:
     await editor.until("tests/conftest.py", ["SCP101"])
     editor.open("tests/conftest.py", CONFTEST)
@@ -271,6 +280,7 @@ async def test_a_fix_is_made_for_the_text_in_the_editor(editor: Editor) -> None:
     assert [one.code for one in await editor.until("tests/conftest.py", ["SCP101"])] == ["SCP101"]
 
 
+@pytest.mark.asyncio
 async def test_a_comment_silences(editor: Editor, suite: Path) -> None:
     await editor.until("tests/conftest.py", ["SCP101"])
     *_, ignore = await editor.actions("tests/conftest.py", 9, "quickfix")
@@ -281,6 +291,7 @@ async def test_a_comment_silences(editor: Editor, suite: Path) -> None:
     await editor.until("tests/conftest.py", [])
 
 
+@pytest.mark.asyncio
 async def test_fixing_all_makes_safe_fixes_alone(editor: Editor, suite: Path) -> None:
     await editor.until("tests/conftest.py", ["SCP101"])
     assert await editor.actions("tests/conftest.py", 0, "source.fixAll") == []
@@ -294,6 +305,7 @@ async def test_fixing_all_makes_safe_fixes_alone(editor: Editor, suite: Path) ->
     assert "monkeypatch.setenv" in texts["tests/test_c.py"]
 
 
+@pytest.mark.asyncio
 async def test_hovering_explains_the_rule(editor: Editor) -> None:
     await editor.until("tests/conftest.py", ["SCP101"])
     document = types.TextDocumentIdentifier(editor.uri("tests/conftest.py"))
@@ -310,6 +322,7 @@ async def test_hovering_explains_the_rule(editor: Editor) -> None:
     assert await hover(0, 0) is None
 
 
+@pytest.mark.asyncio
 async def test_columns_are_those_of_the_editor(editor: Editor, suite: Path) -> None:
     await editor.until("tests/conftest.py", ["SCP101"])
     (suite / "tests/test_c.py").write_text('def test_c(x="\U0001f600", *, nowhere): ...\n')
@@ -321,6 +334,7 @@ async def test_columns_are_those_of_the_editor(editor: Editor, suite: Path) -> N
     )
 
 
+@pytest.mark.asyncio
 async def test_what_is_not_saved_is_not_kept(editor: Editor, suite: Path) -> None:
     await editor.until("tests/conftest.py", ["SCP101"])
     editor.open("tests/conftest.py", CONFTEST)
@@ -335,6 +349,7 @@ async def test_what_is_not_saved_is_not_kept(editor: Editor, suite: Path) -> Non
     assert b"SCP101" in output
 
 
+@pytest.mark.asyncio
 async def test_it_ends_with_its_editor(suite: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "scopecheck", "server"),
@@ -345,3 +360,37 @@ async def test_it_ends_with_its_editor(suite: Path) -> None:
     assert process.stdin is not None
     process.stdin.close()
     await asyncio.wait_for(process.wait(), LIMIT_S)
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    program = (
+        "import sys; sys.modules['pygls'] = None; sys.argv = ['scopecheck', 'server'];"
+        "from scopecheck.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "scopecheck[server]" in done.stderr
+
+
+def test_a_folder_of_a_project_shows_what_touches_it(suite: Path) -> None:
+    (suite / "scopecheck.toml").write_text("")
+    (suite / "other").mkdir()
+    (suite / "other/test_c.py").write_text("def test_c(nowhere): ...\n")
+    session = Session(suite / "tests", partial(opened, suite / "tests", CheckOptions()))
+    assert list(session.start({}).findings) == ["tests/conftest.py"]
+    assert session.root == suite
+    told = session.edit({suite / "tests/test_b.py": "def test_b(nowhere): ...\n"})
+    assert list(told.findings) == ["tests/conftest.py", "tests/test_b.py"]
+
+
+def test_what_the_look_at_an_edit_stops_at_is_found_by_a_whole_one(
+    suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stops(*_: object) -> None:
+        raise IndexError("a wrong fact")
+
+    session = Session(suite, partial(opened, suite, CheckOptions()))
+    session.start({})
+    monkeypatch.setattr("scopecheck.server.session.after_edits", stops)
+    told = session.edit({suite / "tests/test_b.py": "def test_b(nowhere): ...\n"})
+    assert list(told.findings) == ["tests/conftest.py", "tests/test_b.py"]
