@@ -375,7 +375,8 @@ def test_without_the_extra_it_says_what_to_install() -> None:
 def test_a_folder_of_a_project_shows_what_touches_it(suite: Path) -> None:
     (suite / "scopecheck.toml").write_text("")
     (suite / "other").mkdir()
-    (suite / "other/test_c.py").write_text("def test_c(nowhere): ...\n")
+    (suite / "other/conftest.py").write_text(CONFTEST)
+    (suite / "other/test_c.py").write_text(FILES["tests/test_a.py"])
     session = Session(suite / "tests", partial(opened, suite / "tests", CheckOptions()))
     assert list(session.start({}).findings) == ["tests/conftest.py"]
     assert session.root == suite
