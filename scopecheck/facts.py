@@ -174,10 +174,14 @@ class Handout(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     values: each with the place of its statement; a bare `yield` or `return` gives None.
     annotation: what it says that it gives, of `Iterator[Client]` the `Client`.
+    awaits: an async one waits for something, or leaves something on its loop.
+    tears_down: something is done after the `yield`.
     """
 
     values: tuple[tuple[Expression, Span], ...]
     annotation: Expression | None = None
+    awaits: bool = False
+    tears_down: bool = False
 
 
 FlawKind: TypeAlias = Literal[

@@ -17,13 +17,14 @@ _MAX_LINE = 1_000
 _MAX_TEXT = 1_000_000
 
 
-def is_newer_syntax(text: str) -> bool:
+def is_newer_syntax(text: str, *, unknown: bool = False) -> bool:
     """Whether libcst, whose grammar does not depend on the Python that runs it, parses the text.
 
-    Imports libcst: only for files that failed to parse.
+    Imports libcst: only for files that failed to parse. unknown: what is said of a text that is
+    too long to try.
     """
     if len(text) > _MAX_TEXT or max(map(len, text.split("\n"))) > _MAX_LINE:
-        return False
+        return unknown
     if "\0" in text:
         # libcst takes it; no Python does.
         return False

@@ -375,6 +375,7 @@ def _beyond(found: PluginSet, said: Said) -> Said:
         tuple((dist, where) for dist, where in said.runners if not found.in_force(dist)),
         tuple((name, where) for name, where in said.loaded if not _is_known(found, name)),
         said.workers,
+        said.files,
     )
 
 

@@ -270,14 +270,14 @@ def _unreadable(
     """SCP001 and SCP004: files that could not be parsed or read; and what is said of others.
 
     A project that requires a newer Python than the running one has nothing to mend in its files:
-    they are told in one note.
+    they are told in one note. So are those that a conftest may leave out for an older Python.
     """
     if not errors:
         return [], ()
     from scopecheck.newer import is_newer_syntax, newer_python_required
 
     suites = {
-        path: files.config.rootdir
+        path: files
         for files in project.discovered
         for path in (*files.test_files, *files.conftests)
     }
@@ -290,12 +290,17 @@ def _unreadable(
             message, advice = error.message, ""
             parsed = error.kind == "syntax" and error.message != TOO_DEEP
             source = project.load.source(path) if parsed else None
-            if source is not None and is_newer_syntax(source.text):
-                if path not in suites:
+            inside = path in suites
+            if source is not None and is_newer_syntax(source.text, unknown=not inside):
+                if not inside:
                     # Code that the suite imports runs well there: what it says is not known here.
                     continue
-                if required := newer_python_required(suites[path], project.root):
-                    excluded.setdefault(required, []).append(path)
+                required = newer_python_required(suites[path].config.rootdir, project.root)
+                decides = _deciding(suites[path], path)
+                if required or decides:
+                    why = f"the project requires {required}"
+                    why = why if required else f"`{decides}` decides in code what is collected"
+                    excluded.setdefault(why, []).append(path)
                     continue
                 message = f"is written for a Python newer than the {version} that reads it here"
                 message = f"{message} ({error.message})"
@@ -303,11 +308,18 @@ def _unreadable(
             fault = Fault(Place(path, error.span), message, path, help=advice)
             findings.append(finding_of(rulebook.rules()[name], fault, settings))
     notes = (
-        f"Python {version} cannot read {_some(paths)}, and the project requires {required}: "
+        f"Python {version} cannot read {_some(paths)}, and {why}: "
         f"what stands there is left out; {_RUN_WITH}"
-        for required, paths in excluded.items()
+        for why, paths in excluded.items()
     )
     return findings, tuple(notes)
+
+
+def _deciding(files: SuiteFiles, path: str) -> str:
+    """The conftest that may leave a file out by what it computes; empty where there is none."""
+    folders = (conftest.removesuffix("conftest.py") for conftest in files.dynamic)
+    above = [folder for folder in folders if path.startswith(folder)]
+    return f"{max(above, key=len)}conftest.py" if above else ""
 
 
 def _some(paths: Sequence[str]) -> str:

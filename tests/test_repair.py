@@ -428,6 +428,15 @@ def test_what_fix_leaves_goes_into_the_baseline(tmp_path: Path) -> None:
     assert (tmp_path / "known.json").read_text().count('"rule"') == 1
 
 
+def test_what_the_code_under_test_sets_is_no_statement_of_the_test_to_mend(tmp_path: Path) -> None:
+    app = "import os\n\n\ndef start(name):\n    os.environ['APP'] = name\n"
+    test = "import app\n\n\ndef test_start():\n    app.start('a')\n    assert app.start\n"
+    write(tmp_path, {"app.py": app, "test_app.py": test})
+    done = scopecheck("--output-format", "concise", cwd=tmp_path)
+    assert "SCP405" in done.stdout
+    assert "[*]" not in done.stdout
+
+
 def test_reports_offer_fixes_without_libcst(tmp_path: Path) -> None:
     write(tmp_path, {"pyproject.toml": CONFIG, "test_a.py": MARKED.format(name="a")})
     write(tmp_path, {"test_b.py": WAITS})

@@ -269,6 +269,28 @@ def test_code_for_a_newer_python_that_the_suite_only_imports_is_no_finding(tmp_p
     assert "app.py" not in {finding.fault.place.path for finding in analysis.findings}
 
 
+def test_a_long_module_that_the_suite_only_imports_may_be_newer(tmp_path: Path) -> None:
+    long = "x = 1\n" * 200_000
+    (tmp_path / "app.py").write_text(f'{long}def greet():\n    return t"{{1}}"\n')
+    (tmp_path / "test_app.py").write_text("import app\ndef test_a(): assert app.greet()\n")
+    analysis = analyse([], root=tmp_path, settings=Settings(), jobs=1)
+    assert "app.py" not in {finding.fault.place.path for finding in analysis.findings}
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python reads template strings")
+def test_a_conftest_may_leave_out_what_an_older_python_cannot_read(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "test_new.py").write_text('def test_a():\n    return t"{1}"\n')
+    (tmp_path / "test_old.py").write_text("def test_a():\n    assert True\n")
+    (tmp_path / "conftest.py").write_text(
+        "import sys\n\n\ndef pytest_ignore_collect(collection_path):\n"
+        "    return collection_path.name == 'new' and sys.version_info < (3, 14) or None\n"
+    )
+    result = run(tmp_path, ".", "--output-format", "concise", "--no-cache", "--select", "SCP0")
+    assert result.stdout.startswith("All checks passed")
+    assert "cannot read new/test_new.py, and `conftest.py` decides in code" in result.stderr
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python reads template strings")
 @pytest.mark.parametrize(
     ("file", "text", "told"),

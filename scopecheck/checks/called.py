@@ -13,7 +13,7 @@ from scopecheck.suite.values import ClassValue, FixtureValue
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scopecheck.facts import FileFacts, Function
+    from scopecheck.facts import Class, FileFacts, Function
     from scopecheck.suite import Suite
     from scopecheck.suite.namespace import Namespace
     from scopecheck.suite.values import Value
@@ -76,7 +76,8 @@ def _calls(facts: FileFacts) -> Iterator[tuple[Call, Function | None]]:
                     yield found.call, function
     for found in facts.module_calls:
         yield found.call, None
-    for bindings in (facts.bindings, *(class_.bindings for class_ in facts.classes)):
+    outer = [class_.bindings for class_ in facts.classes if not _is_within(facts, class_)]
+    for bindings in (facts.bindings, *outer):
         own = set() if bindings is facts.bindings else {binding.name for binding in bindings}
         for binding in bindings:
             call = binding.value
@@ -84,6 +85,12 @@ def _calls(facts: FileFacts) -> Iterator[tuple[Call, Function | None]]:
                 hidden = isinstance(call.func, Name) and call.func.parts[0] in own
                 if not hidden:
                     yield call, None
+
+
+def _is_within(facts: FileFacts, class_: Class) -> bool:
+    """Whether a class is made by a function, whose parameters and names its body sees."""
+    line = class_.span.line
+    return any(function.line < line <= function.end_line for function in facts.functions)
 
 
 def _callee(

@@ -6,12 +6,18 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from scopecheck.checks.asserted import assertions
-from scopecheck.checks.leaks import body_of, runs_in_process, symbol_of
+from scopecheck.checks.leaks import body_of, is_text, runs_in_process, symbol_of
 from scopecheck.checks.looks import looks
 from scopecheck.checks.wording import at, tests
 from scopecheck.expressions import Name
 from scopecheck.finding import Fault, Place
-from scopecheck.suite.changes import IN_PLACE, is_container, is_in_place, is_test_code
+from scopecheck.suite.changes import (
+    IN_PLACE,
+    WIDE_XUNIT,
+    is_container,
+    is_in_place,
+    is_test_code,
+)
 from scopecheck.suite.values import ClassValue
 
 if TYPE_CHECKING:
@@ -66,6 +72,8 @@ def _attribute(suite: Suite, actor: Actor, change: Change) -> _Attribute | None:
         return None
     root, name = change.target
     function = actor.function
+    if change.kind == "item" and function.parameters and change.key == function.parameters[0].name:
+        return None  # It keeps something of each object under the object itself.
     space: Namespace | None = None
     if function.owner >= 0 and function.parameters and function.parameters[0].name == root:
         space = suite.evaluator.body(actor.path, function.owner)
@@ -157,6 +165,10 @@ def _told(suite: Suite, found: _Attribute) -> Iterator[Fault]:
         met = victims if len(victims) > 1 or again else []
     if not met:
         return
+    if _gives_anew(actor, change):
+        met = [other for other in met if not set(other.items) <= set(actor.items)]
+    if not met:
+        return
     met.sort(key=lambda other: (other.path, other.function.line))
     affected = {item.nodeid for other in met for item in other.items}
     count = tests(len(affected))
@@ -175,6 +187,12 @@ def _told(suite: Suite, found: _Attribute) -> Iterator[Fault]:
         help=f"make `{binding.name}` for each object or test, in `__init__` or in a fixture",
         tests=frozenset(affected),
     )
+
+
+def _gives_anew(actor: Actor, change: Change) -> bool:
+    """Whether a set-up gives what stands under a key before each test that it is called for."""
+    each = actor.kind == "xunit" and actor.function.name not in WIDE_XUNIT
+    return each and change.kind == "item" and is_text(change.key)
 
 
 def _asserts(suite: Suite, other: Actor, found: _Attribute) -> bool:

@@ -295,6 +295,8 @@ def _unmatched_files(suite: Suite) -> Iterator[Fault]:
         tests = [one for one in _top_level_tests(suite, facts) if not _is_called(suite, facts, one)]
         if not tests or _is_among_samples(suite, path) or not is_for_pytest(suite):
             continue
+        if _is_run_by_name(suite, path):
+            continue
         shown = listed(f"`{pattern}`" for pattern in patterns)
         yield Fault(
             Place(path, tests[0][1]),
@@ -307,6 +309,17 @@ def _unmatched_files(suite: Suite) -> Iterator[Fault]:
             notes=("nothing imports the file either",),
             help=f"rename it to `{_fitting(name)}`, or add its name to `python_files`",
         )
+
+
+def _is_run_by_name(suite: Suite, path: str) -> bool:
+    """Whether a task, CI or the file itself names the file where pytest is run."""
+    named = re.compile(rf"\bpytest\b[^\n]*\b{re.escape(basename(path))}\b")
+    if named.search(suite.text(path)):
+        return True
+    said = suite.linker.plugins.run_async.said
+    return said is not None and any(
+        f"/{path}".endswith(f"/{file.removeprefix('./')}") for file in said().files
+    )
 
 
 def _is_called(suite: Suite, facts: FileFacts, test: tuple[str, Span]) -> bool:

@@ -15,7 +15,6 @@ from scopecheck.checks.once import bound_calls
 from scopecheck.checks.request_state import request_state_kept
 from scopecheck.checks.wording import at, scoped, tests
 from scopecheck.finding import Fault, Place
-from scopecheck.suite.changes import is_test_code
 from scopecheck.suite.model import Scope
 from scopecheck.suite.subjects import Subject
 
@@ -87,9 +86,14 @@ def _is_reset(suite: Suite, name: str) -> bool:
 
 
 def _of_modules(suite: Suite, makers: Makers) -> Iterator[Fault]:
-    """A context that a file of the tests makes when it is imported."""
+    """A context that a test file or conftest makes when it is imported.
+
+    What a package of tests or a helper makes for all of them (`client_context`), they share on
+    purpose.
+    """
+    files = {*suite.files.test_files, *suite.files.conftests}
     for path, binding in bound_calls(suite):
-        maker = _made_once(makers, path, binding) if is_test_code(path) else None
+        maker = _made_once(makers, path, binding) if path in files else None
         facts = suite.facts(path)
         if maker is None or facts is None:
             continue

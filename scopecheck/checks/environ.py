@@ -60,7 +60,7 @@ def unrestored_environ(suite: Suite) -> Iterator[Fault]:
             key = _key(suite, actor, change)
             if key is None or not _sets(change) or key in kept:
                 continue
-            if _gives_back(suite, actor, change):
+            if _gives_back(suite, actor, change) or _gives_all_back(suite, actor, change):
                 continue
             verdict = _judged(suite, actor, change, key)
             if verdict != "restored":
@@ -75,6 +75,8 @@ def _by_helpers(suite: Suite) -> Iterator[Fault]:
 
     def judged(actor: Actor, by: Actor, call: Change, made: Change) -> Verdict:
         key = _key(suite, by, made) or ""
+        if _is_taken_by_another(suite, actor, by, call, key):
+            return "restored"
         # Which variable a computed name is, the caller says.
         return _judged(suite, actor, call, key if is_text(key) else "")
 
@@ -100,6 +102,19 @@ def _by_helpers(suite: Suite) -> Iterator[Fault]:
             help=advice(first.calls[0][0], "setenv(name, value)"),
             tests=first.tests,
         )
+
+
+def _is_taken_by_another(suite: Suite, actor: Actor, by: Actor, call: Change, key: str) -> bool:
+    """Whether a function beside the one that sets a variable, called later, takes it away."""
+    facts = suite.facts(by.path) if key else None
+    below = suite.lines(actor.path, call.span.end_line + 1, actor.function.end_line)
+    taken = re.compile(rf"environ\.pop\(\s*{re.escape(key)}|del (?:os\.)?environ\[{re.escape(key)}")
+    return facts is not None and any(
+        f"{function.name}(" in below
+        and taken.search(suite.lines(by.path, function.line, function.end_line))
+        for function in facts.functions
+        if function is not by.function
+    )
 
 
 _WHOLE = "the environment"
@@ -188,6 +203,12 @@ def _is_given_back(suite: Suite, actor: Actor) -> bool:
         re.search(rf"environ(?:\.update\({kept}\)|\s*=\s*{kept}\b)", body)
         for kept in _COPIED.findall(body)
     )
+
+
+def _gives_all_back(suite: Suite, actor: Actor, change: Change) -> bool:
+    """Whether a change gives back a copy of the environment that was made before."""
+    above = suite.lines(actor.path, actor.function.line, change.span.line - 1)
+    return change.name == "update" and change.key in _COPIED.findall(above)
 
 
 _BY_MONKEYPATCH = re.compile(r"\.(?:setenv|delenv)\(\s*(\w+)")

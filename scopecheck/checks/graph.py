@@ -215,7 +215,7 @@ def _add_shadow(
         if (askers and _only_returns(visible[-1])) or _is_switched_off(suite, item, name):
             return
         askers = []
-    elif not askers or visible[-1].kind not in ("generator", "asyncgen"):
+    elif not askers or not _tears_down(visible[-1]):
         return
     holder = find_mark(
         suite,
@@ -247,6 +247,13 @@ def _is_switched_off(suite: Suite, item: Item, name: str) -> bool:
         for one in function.decorators
     )
     return any(quoted.search(text) and _ONLY_NONE.search(text) for text in texts)
+
+
+def _tears_down(fixture: Fixture) -> bool:
+    """Whether a fixture does something once the tests are done with what it yields."""
+    handout = None if fixture.function is None else fixture.function.handout
+    generator = fixture.kind in ("generator", "asyncgen")
+    return generator and (handout is None or handout.tears_down)
 
 
 def _only_returns(fixture: Fixture) -> bool:

@@ -65,6 +65,7 @@ _HARMLESS = frozenset(
             "nullcontext",
         ),
         *("websocket_connect", "StringIO", "BytesIO", "socket", "ThreadPoolExecutor", "Lock"),
+        *("redirect_stdout", "redirect_stderr", "assertNoLogs", "ZipFile", "ProcessPoolExecutor"),
     ]
 )
 # What a test says that gives it modules of its own, to import inside of it.
@@ -144,6 +145,7 @@ def judge(
     touches: Callable[[Actor, Change], bool],
     undoes: Callable[[Change], bool],
     words: Searched,
+    assigned: Searched | None = None,
 ) -> Verdict:
     """What becomes of a change.
 
@@ -154,6 +156,7 @@ def judge(
         touches: whether another change is one of the same thing.
         undoes: whether a later change of the same thing in the same function puts it back.
         words: what the text of a fixture or xunit function has that puts it back.
+        assigned: what a function of the code under test has that puts it back, which those call.
     """
     if change.final or change.nested:
         return "restored"
@@ -171,7 +174,7 @@ def judge(
         return "restored"
     if change.imported is not None and _FAKE_MODULES.search(text_of(suite, actor)):
         return "restored"
-    if _is_restored_around(suite, actor, words):
+    if _is_restored_around(suite, actor, words, assigned):
         return "restored"
     place = (change.span.line, change.span.column)
     later = [other for other in others if (other.span.line, other.span.column) > place]
@@ -271,7 +274,9 @@ def may_restore(context: str) -> bool:
     return last not in _HARMLESS and not last.endswith(_HARMLESS_ENDS)
 
 
-def _is_restored_around(suite: Suite, actor: Actor, words: Searched) -> bool:
+def _is_restored_around(
+    suite: Suite, actor: Actor, words: Searched, assigned: Searched | None
+) -> bool:
     """Whether a fixture or xunit function that runs with each test may put something back."""
     judged: dict[Actor, bool] = {actor: False}
 
@@ -280,7 +285,7 @@ def _is_restored_around(suite: Suite, actor: Actor, words: Searched) -> bool:
         if found is None:
             found = bool(words.search(text_of(suite, other)))
             found = found or _calls_own(suite, other, actor.path, words)
-            judged[other] = found = found or _calls_helper(suite, other, words)
+            judged[other] = found = found or _calls_helper(suite, other, words, assigned)
         return found
 
     def is_restored(item: Item) -> bool:
@@ -324,17 +329,21 @@ def _calls_own(suite: Suite, actor: Actor, path: str, words: Searched) -> bool:
     )
 
 
-def _calls_helper(suite: Suite, actor: Actor, words: Searched) -> bool:
-    """Whether a set-up calls a function of the test code that has these words."""
+def _calls_helper(suite: Suite, actor: Actor, words: Searched, assigned: Searched | None) -> bool:
+    """Whether a set-up calls a function of the test code that has these words.
+
+    Or one of the code under test that has those of an assignment.
+    """
     space = suite.evaluator.module(actor.path)
     if space is None:
         return False
     for name in dict.fromkeys(_CALL.findall(body_of(suite, actor))):
         found = suite.evaluator.evaluate(Name(tuple(name.split("."))), space)
-        if isinstance(found, FunctionValue) and is_test_code(found.module):
-            function = found.function
-            if words.search(suite.lines(found.module, function.line, function.end_line)):
-                return True
+        if not isinstance(found, FunctionValue):
+            continue
+        wanted, function = words if is_test_code(found.module) else assigned, found.function
+        if wanted and wanted.search(suite.lines(found.module, function.line, function.end_line)):
+            return True
     return False
 
 

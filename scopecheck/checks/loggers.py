@@ -66,9 +66,15 @@ def _named(text: str) -> str | None:
     return given[1:-1] if re.fullmatch(r"([\"'])[\w.]+\1", given) else None
 
 
+# `app.test_level`, `app._test_level`: a test's own, below that of the package.
+_OF_TESTS = re.compile(r"_?tests?(?:_\w+)?")
+
+
 def _is_imported(suite: Suite, actor: Actor, name: str | None) -> bool:
     if not name:
         return name == ""
+    if _OF_TESTS.fullmatch(name.rpartition(".")[2]):
+        return False
     top = name.partition(".")[0]
     facts = suite.facts(actor.path)
     return facts is not None and any(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -19,9 +20,11 @@ from scopecheck.checks.wording import (
     tests,
     written,
 )
+from scopecheck.expressions import Call, Name
 from scopecheck.finding import Fault, Place
 from scopecheck.suite.loops.pytest_asyncio import FIXTURE_DEFAULT, TEST_DEFAULT
 from scopecheck.suite.model import Scope
+from scopecheck.suite.values import ClassValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,8 +103,35 @@ def _is_free(suite: Suite, fixture: Fixture) -> bool:
     What cannot be told is held to be free, unless the fixture opens and closes it: most of what
     real suites hand out so (an application, a record, an in-memory client) is.
     """
-    unknown = suite.handouts.of(fixture).kind == "unknown"
-    return _is_plain(suite, fixture) or (unknown and not suite.is_held_open(fixture))
+    if _is_plain(suite, fixture):
+        return True
+    if suite.handouts.of(fixture).kind != "unknown":
+        return False
+    return not suite.is_held_open(fixture) or _has_own_loop(suite, fixture)
+
+
+# What hands a coroutine to a loop that runs in another thread.
+_TO_ANOTHER_LOOP = re.compile(r"\brun_coroutine_threadsafe\(")
+
+
+def _has_own_loop(suite: Suite, fixture: Fixture) -> bool:
+    """Whether what is handed out is of a class of the project that works on a loop of its own."""
+    function, path = fixture.function, fixture.path
+    handout = None if function is None else function.handout
+    space = None if path is None else suite.evaluator.module(path)
+    if function is None or handout is None or space is None:
+        return False
+    given = [value for value, _ in handout.values]
+    local = (binding.value for binding in function.bindings if Name((binding.name,)) in given)
+    for value in (handout.annotation, *given, *local):
+        made = value.func if isinstance(value, Call) else value
+        if not isinstance(made, Name):
+            continue
+        for parts in (made.parts, made.parts[:-1]):
+            found = suite.evaluator.evaluate(Name(parts), space) if parts else None
+            if isinstance(found, ClassValue) and suite.has(found.module, _TO_ANOTHER_LOOP):
+                return True
+    return False
 
 
 def _is_plain(suite: Suite, fixture: Fixture) -> bool:

@@ -24,7 +24,8 @@ from scopecheck.expressions import Mapping
 from scopecheck.facts import PASSES_GLOBALS
 from scopecheck.finding import Fault, Place
 from scopecheck.source import Span
-from scopecheck.suite.changes import is_container, is_in_place, is_test_code
+from scopecheck.suite.changes import WIDE_XUNIT, is_container, is_in_place, is_test_code
+from scopecheck.suite.model import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,8 @@ _TAKE_AWAY = frozenset(
     {"clear", "pop", "popitem", "popleft", "remove", "discard", "sort", "reverse"}
 )
 _RESETS = frozenset({"clear"})
+# `update(passed=0, failed=0)`
+_KEYWORD = re.compile(r"[(,]\s*(\w+)\s*=")
 _DEPENDS = re.compile(r"\b(?:Depends)\(")
 
 
@@ -178,9 +181,50 @@ def _victims(suite: Suite, subject: Subject) -> list[_Victim]:
             continue
         keys = asserted_keys(body_of(suite, actor), words)
         own = _own_keys(suite, actor, subject)
-        if own is not None and keys and not (ANY not in keys and keys <= own):
+        if own is None or not keys or (ANY not in keys and keys <= own):
+            continue
+        given = _given_before(suite, actor, subject)
+        if given is not None and not (ANY not in keys and keys <= own | given):
             found.append(_Victim(actor, keys))
     return found
+
+
+def _given_before(suite: Suite, actor: Actor, subject: Subject) -> frozenset[str] | None:
+    """The keys that what runs before a test gives anew for it; None where it may be all of them."""
+    keys: set[str] = set()
+    for other in suite.changes.around(actor.items[0]):
+        fixture = other.fixture
+        wide = fixture.scope is not Scope.FUNCTION if fixture else other.function.name in WIDE_XUNIT
+        if wide or subject.name not in body_of(suite, other):
+            continue
+        own = _own_keys(suite, other, subject)
+        if own is None or _is_filled(suite, other, subject):
+            return None
+        keys |= own
+    return frozenset(keys)
+
+
+def _is_filled(suite: Suite, actor: Actor, subject: Subject) -> bool:
+    """Whether a set-up calls a function that gives a container items, and does no more to it."""
+    for passed in actor.function.passed:
+        for name, path in suite.changes.given(actor.path, actor.function, passed):
+            found = _container(suite, actor, path, None)
+            if found is None or found.key != subject.key:
+                continue
+            called = suite.changes.resolve(
+                actor.path, actor.function, passed.function, passed.imported
+            )
+            facts = None if called is None else suite.facts(called.path)
+            made = [
+                change
+                for function in (() if facts is None else facts.functions)
+                if called is not None and function.line == called.line
+                for change in function.changes
+                if change.target[:1] == (name,)
+            ]
+            if made and all(change.kind == "item" for change in made):
+                return True
+    return False
 
 
 def _own_keys(suite: Suite, actor: Actor, subject: Subject) -> frozenset[str] | None:
@@ -198,6 +242,9 @@ def _own_keys(suite: Suite, actor: Actor, subject: Subject) -> frozenset[str] | 
             return None
         if change.kind == "item" and not change.nested:
             keys.add(change.key.strip("'\""))
+        if change.kind == "call" and change.name == "update" and not change.nested:
+            call = suite.lines(actor.path, change.span.line, change.span.end_line)
+            keys.update(_KEYWORD.findall(call))
     return frozenset(keys)
 
 
@@ -305,8 +352,8 @@ def _is_asserted_gone(suite: Suite, actor: Actor, change: Change, name: str) -> 
     """Whether the test asserts later that what it has put in is not there: the code took it out."""
     below = suite.lines(actor.path, change.span.end_line + 1, actor.function.end_line)
     key = re.escape(change.key.strip("'\""))
-    keys = rf"[\"']?{key}[\"']?\s+not\s+in\s+{name}\b|" if change.kind == "item" else ""
     name = rf"(?:[\w.]+\.)?{name}"
+    keys = rf"[\"']?{key}[\"']?\s+not\s+in\s+{name}\b|" if change.kind == "item" else ""
     empty = rf"not\s+{name}\s*$|len\({name}\)\s*==\s*0\b|{name}\s*==\s*[\[{{][\]}}]"
     return re.search(rf"assert\s+(?:{keys}{empty})", below, re.MULTILINE) is not None
 

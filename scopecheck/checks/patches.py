@@ -326,10 +326,13 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
         rf"|\b{re.escape(plain)}\.(?:{anew})\(",
         (last, plain, "reload(", "stopall(", "setattr("),
     )
-    return judge(suite, actor, change, touches, undoes, words)
+    assigned = Words(
+        rf"\b{re.escape(plain)}\.{re.escape(last)}\s*(?::[^=\n]*)?=[^=]", (f".{last}",)
+    )
+    return judge(suite, actor, change, touches, undoes, words, assigned)
 
 
-_RESETS = r"(?:reset|clear|restore|shutdown|cleanup|tear_?down|(?<!is_)empty)"
+_RESETS = r"(?:reset|clear|restore|shutdown|cleanup|tear_?down|invalidate|(?<!is_)empty)"
 
 
 def _takes_away(change: Change) -> bool:

@@ -302,9 +302,24 @@ def _state(suite: Suite, actor: Actor, name: str, change: Change) -> _State | No
         if name == "sys.path" and _is_asked_for(suite, actor, change):
             return None
         return _OF_SYS[name] if change.name not in ("remove", "pop", "clear") else None
+    if name in _CAPTURED and not _is_seen(suite):
+        return None
     if name.startswith("sys.") and name.count(".") == 1 and change.kind == "attribute":
         return _State(f"`{name}`", _of_sys(name), f'setattr("{name}", value)')
     return None
+
+
+# What pytest gives back after the set-up, the call and the tear-down of each test.
+_CAPTURED = frozenset({"sys.stdout", "sys.stderr"})
+_SHOWN = re.compile(r"(?:^|\s)-[a-zA-Z]*s\b|--capture[= ]no\b")
+
+
+def _is_seen(suite: Suite) -> bool:
+    """Whether pytest is told not to capture what tests write: then it leaves the streams alone."""
+    config = suite.files.config
+    given = config.ini.get("addopts", "")
+    text = given if isinstance(given, str) else " ".join(given)
+    return "capture" in config.blocked or _SHOWN.search(text) is not None
 
 
 _FROM_FILE = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from scopecheck.checks.leaks import symbol_of
@@ -85,7 +86,7 @@ def mutable_default(suite: Suite) -> Iterator[Fault]:
                 continue
             for name in mutable:
                 fault = _default_fault(path, function, name)
-                if fault is not None:
+                if fault is not None and not _is_emptied(suite, path, function, name):
                     yield fault
 
 
@@ -97,6 +98,13 @@ def _is_in_a_test(facts: FileFacts | None, function: Function) -> bool:
         and function.end_line <= outer.end_line
         for outer in facts.functions
     )
+
+
+def _is_emptied(suite: Suite, path: str, function: Function, name: str) -> bool:
+    """Whether the function empties its default, for what it puts in only while it runs."""
+    text = suite.lines(path, function.line, function.end_line)
+    emptied = rf"^[ \t]+(?:{name}\.clear\(\)|{name}\[:\]\s*=|del {name}\[:\])"
+    return re.search(emptied, text, re.MULTILINE) is not None
 
 
 def _default_fault(path: str, function: Function, name: str) -> Fault | None:

@@ -3,6 +3,7 @@
     runner    a plugin that runs async tests by rules of its own
     auto      `--asyncio-mode=auto` on a command line, or in a configuration that is not in force
     loaded    a plugin that a command line or the environment names
+    files     test files that stand where pytest is run, and so may be named to it
 
 Scripts are searched and not understood: what is found in one means that nobody can tell who runs an
 async test that has no mark, and nothing more.
@@ -77,6 +78,7 @@ _WORKERS = re.compile(
     re.IGNORECASE,
 )
 _LOADED = re.compile(r"(?:^|[\s\"',])-p[\s=\"',]*([A-Za-z_][\w.]*)(?![\w./:-])")
+_TEST_FILE = re.compile(r"[\w./-]*\btests?[\w-]*\.py\b|[\w./-]*_tests?\.py\b")
 _ENVIRONMENT = re.compile(r"\bPYTEST_PLUGINS\b[\s=:\"']*([A-Za-z_][\w.,]*)")
 
 _NAMES = re.compile(
@@ -104,6 +106,7 @@ class Said(msgspec.Struct, frozen=True):
     auto: a command line that sets the auto mode. tables: folders with a configuration that sets
     it. runners: plugins named, by their distributions. loaded: plugins named to be loaded.
     workers: what names pytest-xdist, or a command line or `addopts` that asks for its workers.
+    files: test files that are named, as they are written.
     """
 
     auto: str = ""
@@ -111,6 +114,7 @@ class Said(msgspec.Struct, frozen=True):
     runners: tuple[tuple[str, str], ...] = ()
     loaded: tuple[tuple[str, str], ...] = ()
     workers: str = ""
+    files: frozenset[str] = frozenset()
 
 
 def said_of_async(root: Path, rootdir: Path) -> Said:
@@ -123,6 +127,7 @@ def said_of_async(root: Path, rootdir: Path) -> Said:
     tables: dict[str, str] = {}
     runners: dict[str, str] = {}
     loaded: dict[str, str] = {}
+    files: set[str] = set()
     for path, is_prose in islice(_files(root, rootdir), _MOST_FILES):
         text = _text(path)
         if "pytest" not in text.lower() and "asyncio" not in text:
@@ -144,7 +149,9 @@ def said_of_async(root: Path, rootdir: Path) -> Said:
             runners.setdefault(name, f"{where}:{_line(text, match)}")
         for name, match in _plugins(text):
             loaded.setdefault(name, f"{where}:{_line(text, match)}")
-    return Said(auto, tuple(tables.items()), tuple(runners.items()), tuple(loaded.items()), workers)
+        files.update(_TEST_FILE.findall(text))
+    named = (tuple(tables.items()), tuple(runners.items()), tuple(loaded.items()))
+    return Said(auto, *named, workers, frozenset(files))
 
 
 def _plugins(text: str) -> Iterator[tuple[str, re.Match[str]]]:

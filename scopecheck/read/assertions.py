@@ -268,13 +268,15 @@ class _Reader:
             if not kinds & _FAILURES:
                 continue
             inside = _assertion(statement.body)
-            if kinds == {"AssertionError"} and _is_raised(statement.body, inside):
+            skips = any(map(_skips, handler.body))
+            # Who names the failure, and skips, says what a failure means.
+            if kinds == {"AssertionError"} and (skips or _is_raised(statement.body, inside)):
                 return
             if inside is not None and _goes_on(handler.body):
                 line = handler.lineno
                 column = self._text.column(line, handler.col_offset)
                 cause = type(self._text.span(inside))(line, column, line, column + len("except"))
-                words = "is skipped" if any(map(_skips, handler.body)) else ""
+                words = "is skipped" if skips else ""
                 yield Flaw("swallowed", self._text.span(inside), words, cause)
             return
 

@@ -354,9 +354,9 @@ class _Walker:
         if kind is ast.Call:
             self._call(node, condition, final)  # type: ignore[arg-type]
         elif kind is ast.Compare:
-            left = node.left  # type: ignore[attr-defined]
-            if left.__class__ is ast.Call or left.__class__ is ast.Await:
-                self._expression(left, condition, final)
+            for side in (node.left, *node.comparators):  # type: ignore[attr-defined]
+                if side.__class__ is ast.Call or side.__class__ is ast.Await:
+                    self._expression(side, condition, final)
         elif kind is ast.Lambda:
             # Whoever gets it may run it, or not.
             nested, self._nested = self._nested, True

@@ -37,6 +37,8 @@ _CONTAINERS = frozenset(
     ]
 )
 _WRAPPERS = frozenset(["Annotated", "Final", "Awaitable", "Coroutine"])
+# `asyncio.Lock`, `get_running_loop`, `group.create_task`, `ensure_future`
+_OF_LOOP = re.compile("asyncio|loop|task|future|spawn", re.IGNORECASE)
 _NAMES = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 
 
@@ -55,7 +57,25 @@ def read_handout(
     annotation = None
     if function.returns is not None:
         annotation = read_annotation(function.returns, generator=yields is not None)
-    return Handout(tuple(values), annotation)
+    awaits = isinstance(function, ast.AsyncFunctionDef) and any(map(_awaits, function.body))
+    return Handout(tuple(values), annotation, awaits, not _ends_with_yield(function))
+
+
+def _awaits(statement: ast.stmt) -> bool:
+    """Whether a statement waits for something, or may leave something on the loop that runs."""
+    for node in ast.walk(statement):
+        match node:
+            case ast.Await() | ast.AsyncFor() | ast.AsyncWith() | ast.comprehension(is_async=1):
+                return True
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                if _OF_LOOP.search(name):
+                    return True
+    return False
+
+
+def _ends_with_yield(function: _Function) -> bool:
+    last = function.body[-1]
+    return isinstance(last, ast.Expr) and isinstance(last.value, ast.Yield)
 
 
 def _handed(

@@ -57,6 +57,13 @@ _CONTAINERS = frozenset(
     ["list", "dict", "set", "defaultdict", "deque", "Counter", "OrderedDict", "bytearray"]
 )
 XUNIT = _BEFORE | AFTER
+# Those that are called once for several tests.
+WIDE_XUNIT = frozenset(
+    [
+        *("setUpClass", "setup_class", "setup_module", "setUpModule"),
+        *("tearDownClass", "teardown_class", "teardown_module", "tearDownModule"),
+    ]
+)
 _RETURN = re.compile(r"^[ \t]+return\b", re.MULTILINE)
 
 
@@ -428,6 +435,7 @@ def is_test_code(path: str) -> bool:
 __all__ = [
     "AFTER",
     "IN_PLACE",
+    "WIDE_XUNIT",
     "Actor",
     "Changes",
     "is_container",

@@ -116,9 +116,12 @@ class Lineages:
                     pass
                 case External(name=name) | Result(name=name):
                     last = name.rpartition(".")[2]
-                    if last.endswith(("TestCase", "TestCase()")):
+                    plain = name in _PLAIN_TESTCASES
+                    if last.endswith(("TestCase", "TestCase()")) and (
+                        plain or not self._takes_fixtures(value)
+                    ):
                         testcase = True
-                        runs_async |= name not in _PLAIN_TESTCASES
+                        runs_async |= not plain
                     elif isinstance(found, External) and _has_constructor(name):
                         constructed = True
                     else:
@@ -139,6 +142,29 @@ class Lineages:
             spaces = map(self._evaluator.class_space, classes)
             runs_async |= any(not _RUNNING.isdisjoint(space.bindings) for space in spaces)
         return Lineage(classes, testcase, runs_async, opaque, constructed)
+
+    def _takes_fixtures(self, value: ClassValue) -> bool:
+        """Whether a test of the class has a parameter that only pytest could give a value to.
+
+        A `unittest.TestCase` calls its tests with `self` alone, so its base is none, whatever its
+        name (`pylint.testutils.CheckerTestCase`).
+        """
+        if value.class_.decorators:
+            return False
+        space = self._evaluator.class_space(value)
+        for name, bindings in space.bindings.items():
+            if not name.startswith("test"):
+                continue
+            for binding in bindings:
+                if not isinstance(binding.value, FunctionRef):
+                    continue
+                function = space.facts.functions[binding.value.index]
+                if function.decorators:
+                    continue
+                asked = [p for p in function.parameters if p.kind == "normal" and not p.default]
+                if len(asked) > 1:
+                    return True
+        return False
 
     def attribute(self, lineage: Lineage, name: str) -> Value:
         """What an attribute of the class stands for; MISSING when no class read has it."""

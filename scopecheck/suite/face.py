@@ -165,7 +165,7 @@ def _shape(fixture: Fixture, path: str) -> Hashable:
         (fixture.scope, fixture.scope_text, fixture.loop_scope, fixture.loop_scope_known),
         (fixture.autouse, fixture.has_params, fixture.param_marks),
         tuple(request.name for request in fixture.requests),
-        (fixture.certain, fixture.opaque, fixture.assumed),
+        (fixture.certain, fixture.opaque, fixture.assumed, fixture.hands_on),
         tuple(mark.name for mark in fixture.marks),
     )
 

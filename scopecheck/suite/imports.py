@@ -269,7 +269,9 @@ class _Search:
         folder, _, file = current.rpartition("/")
         stem = file.removesuffix(".py")
         entries = self._modules.entries(folder)
-        if any(e.partition(".")[0] == stem and e.endswith((".so", ".pyd")) for e in entries):
+        # A stub beside a module tells of names that the module's own text does not.
+        beside = (".so", ".pyd", ".pyi")
+        if any(e.partition(".")[0] == stem and e.endswith(beside) for e in entries):
             return None
         if is_package and (self._is_open(current) or not self._is_closed(current, name)):
             return None

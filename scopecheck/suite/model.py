@@ -106,6 +106,12 @@ class Fixture(Struct, eq=False):
         return self.kind in ("coroutine", "asyncgen")
 
     @property
+    def hands_on(self) -> bool:
+        """Whether an async fixture awaits nothing: what it gets is used by those who get it."""
+        handout = self.function.handout if self.is_async and self.function is not None else None
+        return handout is not None and not handout.awaits
+
+    @property
     def symbol(self) -> str:
         """`path::Class::function` of the definition."""
         name = self.function.name if self.function is not None else self.name

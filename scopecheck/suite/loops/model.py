@@ -91,7 +91,8 @@ class Pair(Struct, frozen=True):
     """An async fixture and code that its value reaches: the test, or another async fixture.
 
     user: the fixture that gets the value; None for the test itself.
-    via: synchronous fixtures that the value passes through, nearest to the user first.
+    via: fixtures that the value passes through, synchronous or awaiting nothing, the one nearest
+        to `fixture` first.
     handed: False where the user only has it set up (`usefixtures`, autouse) and gets no value.
     same: whether both run on one loop; None where that cannot be told.
     """

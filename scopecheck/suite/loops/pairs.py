@@ -43,13 +43,16 @@ def pairs_of(loops: Loops, item: Item) -> Iterator[Pair]:
 def _users(
     fixture: Fixture, askers: dict[Fixture, list[Fixture | None]]
 ) -> Iterator[tuple[Fixture | None, tuple[Fixture, ...]]]:
-    """The test and the async fixtures that a value reaches, also through synchronous fixtures."""
+    """The test and the async fixtures that a value reaches, also through what only hands it on.
+
+    That is synchronous fixtures, and async ones that await nothing.
+    """
     pending: list[tuple[Fixture, tuple[Fixture, ...]]] = [(fixture, ())]
     seen = {fixture}
     while pending:
         holder, via = pending.pop(0)
         for asker in askers.get(holder, ()):
-            if asker is None or asker.is_async:
+            if asker is None or (asker.is_async and not asker.hands_on):
                 yield asker, via
             elif asker not in seen:
                 seen.add(asker)
