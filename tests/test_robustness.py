@@ -229,7 +229,7 @@ def test_any_number_of_jobs_gives_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["missing"], "missing: no such file or folder"),
+        (["missing"], "missing: no such file, folder or command"),
         (["--select", "no-such-rule"], "no-such-rule"),
         (["--config", "missing.toml"], "missing.toml"),
         (["--root", "missing"], "missing"),
