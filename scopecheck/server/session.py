@@ -90,13 +90,11 @@ def opened(folder: Path, options: CheckOptions) -> Opened:
     """
     try:
         setup = set_up([], options, folder)
-        project = setup.project
         settings = with_rules(setup.loaded.settings, options)
-        paths = [] if project.root == folder else [folder]
         known = known_findings(baseline_file(setup.loaded, options), options)
     except Refused as error:
         raise Trouble(error.message) from None
-    return Opened(project, settings, paths, known)
+    return Opened(setup.project, settings, setup.paths, known)
 
 
 class Session:
