@@ -335,6 +335,23 @@ async def test_columns_are_those_of_the_editor(editor: Editor, suite: Path) -> N
 
 
 @pytest.mark.asyncio
+async def test_names_that_uris_escape(suite: Path) -> None:
+    odd = suite.rename(suite.parent / "a b # \u00fc %41")
+    editor = Editor(odd)
+    await editor.start()
+    await editor.until("tests/conftest.py", ["SCP101"])
+    editor.open("tests/conftest.py", CONFTEST)
+    first, *_ = await editor.actions("tests/conftest.py", 9)
+    resolved = await editor.client.code_action_resolve_async(first)
+    assert resolved.edit is not None
+    (change,) = resolved.edit.document_changes or ()
+    assert isinstance(change, types.TextDocumentEdit)
+    assert change.text_document.uri == editor.uri("tests/conftest.py")
+    assert change.text_document.version == 1
+    assert await editor.stop() == 0
+
+
+@pytest.mark.asyncio
 async def test_what_is_not_saved_is_not_kept(editor: Editor, suite: Path) -> None:
     await editor.until("tests/conftest.py", ["SCP101"])
     editor.open("tests/conftest.py", CONFTEST)

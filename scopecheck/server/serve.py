@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lsprotocol import types
-from pygls import uris
 from pygls.lsp.server import LanguageServer
 
 from scopecheck import __version__, rulebook
 from scopecheck.server.session import Mended, Session, Told, Trouble, opened
-from scopecheck.server.wire import SOURCE, Shown, Wire, as_we_write, page
+from scopecheck.server.wire import SOURCE, Shown, Wire, as_we_write, file_of, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -105,8 +104,8 @@ class Server(LanguageServer):
 
     def _open_texts(self) -> dict[Path, str]:
         found = {}
-        for uri, document in self.workspace.text_documents.items():
-            file = _file(uri)
+        for document in self.workspace.text_documents.values():
+            file = file_of(document.uri)
             if file is not None:
                 found[file] = document.source
         return found
@@ -179,12 +178,8 @@ class Server(LanguageServer):
 
     def _versions(self) -> dict[str, int]:
         """The versions of the files that the editor has open."""
-        documents = self.workspace.text_documents
-        return {
-            as_we_write(uri): one.version
-            for uri, one in documents.items()
-            if one.version is not None
-        }
+        documents = self.workspace.text_documents.values()
+        return {as_we_write(one.uri): one.version for one in documents if one.version is not None}
 
     def edit(self, folder: _Folder, mended: Mended) -> types.WorkspaceEdit:
         """What an editor is to do for a fix."""
@@ -219,11 +214,6 @@ def _meet(one: types.Range, other: types.Range) -> bool:
     return one.start <= other.end and other.start <= one.end
 
 
-def _file(uri: str) -> Path | None:
-    path = uris.to_fs_path(uri) if uri.startswith("file:") else None
-    return None if path is None else Path(path)
-
-
 def serve(options: CheckOptions) -> None:
     """Serve an editor on standard input and output until it says that it ends.
 
@@ -245,9 +235,9 @@ def server_for(options: CheckOptions) -> Server:
     @feature(types.INITIALIZED)
     def initialized(_: types.InitializedParams) -> None:
         workspace = server.workspace
-        folders = [_file(uri) for uri in workspace.folders]
+        folders = [file_of(one.uri) for one in workspace.folders.values()]
         if not folders and workspace.root_uri:
-            folders = [_file(workspace.root_uri)]
+            folders = [file_of(workspace.root_uri)]
         server.open_folders([path for path in folders if path is not None] or [Path.cwd()])
         capabilities = server.client_capabilities.workspace
         watching = capabilities and capabilities.did_change_watched_files
@@ -267,26 +257,26 @@ def server_for(options: CheckOptions) -> Server:
         _take(params.text_document.uri)
 
     def _take(uri: str) -> None:
-        file = _file(uri)
+        file = file_of(uri)
         if file is not None and file.suffix == ".py":
             server.take(file, server.workspace.get_text_document(uri).source)
 
     @feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def closed(params: types.DidCloseTextDocumentParams) -> None:
-        file = _file(params.text_document.uri)
+        file = file_of(params.text_document.uri)
         if file is not None and file.suffix == ".py":
             server.take(file, None)
 
     @feature(types.TEXT_DOCUMENT_DID_SAVE)
     def saved(params: types.DidSaveTextDocumentParams) -> None:
-        file = _file(params.text_document.uri)
+        file = file_of(params.text_document.uri)
         if file is not None and (file.suffix != ".py" or server.lacks(file)):
             server.start_again()
 
     @feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     def changed_on_disk(params: types.DidChangeWatchedFilesParams) -> None:
         for change in params.changes:
-            file = _file(change.uri)
+            file = file_of(change.uri)
             if file is None or ".scopecheck_cache" in file.parts:
                 continue
             if change.type == types.FileChangeType.Changed and file.suffix == ".py":
@@ -302,10 +292,10 @@ def server_for(options: CheckOptions) -> Server:
     @feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
     def folders_changed(params: types.DidChangeWorkspaceFoldersParams) -> None:
         for gone in params.event.removed:
-            path = _file(gone.uri)
+            path = file_of(gone.uri)
             if path is not None:
                 server.close_folder(path)
-        added = [_file(one.uri) for one in params.event.added]
+        added = [file_of(one.uri) for one in params.event.added]
         if added:
             server.open_folders(path for path in added if path is not None)
 

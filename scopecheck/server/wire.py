@@ -9,16 +9,17 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from lsprotocol import types
-from pygls import uris
 
 from scopecheck.source import WHOLE_FILE, Span, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from pygls.workspace import PositionCodec
 
@@ -58,7 +59,7 @@ class Wire:
     def uri(self, path: str) -> str:
         """The URI of a file."""
         # (A path outside of the root begins with `..`.)
-        return uris.from_fs_path(os.path.normpath(self._root / path)) or ""
+        return Path(os.path.normpath(self._root / path)).as_uri()
 
     def shown(self, told: Told) -> dict[str, list[Shown]]:
         """What is shown of each file, by URI."""
@@ -128,10 +129,22 @@ class Wire:
         return types.WorkspaceEdit(document_changes=changes)
 
 
+def file_of(uri: str) -> Path | None:
+    """The file that a URI stands for; None for a text that is in the editor alone.
+
+    (`pygls.uris` of pygls 2.1.1 ends a path at a `#`, however it is written.)
+    """
+    parts = urlsplit(uri)
+    if parts.scheme != "file":
+        return None
+    host = f"//{parts.netloc}" if parts.netloc not in ("", "localhost") else ""
+    return Path(host + url2pathname(parts.path))
+
+
 def as_we_write(uri: str) -> str:
     """The URI of a file as it is written here: editors differ in what they escape."""
-    path = uris.to_fs_path(uri) if uri.startswith("file:") else None
-    return uri if path is None else uris.from_fs_path(path) or uri
+    file = file_of(uri)
+    return uri if file is None or not file.is_absolute() else file.as_uri()
 
 
 def page(rule: Rule) -> str:
