@@ -173,19 +173,20 @@ class Server(LanguageServer):
         self.window_show_message(types.ShowMessageParams(kind, f"{SOURCE}: {text}"))
 
     def _publish(self, uri: str, found: list[types.Diagnostic]) -> None:
-        told = types.PublishDiagnosticsParams(uri, found, self._versions().get(uri))
-        self.text_document_publish_diagnostics(told)
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found))
 
-    def _versions(self) -> dict[str, int]:
+    def versions(self) -> dict[str, int]:
         """The versions of the files that the editor has open."""
         documents = self.workspace.text_documents.values()
         return {as_we_write(one.uri): one.version for one in documents if one.version is not None}
 
-    def edit(self, folder: _Folder, mended: Mended) -> types.WorkspaceEdit:
-        """What an editor is to do for a fix."""
+    def edit(
+        self, folder: _Folder, mended: Mended, versions: Mapping[str, int]
+    ) -> types.WorkspaceEdit:
+        """What an editor is to do for a fix, which was made for these versions of its files."""
         session = folder.session
         wire = Wire(session.root, session.text, self.workspace.position_codec)
-        return wire.edit(mended.texts, self._versions())
+        return wire.edit(mended.texts, versions)
 
     def at(self, uri: str, place: types.Range) -> Iterator[tuple[_Folder, Shown]]:
         """What is shown where a range of a file meets it."""
@@ -330,6 +331,7 @@ def server_for(options: CheckOptions) -> Server:
     @feature(types.CODE_ACTION_RESOLVE)
     async def resolved(action: types.CodeAction) -> types.CodeAction:
         await server.settled()
+        versions = server.versions()
         data: dict[str, Any] = dict(action.data or {})
         folder = server.folder_of(data["folder"])
         if folder is None:
@@ -343,7 +345,7 @@ def server_for(options: CheckOptions) -> Server:
             else:
                 mended = await server.on_thread(lambda: session.fix(finding, data["title"]))
         if mended.texts:
-            action.edit = server.edit(folder, mended)
+            action.edit = server.edit(folder, mended, versions)
         elif data["does"] != "all":
             server.tell(types.MessageType.Warning, f"nothing is changed: {mended.reason}")
         return action
