@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +25,13 @@ from scopecheck.plugins import (
     plugins_in_force,
     resolve_version,
     said_of_async,
+    ships,
     stated_versions,
 )
 from scopecheck.source import Span, relative
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from scopecheck.cache import Cache
     from scopecheck.config import Settings
@@ -159,6 +161,7 @@ class Project:
             blocked=config.blocked,
             autoload=config.plugin_autoload,
             import_paths=(config.rootdir, *config.pythonpath),
+            addopts=_as_text(config.ini.get("addopts", "")),
         )
 
     def link(
@@ -219,6 +222,10 @@ class Project:
             path = find_module(environment, module)
             return None if path is None else relative(self.root, path)
 
+        @cache
+        def said() -> Said:
+            return said_of_async(self.root, files.config.rootdir)
+
         plugins = Plugins(
             start=tuple(source(plugin) for plugin in found.plugins),
             late=tuple(source(plugin) for plugin in found.late),
@@ -239,7 +246,9 @@ class Project:
                 for known in self.settings.fixture_decorators
             ),
             anyio=found.in_force("anyio"),
-            run_async=self._run_async(files, found),
+            run_async=self._run_async(found, said),
+            knowledge="environment" if self._is_stated else found.knowledge,
+            hinted=lambda name: any(ships(dist, name) for dist in said().named),
         )
         settings = self.settings
         options = Options(
@@ -303,7 +312,12 @@ class Project:
             return (self.settings_file,)
         return (self.root / "scopecheck.toml", self.root / "pyproject.toml")
 
-    def _run_async(self, files: SuiteFiles, found: PluginSet) -> AsyncPlugins:
+    @property
+    def _is_stated(self) -> bool:
+        """Whether the settings state pytest's version: then its plugins' are stated there, too."""
+        return "pytest" in self.settings.plugins
+
+    def _run_async(self, found: PluginSet, said: Callable[[], Said]) -> AsyncPlugins:
         """What the plugins in force say about running async fixtures and tests."""
         loaded: bool | None = found.in_force("pytest-asyncio")
         if not loaded and (found.knowledge in ("pins", "nothing") or found.unknown_sources):
@@ -317,8 +331,7 @@ class Project:
             for dist, until in RUNNERS.items()
             if not (until and (version := found.version(dist)) and version.at_least(*until))
         )
-        # Who states pytest's version in the settings has stated its plugins' there too.
-        told = found.knowledge != "nothing" or "pytest" in self.settings.plugins
+        told = found.knowledge != "nothing" or self._is_stated
         from scopecheck.suite.sources import AsyncPlugins
 
         return AsyncPlugins(
@@ -331,7 +344,7 @@ class Project:
             complete=told and RUN_NOTHING.issuperset(found.unknown_sources),
             installed=found.knowledge in ("environment", "lock"),
             pytest=found.pytest,
-            said=lambda: _beyond(found, said_of_async(self.root, files.config.rootdir)),
+            said=lambda: _beyond(found, said()),
         )
 
     def _conftest_ignores(self, path: Path) -> ConftestIgnores:
@@ -376,7 +389,12 @@ def _beyond(found: PluginSet, said: Said) -> Said:
         tuple((name, where) for name, where in said.loaded if not _is_known(found, name)),
         said.workers,
         said.files,
+        said.named,
     )
+
+
+def _as_text(option: str | list[str]) -> str:
+    return option if isinstance(option, str) else " ".join(option)
 
 
 def _is_known(found: PluginSet, name: str) -> bool:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 
 _RUN_WITH = "run scopecheck with the Python that runs the suite"
+# Opt-in, but no fix may bring it: an override that is widened decides by the order of tests.
+_NEVER_BROUGHT = frozenset({"session-override-order"})
 
 
 def analyse(
@@ -117,12 +119,13 @@ def repair(
 
     unsafe: with fixes that may change what the tests do. wanted: leaves other findings alone;
     title: of the only fix that may be made. The other arguments are those of `analyse`. A fix is
-    proved with all rules of the default set, whatever is selected.
+    proved with all rules of the default set and with those about what fixes are apt to bring,
+    whatever is selected.
     """
     from scopecheck.repair import rounds
 
     chosen = chosen_rules(settings)
-    every = chosen | rulebook.default_rules()
+    every = chosen | rulebook.default_rules() | _NEVER_BROUGHT
 
     def again() -> rounds.Look:
         look = _Look(

@@ -106,7 +106,18 @@ def unresolved_import(suite: Suite) -> Iterator[Fault]:
         if path not in conftests and decided and path.startswith(decided):
             continue  # a hook may keep pytest from collecting it
         for found in unresolved(suite.evaluator, path, conftests, memo):
-            yield _unresolved(suite, path, found)
+            if not _is_of_another(suite, found):
+                yield _unresolved(suite, path, found)
+
+
+def _is_of_another(suite: Suite, found: Unresolved) -> bool:
+    """Whether a module of the tests' own package may be another project's.
+
+    Where nothing says what tests are run with, they may be run inside that project.
+    """
+    if suite.linker.plugins.knowledge != "nothing":
+        return False
+    return not found.name and found.module.lstrip(".").startswith("test")
 
 
 def _unresolved(suite: Suite, path: str, found: Unresolved) -> Fault:
@@ -123,6 +134,7 @@ def _unresolved(suite: Suite, path: str, found: Unresolved) -> Fault:
     tests = (
         _tests_below(suite, dirname(path)) if conftest else suite.tests_of.get(path, frozenset())
     )
+    stated = suite.linker.plugins.knowledge != "nothing"
     related = (Place(found.inside, message=what),) if found.inside.endswith(".py") else ()
     return Fault(
         Place(path, found.binding.span),
@@ -133,10 +145,12 @@ def _unresolved(suite: Suite, path: str, found: Unresolved) -> Fault:
             "pytest stops at the start: ImportError while loading the conftest"
             if conftest
             else "pytest reports an error for the file, and runs none of its tests",
+            *(() if stated else ("nothing was found that states what the tests are run with",)),
         ),
         help=f"did you mean `{near[0]}`?" if near else "",
         tests=tests,
         searched=suite.searched | {found.inside},
+        certainty=None if stated else "likely",
     )
 
 

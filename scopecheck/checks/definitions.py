@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scopecheck.checks.looks import looks
 from scopecheck.checks.once import registrations
-from scopecheck.checks.wording import at, listed
+from scopecheck.checks.wording import at, listed, taken_pytest
 from scopecheck.checks.wording import tests as how_many_tests
 from scopecheck.expressions import ClassRef
 from scopecheck.finding import Fault, Place
@@ -278,6 +278,7 @@ def marked_fixture(suite: Suite) -> Iterator[Fault]:
         marks = tuple(dict.fromkeys(mark.name for mark in fixture.marks))
         named = listed(f"`{name}`" for name in marks)
         word = "mark" if len(marks) == 1 else "marks"
+        taken = taken_pytest(suite, 9, 0)
         if suite.version >= (9, 0):
             effect = "pytest refuses to collect the file"
             note = "since 9.0 it is an error; before, the mark had no effect"
@@ -292,7 +293,7 @@ def marked_fixture(suite: Suite) -> Iterator[Fault]:
             f"{word} {named} on fixture `{fixture.name}`: {effect}",
             fixture.symbol,
             tuple(_mark_places(suite, fixture)),
-            notes=(note,),
+            notes=(note, *((taken,) if taken is not None else ())),
             help=_instead(marks, fixture),
             tests=_users(suite, registrations(suite)[fixture.key]),
         )

@@ -18,6 +18,7 @@ from scopecheck.checks.wording import (
     request_place,
     scoped,
     symbol_of_test,
+    taken_pytest,
     tests,
     written,
 )
@@ -268,6 +269,9 @@ def _told_method(suite: Suite, fixture: Fixture, users: Sequence[Item]) -> Itera
         message = f"{what}, which pytest {_dotted(_WARNS_SINCE)} and later warn of"
     if warns:
         notes.append("pytest warns (PytestRemovedIn10Warning) and pytest 10 will refuse it")
+    taken = taken_pytest(suite, *_WARNS_SINCE) if warns else None
+    if taken is not None:
+        notes.append(taken)
     advice = "put `@classmethod` below the fixture decorator"
     if stores:
         advice += f" and store on `cls` instead of `{own}`"
@@ -288,6 +292,7 @@ def _told_method(suite: Suite, fixture: Fixture, users: Sequence[Item]) -> Itera
         notes=tuple(notes),
         help=advice,
         tests=frozenset(item.nodeid for item in users),
+        certainty="likely" if taken is not None and not stores else None,
     )
 
 
@@ -332,7 +337,7 @@ def session_override_order(suite: Suite) -> Iterator[Fault]:
     for shared in _shared(suite):
         answers = sorted(shared.answers.values(), key=lambda answer: _order(first_test(answer[1])))
         for override, base, hides in _rivals(suite, answers):
-            if not _meet(base, override):
+            if not _meet(base, override) or (hides and _hands_on(override[0])):
                 continue
             entry = found.setdefault(override[0].key, _Override(*base, *override, hides))
             if all(keeper.key != shared.keeper.key for keeper in entry.keepers):
@@ -426,6 +431,20 @@ def _hides(suite: Suite, override: _Answer, base: _Answer) -> bool:
     visible = suite.resolver.visible(override[1][0].levels, override[0].name)
     keys = [fixture.key for fixture in visible]
     return base[0].key in keys and override[0].key in keys[keys.index(base[0].key) + 1 :]
+
+
+def _hands_on(override: Fixture) -> bool:
+    """Whether an override gives what it hides, as it is: the value is the same with and without."""
+    function = override.function
+    handout = None if function is None else function.handout
+    if function is None or handout is None or not handout.values:
+        return False
+    own = override.name
+    return (
+        any(request.name == own for request in override.requests)
+        and all(binding.name != own for binding in function.bindings)
+        and all(value == Name((own,)) for value, _ in handout.values)
+    )
 
 
 def _meet(one: _Answer, other: _Answer) -> bool:

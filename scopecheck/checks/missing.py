@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from functools import cached_property
 from posixpath import dirname, join, normpath, relpath
 from typing import TYPE_CHECKING
 
@@ -56,34 +57,70 @@ class _Unseen:
     """What may come from a plugin that is not seen.
 
     Names that many files ask for, and like nothing that is there, are its own. What else such a
-    file lacks may be from it as well, save for what is nearly the name of something there.
+    file lacks may be from it as well, save for what is nearly the name of something there. Where
+    nothing lists what is installed, so may what other files lack, if most of the suite lives on it,
+    and what a plugin ships that scripts install.
     """
 
     def __init__(self, suite: Suite, found: Iterable[_Missing]) -> None:
         self._suite = suite
         self._names = unseen_names(suite)
+        self._known = frozenset(fixture.name for fixture in suite.fixtures)
         self._users = {missing.place.path for missing in found if self._is_own(missing)}
 
     def brings(self, missing: _Missing) -> bool:
         """Whether the name may well be one of that plugin's."""
         if missing.place.path in self._users:
-            return _near_name(first_test(missing.items).levels, missing.name, missing.asker) is None
-        return self._is_own(missing)
+            return not self._is_near(missing)
+        if self._is_own(missing):
+            return True
+        plugins = self._suite.linker.plugins
+        if plugins.listed or missing.name in self._known:
+            return False
+        if self._is_usual and not self._is_near(missing):
+            return _not_imported(self._suite, missing) is None
+        return plugins.hinted(missing.name)
+
+    @cached_property
+    def _is_usual(self) -> bool:
+        """Whether most files with tests ask for names of that plugin."""
+        return len(self._users) * 2 >= len({item.path for item in self._suite.items})
 
     def _is_own(self, missing: _Missing) -> bool:
         return (
             missing.name in self._names
             and _not_imported(self._suite, missing) is None
-            and _near_name(first_test(missing.items).levels, missing.name, missing.asker) is None
+            and not self._is_near(missing)
         )
+
+    @staticmethod
+    def _is_near(missing: _Missing) -> bool:
+        levels = first_test(missing.items).levels
+        return _near_name(levels, missing.name, missing.asker) is not None
 
 
 @looks("far")
 def unknown_fixture(suite: Suite) -> Iterator[Fault]:
     """SCP301: a request that no definition answers."""
     faults = list(_missing(suite))
-    if faults and is_for_pytest(suite):
+    if faults and is_for_pytest(suite) and not _writes_into_pytest(suite):
         yield from faults
+
+
+def _writes_into_pytest(suite: Suite) -> bool:
+    """Whether code with fixtures adds some to pytest's own table of them, whose names none sees."""
+    files = {fixture.path for fixture in suite.fixtures if fixture.path is not None}
+    return any("_arg2fixturedefs" in suite.text(path) for path in files)
+
+
+def _unlisted(suite: Suite) -> tuple[str, ...]:
+    """What a finding rests on where nothing lists all that is installed, as a note."""
+    plugins = suite.linker.plugins
+    if plugins.listed:
+        return ()
+    return (
+        "no environment and no lock file was found: a plugin that is stated nowhere may define it",
+    )
 
 
 def _missing(suite: Suite) -> Iterator[Fault]:
@@ -205,12 +242,16 @@ def _told_missing(suite: Suite, missing: _Missing) -> Fault:
     who = "the configuration" if missing.asker == "usefixtures" else f"`{missing.asker}`"
     related: list[Place] = []
     names: tuple[str, ...] = ()
+    # Of what the suite itself defines it is clear where it is to come from.
+    doubt = _unlisted(suite)
     if elsewhere:
         what = f"which is defined only {_where(elsewhere[0])}"
         advice = f"move `{name}` to a conftest.py above both, or ask for another fixture"
         names = ("move", name) if len(elsewhere) == 1 else ()
         related += [at(f.place, f"`{name}` is defined here") for f in elsewhere if f.place]
+        doubt = ()
     elif (unregistered := _not_imported(suite, missing)) is not None:
+        doubt = ()
         what = f"which is not imported from {unregistered.path}"
         advice = f"import `{name}` too, or register the module in `pytest_plugins`"
         related.append(at(unregistered, f"`{name}` is defined here"))
@@ -230,10 +271,14 @@ def _told_missing(suite: Suite, missing: _Missing) -> Fault:
         f"{who} {asks} the fixture `{name}`, {what}",
         missing.symbol,
         tuple(related),
-        notes=(f"pytest stops {all_that_need(nodeids)} with `fixture '{name}' not found`",),
+        notes=(
+            f"pytest stops {all_that_need(nodeids)} with `fixture '{name}' not found`",
+            *doubt,
+        ),
         help=advice,
         tests=nodeids,
         searched=suite.searched,
+        certainty="likely" if doubt else None,
         names=names,
     )
 
@@ -323,6 +368,7 @@ def _missing_in_unreached(suite: Suite) -> Iterator[Fault]:
                 notes=(
                     f"no test reaches `{fixture.name}`; the first one to do so would stop with "
                     f"`fixture '{name}' not found`",
+                    *_unlisted(suite),
                 ),
                 help=f"take `{fixture.name}` out, or mend its request",
                 searched=suite.searched,

@@ -9,6 +9,7 @@ from scopecheck.finding import Place
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from scopecheck.suite import Suite
     from scopecheck.suite.loops import Loops
     from scopecheck.suite.model import Fixture, Item, Scope
 
@@ -91,6 +92,19 @@ def taken_version(loops: Loops) -> str | None:
     if version is None or version.certainty == "exact":
         return None
     return f"taken as pytest-asyncio {version.version} ({version.origin})"
+
+
+def taken_pytest(suite: Suite, *number: int) -> str | None:
+    """Which pytest was taken and why, where another that may be installed decides otherwise.
+
+    number: the version from which on it is decided so.
+    """
+    known = suite.linker.plugins.run_async.pytest
+    if known is None or known.agrees(*number):
+        return None
+    if known.origin == "assumed newest":
+        return f"taken as pytest {known.version}, the newest: nothing states which is installed"
+    return f"taken as pytest {known.version}, the newest that {known.origin} allows"
 
 
 def all_that_need(nodeids: frozenset[str]) -> str:

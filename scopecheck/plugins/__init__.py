@@ -16,6 +16,7 @@ from scopecheck.plugins.environment import (
     normalise,
 )
 from scopecheck.plugins.loading import (
+    Knowledge,
     LoadedPlugin,
     PluginSet,
     named_plugins,
@@ -24,7 +25,7 @@ from scopecheck.plugins.loading import (
 from scopecheck.plugins.resolved import Resolved, resolve_version
 from scopecheck.plugins.runners import RUN_NOTHING, RUNNERS, Said, said_of_async
 from scopecheck.plugins.stated import FolderCache, Stated, stated_versions
-from scopecheck.plugins.table import PluginFixture, bundled_fixtures, bundled_plugins
+from scopecheck.plugins.table import PluginFixture, bundled_fixtures, bundled_plugins, ships
 
 __all__ = [
     "RUNNERS",
@@ -32,6 +33,7 @@ __all__ = [
     "EntryPoint",
     "Environment",
     "FolderCache",
+    "Knowledge",
     "LoadedPlugin",
     "PluginFixture",
     "PluginSet",
@@ -49,5 +51,6 @@ __all__ = [
     "plugins_in_force",
     "resolve_version",
     "said_of_async",
+    "ships",
     "stated_versions",
 ]

@@ -12,6 +12,7 @@ file comes too late to take a built-in plugin's fixtures away (it was registered
 
 from __future__ import annotations
 
+import re
 from pathlib import Path  # noqa: TC003 - the type of a struct's field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -68,6 +69,9 @@ _LEGACY_TMPDIR = frozenset({"tmpdir", "tmpdir_factory"})
 # Plugins for what is built on one framework, with names that any suite has (`app`): they are in
 # force only where they are asked for.
 _OF_ONE_FRAMEWORK = frozenset({"nonebug"})
+
+
+_OPTION = re.compile(r"(?<!\S)--([a-z][\w-]*)")
 
 
 class LoadedPlugin(msgspec.Struct, frozen=True):
@@ -135,15 +139,18 @@ def plugins_in_force(
     blocked: Sequence[str] = (),
     autoload: bool = True,
     import_paths: Sequence[Path] = (),
+    addopts: str = "",
 ) -> PluginSet:
     """The plugins that pytest would register for the suite at `rootdir`, before any conftest.
 
     names, blocked: the `-p NAME` and `-p no:NAME` of the configuration. autoload: False under
     `--disable-plugin-autoload`. import_paths: folders on `sys.path` (`rootdir`, `pythonpath`).
+    addopts: as the configuration has it.
     """
     stated = stated_versions(root, rootdir) if stated is None else stated
     loader = _Loader(root, rootdir, dict(settings_plugins or {}), environment, stated)
     loader.import_paths = tuple(import_paths) or (rootdir,)
+    loader.options = frozenset(map(normalise, _OPTION.findall(addopts)))
     loader.block(blocked, names)
     loader.add_builtins()
     for name in names:
@@ -206,6 +213,7 @@ class _Loader:
         self.environment = environment
         self.stated = stated
         self.import_paths: tuple[Path, ...] = (rootdir,)
+        self.options: frozenset[str] = frozenset()
         self.blocked: frozenset[str] = frozenset()
         self.plugins: list[LoadedPlugin] = []
         self.late: list[LoadedPlugin] = []
@@ -359,7 +367,8 @@ class _Loader:
             said = self.stated.get(dist)
             local = said is not None and any(s.path for s in said.statements)
             # Anything may be a plugin, but one that is not named so is rare.
-            if not local and (_is_named_as_plugin(dist) or self.brings_for_tests(said)):
+            named = _is_named_as_plugin(dist) or self.has_option(dist)
+            if not local and (named or self.brings_for_tests(said)):
                 self.unknown[dist] = None
         made = self.snapshot()
         return msgspec.structs.replace(
@@ -367,6 +376,16 @@ class _Loader:
             possible=self.possible() if autoload else {},
             ambiguous=self.ambiguous(),
             namesakes=tuple(namesakes) if autoload else (),
+        )
+
+    def has_option(self, dist: str) -> bool:
+        """Whether pytest is given an option of the distribution's name, as only a plugin has one.
+
+        (`--ruff` is the option of pytest-ruff.)
+        """
+        plugin = f"pytest-{dist}"
+        return (
+            dist in self.options and plugin not in self.declared and plugin not in bundled_plugins()
         )
 
     def brings_for_tests(self, said: Stated | None) -> bool:

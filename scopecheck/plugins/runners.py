@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scopecheck import disk
+from scopecheck.plugins.environment import normalise
 from scopecheck.plugins.stated import folders_between
 from scopecheck.source import relative
 
@@ -72,6 +73,7 @@ _RUNNER = re.compile(
     + r")(?![\w-])",
     re.IGNORECASE,
 )
+_NAMED = re.compile(r"(?<![\w-])pytest[-_][a-z][\w-]*", re.IGNORECASE)
 _WORKERS = re.compile(
     r"(?<![\w-])pytest[-_]xdist(?![\w-])"
     r"|(?:pytest|addopts)\b.*[\s\"'](?:-n|--numprocesses|--dist)[\s=\"',]*(?:auto|logical|\d|load|work)",
@@ -107,6 +109,7 @@ class Said(msgspec.Struct, frozen=True):
     it. runners: plugins named, by their distributions. loaded: plugins named to be loaded.
     workers: what names pytest-xdist, or a command line or `addopts` that asks for its workers.
     files: test files that are named, as they are written.
+    named: what is spelled like a distribution of a plugin, in scripts and in files of the CI.
     """
 
     auto: str = ""
@@ -115,6 +118,7 @@ class Said(msgspec.Struct, frozen=True):
     loaded: tuple[tuple[str, str], ...] = ()
     workers: str = ""
     files: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
 
 
 def said_of_async(root: Path, rootdir: Path) -> Said:
@@ -128,6 +132,7 @@ def said_of_async(root: Path, rootdir: Path) -> Said:
     runners: dict[str, str] = {}
     loaded: dict[str, str] = {}
     files: set[str] = set()
+    named: set[str] = set()
     for path, is_prose in islice(_files(root, rootdir), _MOST_FILES):
         text = _text(path)
         if "pytest" not in text.lower() and "asyncio" not in text:
@@ -150,8 +155,16 @@ def said_of_async(root: Path, rootdir: Path) -> Said:
         for name, match in _plugins(text):
             loaded.setdefault(name, f"{where}:{_line(text, match)}")
         files.update(_TEST_FILE.findall(text))
-    named = (tuple(tables.items()), tuple(runners.items()), tuple(loaded.items()))
-    return Said(auto, *named, workers, frozenset(files))
+        named.update(normalise(name) for name in _NAMED.findall(text))
+    return Said(
+        auto,
+        tuple(tables.items()),
+        tuple(runners.items()),
+        tuple(loaded.items()),
+        workers,
+        frozenset(files),
+        frozenset(named),
+    )
 
 
 def _plugins(text: str) -> Iterator[tuple[str, re.Match[str]]]:

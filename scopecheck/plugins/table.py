@@ -154,6 +154,14 @@ def bundled_fixtures(dist: str, version: str | None = None) -> tuple[PluginFixtu
     return tuple(row.fixture(dist) for row in rows)
 
 
+def ships(dist: str, name: str) -> bool:
+    """Whether a version of a distribution is known to have a fixture of this name."""
+    shipped = bundled_plugins().get(dist)
+    return shipped is not None and any(
+        row.name == name for release in shipped.releases for row in release.fixtures
+    )
+
+
 @lru_cache(maxsize=1)
 def bundled_modules() -> dict[str, str]:
     """The distribution of every plugin module that the table knows, by dotted name."""

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from scopecheck.plugins import Resolved, Said
+    from scopecheck.plugins import Knowledge, Resolved, Said
     from scopecheck.suite.contracts import Contract
     from scopecheck.suite.model import FixtureKind
 
@@ -90,6 +90,9 @@ class Plugins(Struct, frozen=True):
     known_fixtures: names that the configuration says exist, or that a distribution may ship. anyio:
         its plugin is in force.
     run_async: what runs async fixtures and tests.
+    knowledge: how it is known what is installed: by what is (`environment`) or will be (`lock`), by
+        pins, which do not name what comes along, or not at all. hinted: whether a plugin that
+        scripts or files of the CI name has a fixture of this name; they are searched then.
     """
 
     start: tuple[PluginSource, ...] = ()
@@ -103,6 +106,13 @@ class Plugins(Struct, frozen=True):
     fixture_decorators: tuple[str, ...] = ()
     anyio: bool = False
     run_async: AsyncPlugins = AsyncPlugins()
+    knowledge: Knowledge = "environment"
+    hinted: Callable[[str], bool] = lambda _: False
+
+    @property
+    def listed(self) -> bool:
+        """Whether all that is installed is known."""
+        return self.knowledge in ("environment", "lock")
 
 
 class Options(Struct, frozen=True):
