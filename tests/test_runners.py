@@ -75,7 +75,7 @@ def test_a_part_of_a_project(tmp_path: Path) -> None:
         },
     )
     assert said_of_async(tmp_path, part) == Said(
-        runners=(("pytest-trio", ".github/workflows/test.yml:1"),)
+        runners=(("pytest-trio", ".github/workflows/test.yml:1"),), named=frozenset({"pytest-trio"})
     )
     assert said_of_async(tmp_path, other).auto == "packages/b/Makefile:2"
 
@@ -104,4 +104,5 @@ def test_plugins_that_are_named(tmp_path: Path) -> None:
             ("acme.first", "ci/env.yml:1"),
             ("acme.second", "ci/env.yml:1"),
         ),
+        named=frozenset({"pytest-tornasync", "pytest-asyncio"}),
     )

@@ -287,12 +287,15 @@ _MEANT_AS_TESTS = re.compile(
     r"(?i:tests?[-.]\w.*|.*[-_.]tests?)\.py|[Tt]ests?[A-Z0-9]\w*\.py|\w*[a-z0-9]Tests?\.py"
     r"|test[a-z]+\.py|\w+_tests\.py|tests_\w+\.py|tests\.py"
 )
-_NOT_TESTS = re.compile(
-    r"(?i)(^|[-_./])(utils?|helpers?|common|base|mixins?|cases|support|fixtures?|data|samples?"
-    r"|examples?|templates?|benchmarks?|bench|perf|manual|stubs?|typing|typecheck|mypy|pyright"
-    r"|resources?|assets|snapshots?|scripts?|tools?|testing|testlib|testutils?|testcases?"
-    r"|testdata|testapp|testproject|runner|run|runtests?|suites?|tester)([-_./]|$)"
-)
+_EXAMPLES = re.compile(r"(?i)(?:\w+[-_])?examples?(?:[-_]\w+)?")
+
+
+def _is_example(path: str) -> bool:
+    """Whether a file lies with what shows something, and is run by hand, and not among tests."""
+    folders = path.split("/")[:-1]
+    return any(map(_EXAMPLES.fullmatch, folders)) and not any(
+        folder.startswith("test") for folder in folders
+    )
 
 
 def _unmatched_files(suite: Suite) -> Iterator[Fault]:
@@ -301,7 +304,7 @@ def _unmatched_files(suite: Suite) -> Iterator[Fault]:
     patterns = config.python_files
     for path in suite.files.unmatched:
         name = basename(path)
-        if not _MEANT_AS_TESTS.fullmatch(name) or _NOT_TESTS.search(path.removesuffix(".py")):
+        if not _MEANT_AS_TESTS.fullmatch(name) or _is_example(path):
             continue
         facts = suite.facts(path)
         if facts is None or suite.is_imported(path):

@@ -66,9 +66,6 @@ _OWN_NAMES = """
 OWN_PLUGINS = frozenset(_OWN_NAMES.split())
 # Registered under another name than their module's, and not with the rest.
 _LEGACY_TMPDIR = frozenset({"tmpdir", "tmpdir_factory"})
-# Plugins for what is built on one framework, with names that any suite has (`app`): they are in
-# force only where they are asked for.
-_OF_ONE_FRAMEWORK = frozenset({"nonebug"})
 
 
 _OPTION = re.compile(r"(?<!\S)--([a-z][\w-]*)")
@@ -405,8 +402,6 @@ class _Loader:
         found: dict[str, list[PluginFixture]] = {}
         for dist, shipped in bundled_plugins().items():
             if dist in in_force or any(name in self.blocked for name, _ in shipped.entry_points):
-                continue
-            if dist in _OF_ONE_FRAMEWORK and dist not in self.declared:
                 continue
             # What says where pytest comes from says where plugins do, save for those that it
             # declares and that are missing.

@@ -73,7 +73,7 @@ _RUNNER = re.compile(
     + r")(?![\w-])",
     re.IGNORECASE,
 )
-_NAMED = re.compile(r"(?<![\w-])pytest[-_][a-z][\w-]*", re.IGNORECASE)
+_NAMED = re.compile(r"(?<![\w-])pytest[-_][a-z][\w-]*")
 _WORKERS = re.compile(
     r"(?<![\w-])pytest[-_]xdist(?![\w-])"
     r"|(?:pytest|addopts)\b.*[\s\"'](?:-n|--numprocesses|--dist)[\s=\"',]*(?:auto|logical|\d|load|work)",

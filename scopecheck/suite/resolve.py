@@ -112,10 +112,11 @@ class Resolver:
         memo = self._visible.setdefault(levels, {})
         found = memo.get(name)
         if found is None:
-            found = (
-                *self._possible.get(name, ()),
-                *(fixture for level in levels for fixture in level.fixtures.get(name, ())),
-            )
+            found = tuple(fixture for level in levels for fixture in level.fixtures.get(name, ()))
+            possible = self._possible.get(name, ())
+            # What is defined here stands for itself, unless it extends what only a plugin can give.
+            if possible and (not found or any(map(_extends, found))):
+                found = (*possible, *found)
             memo[name] = found
         return found
 
@@ -475,6 +476,11 @@ def _may_be_answered(problem: Problem, item: Item) -> bool:
     return (problem.kind == "unknown-fixture" or overrides) and any(
         problem.name in level.unseen for level in item.levels
     )
+
+
+def _extends(fixture: Fixture) -> bool:
+    """Whether a fixture requests its own name, which another definition has to answer."""
+    return any(request.name == fixture.name for request in fixture.requests)
 
 
 def _pseudo(name: str, scope: Scope | None) -> Fixture:
