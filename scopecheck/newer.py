@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from scopecheck.plugins.declarations import as_table, ini_sections, read_text, read_toml
+from scopecheck.plugins.documents import as_table, ini_sections, read_text, read_toml
 from scopecheck.plugins.versions import parse_specifier
 
 if TYPE_CHECKING:

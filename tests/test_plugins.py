@@ -502,11 +502,10 @@ def test_what_cannot_be_parsed_states_nothing(tmp_path: Path, name: str) -> None
 
 @given(st.text("[]{}()=\"'pytest>8.1<,;@#-\\\n eir", max_size=60))
 def test_any_requirement_line_is_read_without_harm(text: str) -> None:
-    from scopecheck.plugins.declarations import _Reader
+    from scopecheck.plugins.requirements import requirement
 
-    reader = _Reader(Path("/nowhere"), Path("/nowhere"))
     for line in text.splitlines():
-        reader.requirement(line, "x:1")
+        requirement(line, "x:1", Path("/nowhere"))
 
 
 # Versions

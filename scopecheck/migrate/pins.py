@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from scopecheck.fix.edits import Editor
     from scopecheck.fix.workspace import Workspace
-    from scopecheck.plugins.declarations import Statement
+    from scopecheck.plugins.requirements import Statement
     from scopecheck.plugins.versions import Specifier
     from scopecheck.suite import Suite
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from scopecheck.plugins.declarations import Statement
 from scopecheck.plugins.environment import (
     EntryPoint,
     Environment,
@@ -22,6 +21,7 @@ from scopecheck.plugins.loading import (
     named_plugins,
     plugins_in_force,
 )
+from scopecheck.plugins.requirements import Statement
 from scopecheck.plugins.resolved import Resolved, resolve_version
 from scopecheck.plugins.runners import RUN_NOTHING, RUNNERS, Said, said_of_async
 from scopecheck.plugins.stated import FolderCache, Stated, stated_versions

@@ -1,10 +1,5 @@
 """The requirements in a folder's lock files and configuration, from text to statements.
 
-    statement     one place that names a distribution, with what it says of the version
-    lock          a file that a tool wrote with one version for each distribution of an environment
-    pin           a requirement that a person wrote: `pytest>=8,<9`
-    constraint    says which version, but does not ask for the distribution to be installed
-
 Reading is by the forms that are in use, and generous: what cannot be understood states nothing.
 """
 
@@ -13,24 +8,30 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from scopecheck import disk
+from scopecheck.plugins.documents import (
+    as_items,
+    as_table,
+    ini_sections,
+    line_of,
+    line_of_key,
+    line_of_requirement,
+    read_toml,
+    strings_in,
+    toml_tables,
+)
 from scopecheck.plugins.environment import normalise
+from scopecheck.plugins.requirements import Statement, of_conda, requirement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-Kind: TypeAlias = Literal["lock", "pin", "constraint"]
+    from scopecheck.plugins.requirements import Kind
 
-_REQUIREMENT = re.compile(
-    r"(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:\[(?P<extras>[^\]]*)\])?\s*(?P<rest>.*)",
-    re.DOTALL,
-)
-# An extra with what is needed to test: `tests`, `testing`, `pytest`, `dev-test`.
-_TEST_EXTRA = re.compile(r"(?:^|[\s,_.-])(?:py)?test(?:s|ing)?(?=$|[\s,_.-])", re.IGNORECASE)
 _LOCKED = re.compile(r"^\[\[packages?\]\]\s*$", re.MULTILINE)
 _LOCK_KEY = re.compile(r'(name|version)\s*=\s*"([^"]*)"')
 # What follows the name, version and source of a locked package.
@@ -46,24 +47,6 @@ _PIXI_TABLES = ("dependencies", "pypi-dependencies", "host-dependencies", "build
 # A file of requirements that a setup.py reads.
 _MENTIONED = re.compile(r"""["'](\w[\w./-]*requirements[\w.-]*\.(?:txt|in))["']""")
 _MOST_FILES = 60
-
-
-class Statement(msgspec.Struct, frozen=True):
-    """One place that names a distribution.
-
-    specifier: as written (`>=8,<9`), "" where every version will do. For a lock, the version.
-    origin: `uv.lock:120`; its path is relative to the root. path: the folder of a dependency that
-    is taken from the disk. unknown: taken from a URL, whose version is not stated. for_tests: with
-    an extra for tests, which may bring plugins along that are stated nowhere.
-    """
-
-    dist: str
-    kind: Kind
-    specifier: str
-    origin: str
-    path: Path | None = None
-    unknown: bool = False
-    for_tests: bool = False
 
 
 def read_folder(folder: Path, root: Path) -> dict[str, tuple[Statement, ...]]:
@@ -134,7 +117,18 @@ class _Reader:
         shown = os.path.relpath(path, self.root).replace(os.sep, "/")
         return f"{shown}:{line}"
 
-    # Lock files
+    def stated(
+        self, path: Path, text: str, requirements: Iterable[str], kind: Kind = "pin"
+    ) -> Iterator[Statement]:
+        """What requirements state that stand somewhere in the text of a file."""
+        for written in requirements:
+            yield from self.one(written, path, line_of_requirement(text, written.strip()), kind)
+
+    def one(self, written: str, path: Path, line: int, kind: Kind = "pin") -> Iterator[Statement]:
+        """What a requirement on a line states, if it is one."""
+        statement = requirement(written, self.origin(path, line), path.parent, kind)
+        if statement is not None:
+            yield statement
 
     def lock(self, path: Path, text: str) -> Iterator[Statement]:
         """uv.lock, poetry.lock, pdm.lock and pylock.toml: `[[package]]` with name and version.
@@ -183,19 +177,12 @@ class _Reader:
             for name, entry in as_items(as_table(data).get(section)):
                 version = as_table(entry).get("version")
                 if isinstance(version, str):
-                    line = _line_of(text, f'"{name}"')
+                    line = line_of(text, f'"{name}"')
                     version = version.removeprefix("==")
                     yield Statement(normalise(name), "lock", version, self.origin(path, line))
 
-    # Pins
-
     def pyproject(self, path: Path, text: str) -> Iterator[Statement]:
-        import tomli
-
-        try:
-            data = tomli.loads(text)
-        except tomli.TOMLDecodeError:
-            return
+        data = toml_tables(text)
         project, tool = as_table(data.get("project")), as_table(data.get("tool"))
         uv, pdm, hatch = (as_table(tool.get(name)) for name in ("uv", "pdm", "hatch"))
         lists: list[object] = [project.get("dependencies"), uv.get("dev-dependencies")]
@@ -209,17 +196,10 @@ class _Reader:
             lists += [as_table(environment).get("deps")]
         sources = as_table(uv.get("sources"))
         for listed in lists:
-            for requirement in _strings(listed):
-                line = _line_of_requirement(text, requirement.strip())
-                statement = self.requirement(requirement, self.origin(path, line))
-                if statement:
-                    yield self.with_source(statement, sources, path.parent)
+            for statement in self.stated(path, text, strings_in(listed)):
+                yield self.with_source(statement, sources, path.parent)
         for name in ("constraint-dependencies", "override-dependencies"):
-            for requirement in _strings(uv.get(name)):
-                line = _line_of_requirement(text, requirement.strip())
-                statement = self.requirement(requirement, self.origin(path, line), "constraint")
-                if statement:
-                    yield statement
+            yield from self.stated(path, text, strings_in(uv.get(name)), "constraint")
         poetry = as_table(tool.get("poetry"))
         tables = [poetry.get("dependencies"), poetry.get("dev-dependencies")]
         for group in as_table(poetry.get("group")).values():
@@ -229,36 +209,15 @@ class _Reader:
 
     def hatch_toml(self, path: Path, text: str) -> Iterator[Statement]:
         """`hatch.toml` has what `[tool.hatch]` of a pyproject.toml may have (hatch 1.0)."""
-        import tomli
-
-        try:
-            data = tomli.loads(text)
-        except tomli.TOMLDecodeError:
-            return
-        for listed in _of_hatch(data):
-            for requirement in _strings(listed):
-                line = _line_of_requirement(text, requirement.strip())
-                statement = self.requirement(requirement, self.origin(path, line))
-                if statement:
-                    yield statement
+        for listed in _of_hatch(toml_tables(text)):
+            yield from self.stated(path, text, strings_in(listed))
 
     def pipfile(self, path: Path, text: str) -> Iterator[Statement]:
-        import tomli
-
-        try:
-            data = tomli.loads(text)
-        except tomli.TOMLDecodeError:
-            return
+        data = toml_tables(text)
         yield from self.named(path, text, [data.get("packages"), data.get("dev-packages")])
 
     def pixi_toml(self, path: Path, text: str) -> Iterator[Statement]:
-        import tomli
-
-        try:
-            data = tomli.loads(text)
-        except tomli.TOMLDecodeError:
-            return
-        yield from self.pixi(path, text, data)
+        yield from self.pixi(path, text, toml_tables(text))
 
     def pixi(self, path: Path, text: str, workspace: dict[str, Any]) -> Iterator[Statement]:
         """The dependencies of a pixi workspace, of its features and of their platforms.
@@ -270,7 +229,7 @@ class _Reader:
             owners += map(as_table, as_table(owner.get("target")).values())
         tables = [as_table(owner.get(name)) for owner in owners for name in _PIXI_TABLES]
         for statement in self.named(path, text, tables):
-            specifier = _of_conda(statement.specifier)
+            specifier = of_conda(statement.specifier)
             yield msgspec.structs.replace(statement, specifier=specifier)
 
     def named(self, path: Path, text: str, tables: Iterable[object]) -> Iterator[Statement]:
@@ -279,7 +238,7 @@ class _Reader:
             for name, value in as_items(table):
                 if name.lower() == "python":
                     continue
-                origin = self.origin(path, _line_of_key(text, name))
+                origin = self.origin(path, line_of_key(text, name))
                 for entry in value if isinstance(value, list) else [value]:
                     options = {"version": entry} if isinstance(entry, str) else as_table(entry)
                     version = options.get("version", "")
@@ -311,23 +270,13 @@ class _Reader:
 
     def workspace_member(self, dist: str, folder: Path) -> Path | None:
         """The folder of the uv workspace's project of this name."""
-        import tomli
-
         for top in (folder, *folder.parents):
-            try:
-                data = tomli.loads(disk.plain_text(top / "pyproject.toml"))
-            except (OSError, ValueError):
-                data = {}
-            uv = as_table(as_table(data.get("tool")).get("uv"))
-            patterns = list(_strings(as_table(uv.get("workspace")).get("members")))
+            uv = as_table(as_table(read_toml(top / "pyproject.toml").get("tool")).get("uv"))
+            patterns = list(strings_in(as_table(uv.get("workspace")).get("members")))
             # The top of a workspace is a member of it, named or not.
             members = [top, *(found for pattern in patterns for found in _matches(top, pattern))]
             for member in members if patterns else ():
-                try:
-                    other = tomli.loads(disk.plain_text(member / "pyproject.toml"))
-                except (OSError, ValueError):
-                    continue
-                name = as_table(other.get("project")).get("name")
+                name = as_table(read_toml(member / "pyproject.toml").get("project")).get("name")
                 if isinstance(name, str) and normalise(name) == dist:
                     return member
             if patterns or top == self.root:
@@ -341,11 +290,7 @@ class _Reader:
             values.append(sections.get("options", {}).get(key, ""))
         values.extend(sections.get("options.extras_require", {}).values())
         for value in values:
-            for requirement in value.splitlines():
-                line = _line_of_requirement(text, requirement.strip())
-                statement = self.requirement(requirement, self.origin(path, line))
-                if statement:
-                    yield statement
+            yield from self.stated(path, text, value.splitlines())
 
     def tox_ini(self, path: Path, text: str) -> Iterator[Statement]:
         lines: dict[str, int] = {}
@@ -354,17 +299,15 @@ class _Reader:
                 continue
             for entry in section.get("deps", "").splitlines():
                 # `py310,lint: pytest>=8` is for some environments only.
-                requirement = re.sub(r"^[\w\-{},.!*]+\s*:\s*(?!//)", "", entry.strip())
-                option = re.match(r"-(r|c)\s*(\S+)", requirement)
+                written = re.sub(r"^[\w\-{},.!*]+\s*:\s*(?!//)", "", entry.strip())
+                option = re.match(r"-(r|c)\s*(\S+)", written)
                 if option:
                     included = option[2].replace("{toxinidir}/", "").replace("{toxinidir}", ".")
                     yield from self.requirements_file(path.parent / included, option[1] == "c")
                     continue
-                line = lines.get(requirement) or _line_of_requirement(text, requirement.strip())
-                lines[requirement] = line
-                statement = self.requirement(requirement, self.origin(path, line))
-                if statement:
-                    yield statement
+                if written not in lines:
+                    lines[written] = line_of_requirement(text, written.strip())
+                yield from self.one(written, path, lines[written])
 
     def setup_py(self, path: Path, text: str) -> Iterator[Statement]:
         """Literal requirements given to `setup()`, and those of the files that it reads."""
@@ -372,10 +315,8 @@ class _Reader:
 
         for keyword, expression in setup_keywords(text):
             if keyword in ("install_requires", "tests_require", "extras_require"):
-                for requirement, line in expression:
-                    statement = self.requirement(requirement, self.origin(path, line))
-                    if statement:
-                        yield statement
+                for written, line in expression:
+                    yield from self.one(written, path, line)
         for name in _MENTIONED.findall(text):
             yield from self.requirements_file(self.folder / name, "constraints" in name)
 
@@ -383,10 +324,8 @@ class _Reader:
         """Literal arguments of `session.install()`."""
         from scopecheck.plugins.literals import install_arguments
 
-        for requirement, line in install_arguments(text):
-            statement = self.requirement(requirement, self.origin(path, line))
-            if statement:
-                yield statement
+        for written, line in install_arguments(text):
+            yield from self.one(written, path, line)
 
     def conda_files(self) -> list[Path]:
         found: list[Path] = []
@@ -399,11 +338,9 @@ class _Reader:
         for number, line in enumerate(text.splitlines(), 1):
             match = _CONDA.fullmatch(line)
             if match:
-                specifier = _of_conda((match[2] or "").strip())
+                specifier = of_conda((match[2] or "").strip())
                 origin = self.origin(path, number)
                 yield Statement(normalise(match[1]), "pin", specifier, origin)
-
-    # Requirement files
 
     def requirement_files(self) -> list[Path]:
         found: list[Path] = []
@@ -447,104 +384,7 @@ class _Reader:
         if not line or line.startswith("-"):
             return
         line = re.sub(r"\s--\w.*", "", line)
-        kind: Kind = "constraint" if constraint else "pin"
-        statement = self.requirement(line, self.origin(path, number), kind, path.parent)
-        if statement:
-            yield statement
-
-    def requirement(
-        self, text: str, origin: str, kind: Kind = "pin", folder: Path | None = None
-    ) -> Statement | None:
-        """The statement of one PEP 508 requirement, a path or a URL; None where it is neither."""
-        text = text.strip()
-        folder = folder or self.folder
-        if re.match(r"(?:[\w+]+:)?//|git\+|(?:\w+\+)?(?:file|https?|ssh):", text):
-            egg = re.search(r"#(?:.*&)?egg=([\w.-]+)", text)
-            name = egg[1] if egg else text.split("#")[0].rstrip("/").rpartition("/")[2]
-            name = re.sub(r"(\.git)?(@.*)?$", "", name)
-            return Statement(normalise(name), kind, "", origin, unknown=True) if name else None
-        if text.startswith((".", "/")):
-            place = Path(
-                os.path.normpath(folder / text.partition("[")[0].partition(";")[0].strip())
-            )
-            return Statement(project_name(place), kind, "", origin, path=place)
-        match = _REQUIREMENT.fullmatch(text)
-        if match is None:
-            return None
-        rest = match["rest"].partition(";")[0].strip()
-        if rest.startswith("@"):
-            return Statement(normalise(match["name"]), kind, "", origin, unknown=True)
-        if rest and rest[0] not in "=<>!~(":
-            return None
-        for_tests = _TEST_EXTRA.search(match["extras"] or "") is not None
-        return Statement(normalise(match["name"]), kind, rest, origin, for_tests=for_tests)
-
-
-def project_name(folder: Path) -> str:
-    """The normalised name of the project in this folder; the folder's own where none is stated."""
-    data = read_toml(folder / "pyproject.toml")
-    for table in (data.get("project"), as_table(data.get("tool")).get("poetry")):
-        name = as_table(table).get("name")
-        if isinstance(name, str):
-            return normalise(name)
-    if (folder / "setup.cfg").is_file():
-        name = (
-            ini_sections(read_text(folder / "setup.cfg"))
-            .get("metadata", {})
-            .get("name", "")
-            .strip()
-        )
-        if name:
-            return normalise(name)
-    return normalise(folder.name)
-
-
-def read_text(path: Path) -> str:
-    """The text of a file, empty where there is none to be read."""
-    try:
-        return disk.plain_text(path, "utf-8-sig")
-    except (OSError, ValueError):
-        return ""
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The values of a TOML file, none where it cannot be read."""
-    text = read_text(path)
-    if not text:
-        return {}
-    import tomli
-
-    try:
-        return tomli.loads(text)
-    except tomli.TOMLDecodeError:
-        return {}
-
-
-def ini_sections(text: str) -> dict[str, dict[str, str]]:
-    """The sections of an INI file, none where it is malformed."""
-    import configparser
-
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read_string(text)
-    except configparser.Error:
-        return {}
-    return {name: dict(parser.items(name)) for name in parser.sections()}
-
-
-def as_table(value: object) -> dict[str, Any]:
-    """The value where it is a table, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_items(value: object) -> Iterable[tuple[str, Any]]:
-    """The items of a table; none of anything else."""
-    return as_table(value).items()
-
-
-def _strings(value: object) -> Iterator[str]:
-    if isinstance(value, list):
-        yield from (item for item in value if isinstance(item, str))
+        yield from self.one(line, path, number, "constraint" if constraint else "pin")
 
 
 def _of_hatch(hatch: dict[str, Any]) -> Iterator[object]:
@@ -561,49 +401,3 @@ def _matches(folder: Path, pattern: str) -> list[Path]:
     except (IndexError, NotImplementedError, ValueError):
         # In turn: `.` up to Python 3.12, an absolute path, and an empty or malformed pattern.
         return []
-
-
-def _of_conda(specifier: str) -> str:
-    """A specifier of conda's as one of pip's.
-
-    A single `=` allows what begins so (what follows is the build); a version alone is that one.
-    """
-    single = re.fullmatch(r"=\s*([\w.!+]+?)(?:\.\*)?(?:=.*)?", specifier)
-    if single:
-        return f"=={single[1]}.*"
-    if specifier == "*":
-        return ""
-    return f"=={specifier}" if re.fullmatch(r"\d[\w.]*(?:\.\*)?", specifier) else specifier
-
-
-def _line_of(text: str, part: str) -> int:
-    """The line on which this part of a text first stands (1 where it is spelled otherwise)."""
-    position = text.find(part)
-    return text.count("\n", 0, position) + 1 if position >= 0 else 1
-
-
-def _line_of_requirement(text: str, requirement: str) -> int:
-    """The line on which this requirement stands whole, and not as a part of another word.
-
-    Not searched by one pattern: a generated `tox.ini` has thousands of lines and of requirements.
-    """
-    start = text.find(requirement) if requirement else -1
-    while start >= 0:
-        end = start + len(requirement)
-        first = text.rfind("\n", 0, start) + 1
-        last = text.find("\n", end)
-        line = text[first : last if last >= 0 else len(text)]
-        whole = not (
-            re.match(r"[\w.:/-]", text[start - 1 : start])
-            or re.match(r"[\w.-]", text[end : end + 1])
-        )
-        # Neither a comment nor the header of a section.
-        if whole and not re.match(r"\s*(?:#|\[[^\"']*\]\s*$)", line):
-            return text.count("\n", 0, first) + 1
-        start = text.find(requirement, end)
-    return _line_of(text, requirement)
-
-
-def _line_of_key(text: str, key: str) -> int:
-    match = re.search(rf"^\s*[\"']?{re.escape(key)}[\"']?\s*=", text, re.MULTILINE)
-    return text.count("\n", 0, match.end()) + 1 if match else 1

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from scopecheck.plugins.declarations import project_name
 from scopecheck.plugins.environment import (
     EntryPoint,
     Environment,
@@ -26,6 +25,7 @@ from scopecheck.plugins.environment import (
     find_module,
     normalise,
 )
+from scopecheck.plugins.requirements import project_name
 from scopecheck.plugins.resolved import Resolved, resolve_version
 from scopecheck.plugins.stated import Stated, announced_plugins, folders_between, stated_versions
 from scopecheck.plugins.table import (

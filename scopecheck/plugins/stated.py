@@ -10,17 +10,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from scopecheck.plugins.declarations import (
-    Statement,
-    as_items,
-    as_table,
-    ini_sections,
-    project_name,
-    read_folder,
-    read_text,
-    read_toml,
-)
+from scopecheck.plugins.declarations import read_folder
+from scopecheck.plugins.documents import as_items, as_table, ini_sections, read_text, read_toml
 from scopecheck.plugins.environment import PLUGIN_GROUP, EntryPoint
+from scopecheck.plugins.requirements import Statement, project_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
