@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scopecheck.facts import Function
     from scopecheck.finding import Certainty, Place
     from scopecheck.suite import Suite
+    from scopecheck.suite.loops import Loops
     from scopecheck.suite.model import Fixture, Item
 
 _PLUGINS = {"asyncio": "pytest-asyncio", "anyio": "anyio", "trio": "pytest-trio"}
@@ -234,14 +235,11 @@ def _without_mark(suite: Suite, items: list[Item], run: list[Item]) -> Fault:
         of_all = f" of {_count(items) + others}" if others else ""
         subject = f"{_count(items)}{of_all} async tests of this module are not run"
     reason = f"{'it lacks' if one else 'they lack'} the mark `{mark}`"
-    notes, related = [_fate(suite)], []
+    notes = [_fate(suite)]
+    related: list[Place] = []
     if mark == "asyncio":
         reason += ", and pytest-asyncio is in strict mode"
-        place = loops.option_place(_MODE)
-        if place is not None:
-            related.append(at(place, "strict mode is set here"))
-        else:
-            notes.append("strict is pytest-asyncio's mode where the configuration names none")
+        _tell_strict_mode(loops, related, notes)
     if others:
         related.append(at(first_test(run).place, "another async test of the module, which is run"))
     advice = f"mark it with `@pytest.mark.{mark}`"
@@ -259,6 +257,15 @@ def _without_mark(suite: Suite, items: list[Item], run: list[Item]) -> Fault:
         _certainty(suite, first),
         (mark,),
     )
+
+
+def _tell_strict_mode(loops: Loops, related: list[Place], notes: list[str]) -> None:
+    """Say where strict mode comes from: the place that sets it, or that none does."""
+    place = loops.option_place(_MODE)
+    if place is not None:
+        related.append(at(place, "strict mode is set here"))
+    else:
+        notes.append("strict is pytest-asyncio's mode where the configuration names none")
 
 
 def _expected_mark(suite: Suite, run: list[Item]) -> str:
@@ -393,11 +400,7 @@ def _unhandled_fixture(suite: Suite, users: _Users) -> Fault:
     elif mark == "asyncio":
         reason = "pytest-asyncio in strict mode leaves `@pytest.fixture` to pytest"
         advice = "use `@pytest_asyncio.fixture`, or set `asyncio_mode = auto`"
-        place = loops.option_place(_MODE)
-        if place is not None:
-            related.append(at(place, "strict mode is set here"))
-        else:
-            notes.append("strict is pytest-asyncio's mode where the configuration names none")
+        _tell_strict_mode(loops, related, notes)
         notes += filter(None, [taken_version(loops)])
     else:
         reason = _REASONS[mark]
@@ -435,7 +438,7 @@ def _value(suite: Suite, fixture: Fixture, items: list[Item]) -> str:
     """What the users of a fixture get that nobody runs."""
     count = len({item.nodeid for item in items})
     get = "gets" if count == 1 else "get"
-    what = "coroutine" if fixture.kind == "coroutine" else "async generator"
+    what = _unrun(fixture)
     if suite.version >= (9, 0):
         said = (
             f"`requested an async fixture '{fixture.name}', with no plugin or hook that handled it`"
@@ -448,6 +451,11 @@ def _value(suite: Suite, fixture: Fixture, items: list[Item]) -> str:
         return f"{_pytest(suite)} stops {tests(count)} with {said}{later}{before}"
     told = "with a warning" if suite.version >= (8, 4) else "and nothing says so"
     return f"{tests(count)} {get} the {what} itself in place of its value, {told}"
+
+
+def _unrun(fixture: Fixture) -> str:
+    """What calling the function of an async fixture gives."""
+    return "coroutine" if fixture.kind == "coroutine" else "async generator"
 
 
 def _use(item: Item, fixture: Fixture) -> Place:
@@ -496,7 +504,7 @@ def _received(suite: Suite, users: _Users, receiver: _Receiver) -> Fault:
     fixture, first = users.fixture, first_test(receiver.items)
     assert fixture.place is not None
     runner = max(users.run, key=lambda runner: len(users.run[runner]))
-    what = "coroutine" if fixture.kind == "coroutine" else "async generator"
+    what = _unrun(fixture)
     if receiver.autouse:
         count = len({item.nodeid for item in receiver.items})
         subject = f"autouse async `{fixture.name}` is not run for {tests(count)}"

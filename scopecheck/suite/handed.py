@@ -66,6 +66,25 @@ if TYPE_CHECKING:
 # So many calls of the project's own functions and classes are followed, one inside another.
 _MAX_CALLS = 4
 _MAX_DEPTH = 40
+_SERVERS = frozenset(
+    f"{name}()"
+    for name in (
+        *("asyncio.start_server", "asyncio.start_unix_server", "aiohttp.test_utils.TestServer"),
+        *("aiohttp.test_utils.TestClient", "websockets.serve", "grpc.aio.server"),
+        "asyncssh.listen",
+    )
+)
+_ENTERING = frozenset({"enter_async_context", "enter_context"})
+# Awaiting these gives what they wait for, and not the object.
+_AWAITED_FOR_ANOTHER = frozenset(
+    f"asyncio.{name}()"
+    for name in (
+        *("create_task", "ensure_future", "gather", "shield", "Future", "Task"),
+        *("get_running_loop().create_task", "get_event_loop().create_task"),
+        *("get_running_loop().create_future", "get_event_loop().create_future"),
+    )
+)
+_CONTEXT_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 
 
 class Handouts:
@@ -334,18 +353,16 @@ class Handouts:
                     return self._libraries.made(known, call, frame)
                 return self._instance(value, call, frame)
         if isinstance(func, Name) and len(func.parts) > 1:
-            method = self._value(Name(func.parts[:-1]), frame)
+            owner = self._value(Name(func.parts[:-1]), frame)
         elif isinstance(func, Attribute):
-            method = self._value(func.value, frame)
+            owner = self._value(func.value, frame)
         else:
             return UNSEEN
-        if method.made_by == "?":
+        if owner.made_by == "?":
             return DATA
-        return (
-            self._libraries.known(f"{method.made_by}.{last}", call, frame)
-            if method.made_by
-            else UNSEEN
-        )
+        if not owner.made_by:
+            return UNSEEN
+        return self._libraries.known(f"{owner.made_by}.{last}", call, frame)
 
     def _dotted(self, path: str, name: str) -> str:
         return f"{self._evaluator.modules.name_of(path)}.{name}"
@@ -399,8 +416,7 @@ class Handouts:
 
     def _instance(self, value: ClassValue, call: Call, frame: Frame) -> Handed:
         """An object of one of the project's classes."""
-        bases = [self._evaluator.evaluate(base, value.env) for base in value.class_.bases]
-        names = {base.name for base in bases if isinstance(base, External)}
+        names = self._library_bases(value)
         for name in names:
             known = loop_object(name)
             if known is None or known.binds not in ("made", "used", "contended"):
@@ -409,7 +425,7 @@ class Handouts:
             # Its constructor may give the base a transport of its own.
             if known.name not in CLIENTS or not isinstance(own, FunctionValue):
                 return replace(self._libraries.made(known, call, frame), made_by="")
-        if not names.isdisjoint(ENUMS):
+        if not ENUMS.isdisjoint(names):
             return DATA
         space = self._evaluator.class_space(value)
         fields = worst(
@@ -418,17 +434,19 @@ class Handouts:
             for binding in found
             if isinstance(binding.value, Call)
         )
-        record = _is_record(value) or not names.isdisjoint(RECORDS)
-        if record:
-            given = self._libraries.worst_argument(call, frame)
-            found = worst((fields, given))
-            model = not names.isdisjoint(MODELS)
+        if _is_record(value) or not RECORDS.isdisjoint(names):
+            found = worst((fields, self._libraries.worst_argument(call, frame)))
             if found.kind in ("bound", "lazy"):
                 return replace(found, made_by="")
-            plain = found.kind in ("plain", "nothing") or model
-            return Handed("plain") if plain else UNSEEN
+            is_plain = found.kind in ("plain", "nothing") or not MODELS.isdisjoint(names)
+            return Handed("plain") if is_plain else UNSEEN
         stored = self._stored(value, call, frame)
         return replace(worst((fields, stored, UNSEEN)), made_by="")
+
+    def _library_bases(self, value: ClassValue) -> tuple[str, ...]:
+        """The dotted names of the classes of libraries that a class derives from directly."""
+        bases = (self._evaluator.evaluate(base, value.env) for base in value.class_.bases)
+        return tuple(base.name for base in bases if isinstance(base, External))
 
     def _stored(self, value: ClassValue, call: Call, frame: Frame) -> Handed:
         """What the constructor of a class stores on the object."""
@@ -469,9 +487,8 @@ class Handouts:
             case Name(parts=parts):
                 value = self._evaluator.evaluate(expression, frame.space)
                 if isinstance(value, ClassValue):
-                    bases = [self._evaluator.evaluate(b, value.env) for b in value.class_.bases]
-                    names = {base.name for base in bases if isinstance(base, External)}
-                    return UNSEEN if names.isdisjoint(MODELS | ENUMS) else Handed("plain")
+                    names = self._library_bases(value)
+                    return UNSEEN if (MODELS | ENUMS).isdisjoint(names) else Handed("plain")
                 if not isinstance(value, External):
                     return UNSEEN
                 if value.name in DATA_TYPES:
@@ -522,24 +539,3 @@ def _attribute(owner: Handed, name: str) -> Handed:
     if not owner.made_by:
         return UNSEEN
     return Handed("unknown", made_by=f"{owner.made_by}.{name}")
-
-
-_SERVERS = frozenset(
-    f"{name}()"
-    for name in (
-        *("asyncio.start_server", "asyncio.start_unix_server", "aiohttp.test_utils.TestServer"),
-        *("aiohttp.test_utils.TestClient", "websockets.serve", "grpc.aio.server"),
-        "asyncssh.listen",
-    )
-)
-_ENTERING = frozenset({"enter_async_context", "enter_context"})
-# Awaiting these gives what they wait for, and not the object.
-_AWAITED_FOR_ANOTHER = frozenset(
-    f"asyncio.{name}()"
-    for name in (
-        *("create_task", "ensure_future", "gather", "shield", "Future", "Task"),
-        *("get_running_loop().create_task", "get_event_loop().create_task"),
-        *("get_running_loop().create_future", "get_event_loop().create_future"),
-    )
-)
-_CONTEXT_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
