@@ -149,7 +149,8 @@ _PORT = re.compile(
 )
 _FOLDER = re.compile(r"[\"'](/tmp/[\w./-]+)[\"']")
 _DATABASE = re.compile(
-    r"\b(?:CREATE|DROP)\s+DATABASE\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?[`\"\\]*([A-Za-z]\w*)\b(?!\{)",
+    r"\b(?:CREATE|DROP)\s+DATABASE\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?[`\"\\]*"
+    r"(?!IF\b)([A-Za-z]\w*)\b(?!\{)",
     re.IGNORECASE,
 )
 _OWN = re.compile(
