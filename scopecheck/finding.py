@@ -45,6 +45,16 @@ class Fix(msgspec.Struct, frozen=True):
     counted: tuple[str, ...] = ()
 
 
+class Cause(msgspec.Struct, frozen=True):
+    """What several faults of a rule have in common, so that a report tells them as one.
+
+    key: the same for all of them. again: what is said of the place of each but the first.
+    """
+
+    key: str
+    again: str
+
+
 class Fault(msgspec.Struct, frozen=True):
     """What a check yields: one cause, its places and its words, before a rule's name is put to it.
 
@@ -57,6 +67,7 @@ class Fault(msgspec.Struct, frozen=True):
         absence touch every file that was searched); not listed in the output.
     certainty: overrides the rule's own where one instance is less certain.
     names: what a repair has to know of it, as words whose meaning the rule's check gives them.
+    cause: told as one with the rule's other faults that have the same; None for one by itself.
     """
 
     place: Place
@@ -70,6 +81,7 @@ class Fault(msgspec.Struct, frozen=True):
     searched: frozenset[str] = frozenset()
     certainty: Certainty | None = None
     names: tuple[str, ...] = ()
+    cause: Cause | None = None
 
 
 class Finding(msgspec.Struct, frozen=True):

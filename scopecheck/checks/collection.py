@@ -13,7 +13,7 @@ from scopecheck.checks.wording import listed
 from scopecheck.checks.wording import tests as how_many_tests
 from scopecheck.expressions import Call, ClassRef, FunctionRef
 from scopecheck.facts import Deleted
-from scopecheck.finding import Fault, Place
+from scopecheck.finding import Cause, Fault, Place
 from scopecheck.source import Span
 from scopecheck.suite import mentions
 from scopecheck.suite.asserting import is_test_path
@@ -151,6 +151,7 @@ def _unresolved(suite: Suite, path: str, found: Unresolved) -> Fault:
         tests=tests,
         searched=suite.searched | {found.inside},
         certainty=None if stated else "likely",
+        cause=Cause(f"{found.inside} {found.module} {found.name}", "imported here, too"),
     )
 
 

@@ -23,7 +23,7 @@ from scopecheck.checks.wording import (
     written,
 )
 from scopecheck.expressions import Name
-from scopecheck.finding import Fault, Place
+from scopecheck.finding import Cause, Fault, Place
 from scopecheck.suite.marks import argument_names
 from scopecheck.suite.model import SCOPES, Scope
 from scopecheck.suite.values import MarkValue, text_of
@@ -293,6 +293,7 @@ def _told_method(suite: Suite, fixture: Fixture, users: Sequence[Item]) -> Itera
         help=advice,
         tests=frozenset(item.nodeid for item in users),
         certainty="likely" if taken is not None and not stores else None,
+        cause=None if stores else Cause(fixture.path or "", "this one, too"),
     )
 
 

@@ -25,9 +25,9 @@ from scopecheck.checks.reach import (
     unreached_fixtures,
     unseen_names,
 )
-from scopecheck.checks.wording import all_that_need, at, chain, first_test, request_place
+from scopecheck.checks.wording import at, chain, first_test, request_place
 from scopecheck.expressions import Call, Name
-from scopecheck.finding import Fault, Place
+from scopecheck.finding import Cause, Fault, Place
 from scopecheck.source import Span
 from scopecheck.suite import mentions
 from scopecheck.suite.marks import used_names
@@ -272,13 +272,14 @@ def _told_missing(suite: Suite, missing: _Missing) -> Fault:
         missing.symbol,
         tuple(related),
         notes=(
-            f"pytest stops {all_that_need(nodeids)} with `fixture '{name}' not found`",
+            f"pytest stops each test that needs it with `fixture '{name}' not found`",
             *doubt,
         ),
         help=advice,
         tests=nodeids,
         searched=suite.searched,
         certainty="likely" if doubt else None,
+        cause=Cause(f"{name}, {what}", "requested here, too"),
         names=names,
     )
 
