@@ -400,9 +400,9 @@ WHOLE: dict[str, tuple[str, dict[str, str], str, str]] = {
         "SCP404",
         {
             "app.py": CONTEXT_CLASS,
-            "tests/state.py": "from app import UserContext\n\nmine = UserContext()\n",
-            "tests/test_a.py": "from state import mine\n\ndef test_a():\n    mine.add(1)\n",
-            "tests/test_b.py": "from state import mine\n\ndef test_b():\n    assert 1 < 2\n",
+            "tests/conftest.py": "from app import UserContext\n\nmine = UserContext()\n",
+            "tests/test_a.py": "from conftest import mine\n\ndef test_a():\n    mine.add(1)\n",
+            "tests/test_b.py": "from conftest import mine\n\ndef test_b():\n    assert 1 < 2\n",
         },
         "assert 1 < 2",
         "mine.add(1)",
