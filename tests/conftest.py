@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from on_disk import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +29,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def suite(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The folder of a project with the FILES that the module of the test names."""
     files: dict[str, str] = request.module.FILES
-    for name, text in files.items():
-        file = tmp_path / "suite" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    return tmp_path / "suite"
+    return write(tmp_path / "suite", files)
 
 
 @pytest.fixture

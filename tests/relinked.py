@@ -29,12 +29,6 @@ def found(root: Path, *, cached: bool = True, rules: tuple[str, ...] | None = No
     return [*analysis.findings, summary, analysis.suppressed]
 
 
-def write(root: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-
-
 def edited(before: str, after: str) -> Callable[[str], str]:
     def edit(text: str) -> str:
         assert before in text

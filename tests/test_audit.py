@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from markdown_it import MarkdownIt
+from on_disk import scopecheck
 
 from scopecheck import rulebook
 from scopecheck.audit import TOPICS, topic_of
+
+if TYPE_CHECKING:
+    import subprocess
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 VOID = {"meta", "br"}
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "scopecheck", "audit", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
+    return scopecheck("audit", *arguments, cwd=folder)
 
 
 def document(folder: Path, *arguments: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import on_disk
 import pytest
 
 from scopecheck.audit.guard import regression_guard
@@ -46,9 +47,7 @@ def write(folder: Path, files: dict[str, str]) -> None:
     (folder / ".git").mkdir()
     for name in ("tests", "src", "other"):
         (folder / name).mkdir()
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+    on_disk.write(folder, files)
 
 
 @pytest.mark.parametrize("name", sorted(RUN))

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from on_disk import scopecheck
 
 from scopecheck.report.outputs import wants_color
 
@@ -29,22 +30,6 @@ def settings(): ...
 @pytest.fixture(scope="session")
 def engine(settings): ...
 """
-
-
-def scopecheck(
-    *arguments: str, cwd: Path, stdin: str | None = None, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    inherited = {k: v for k, v in os.environ.items() if k not in ("GITHUB_ACTIONS", "FORCE_COLOR")}
-    return subprocess.run(
-        [sys.executable, "-m", "scopecheck", *arguments],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**inherited, **(env or {})},
-    )
 
 
 @pytest.fixture
@@ -315,7 +300,7 @@ def test_a_misspelled_command_is_no_path(project: Path) -> None:
     assert result.stderr == (
         "scopecheck: chekc: no such file, folder or command; did you mean `check`?\n"
     )
-    result = scopecheck("server", cwd=project)
+    result = scopecheck("help", cwd=project)
     assert (result.returncode, result.stdout) == (2, "")
     assert "no such file, folder or command; `scopecheck --help` lists" in result.stderr
     (project / "plans").mkdir()

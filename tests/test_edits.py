@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 import msgspec
 import pytest
 from edited_runs import EditedRuns
-from relinked import edited, found, write
+from on_disk import write
+from relinked import edited, found
 
 from scopecheck import evidence, expressions, facts, hook_facts, source
 from scopecheck.cache.moved import LINES, SAID, moved_lines

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from edited_runs import reported
 from edits import is_test, pieces, sections
-from relinked import edited, found, write
+from on_disk import write
+from relinked import edited, found
 
 from scopecheck import checks, repair, rulebook, testing
 from scopecheck.checks.looks import distance_of

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from on_disk import scopecheck, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,22 +48,11 @@ def test_c(engine, value): ...
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
-    for name, text in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    return folder
+    return write(tmp_path / "project", FILES)
 
 
 def run(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "scopecheck", "graph", "--isolated", "--root", ".", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
+    done = scopecheck("graph", "--isolated", "--root", ".", *arguments, cwd=folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

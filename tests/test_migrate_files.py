@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from on_disk import write
 
 from scopecheck.config import Settings
 from scopecheck.migrate import Migration, migrate
@@ -46,10 +47,7 @@ pytestmark = pytest.mark.usefixtures("no_environment")
 
 
 def moved(folder: Path, files: dict[str, str | bytes], **settings: object) -> Migration:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    write(folder, files)
     return migrate(Project(folder, Settings(plugins=OLD, **settings), 1), [])  # type: ignore[arg-type]
 
 

@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from on_disk import write
 
 from scopecheck.config import Settings
 from scopecheck.fix import files
@@ -188,10 +189,7 @@ def passing(seed: int, tmp_path: Path) -> tuple[Path, dict[str, str], oracle.Out
         texts = maker.make()
         versions = {"pytest-asyncio": maker.version}
         while any("async def test_" in text for text in texts.values()):
-            for name, text in texts.items():
-                path = folder / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text)
+            write(folder, texts)
             try:
                 outcome = oracle.run(folder, (), versions)
             except oracle.Unavailable as reason:

@@ -15,6 +15,7 @@ import pytest
 from growth import growth
 from hypothesis import given
 from hypothesis import strategies as st
+from on_disk import write
 
 from scopecheck.plugins import (
     PluginSet,
@@ -261,14 +262,6 @@ def test_many_distributions_are_read_in_a_time_that_grows_with_them(tmp_path: Pa
 # What files state
 
 
-def write(folder: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return folder
-
-
 def said(root: Path, dist: str, rootdir: Path | None = None) -> list[tuple[str, str, str]]:
     found = stated_versions(root, rootdir or root).get(dist)
     return [(s.kind, s.specifier, s.origin) for s in found.statements] if found else []
@@ -502,10 +495,12 @@ def test_what_cannot_be_parsed_states_nothing(tmp_path: Path, name: str) -> None
 
 @given(st.text("[]{}()=\"'pytest>8.1<,;@#-\\\n eir", max_size=60))
 def test_any_requirement_line_is_read_without_harm(text: str) -> None:
+    from scopecheck.plugins.environment import normalise
     from scopecheck.plugins.requirements import requirement
 
     for line in text.splitlines():
-        requirement(line, "x:1", Path("/nowhere"))
+        found = requirement(line, "x:1", Path("/nowhere"))
+        assert found is None or (found.dist, found.kind) == (normalise(found.dist), "pin")
 
 
 # Versions

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from on_disk import scopecheck, write
 
 from scopecheck import repair as repairing
 from scopecheck.config import Settings
@@ -52,13 +53,6 @@ def test_{name}({name}):
 pytestmark = pytest.mark.usefixtures("no_environment")
 
 
-def write(folder: Path, files: dict[str, str | bytes]) -> None:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-
-
 def mended(
     folder: Path, files: dict[str, str | bytes], *, unsafe: bool = False, **stated: object
 ) -> Repaired:
@@ -70,20 +64,6 @@ def mended(
 
 def after(repaired: Repaired, path: str) -> str:
     return next(change.after for change in repaired.changes if change.path == path).decode()
-
-
-def scopecheck(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    skipped = ("GITHUB_ACTIONS", "FORCE_COLOR", "VIRTUAL_ENV")
-    return subprocess.run(
-        [sys.executable, "-m", "scopecheck", *arguments],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={key: value for key, value in os.environ.items() if key not in skipped},
-    )
 
 
 def test_nothing_is_written_by_a_repair(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import Mock
 
 import pytest
+from on_disk import write
 
 from scopecheck.config import Settings
 from scopecheck.fix.edits import apply
@@ -28,10 +29,7 @@ SETTINGS = Settings(plugins={"pytest": "8.4"})
 
 
 def linked(folder: Path, files: dict[str, str]) -> tuple[Project, Suite]:
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    project = Project(folder, SETTINGS, 1)
+    project = Project(write(folder, files), SETTINGS, 1)
     (suite,) = project.suites([])
     return project, suite
 

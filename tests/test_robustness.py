@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from on_disk import scopecheck
 
 from scopecheck.config import Settings
 from scopecheck.project import Project
@@ -68,15 +69,7 @@ def odd(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "scopecheck", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-        timeout=120,
-        check=False,
-    )
+    return scopecheck(*arguments, cwd=folder)
 
 
 @pytest.mark.parametrize(("name", "content", "code"), FILES, ids=[name for name, *_ in FILES])

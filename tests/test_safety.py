@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import fuzz
 import programs
 import pytest
+from on_disk import write
 
 from scopecheck.checked import checked
 
@@ -92,10 +93,7 @@ def marked(tmp_path: Path) -> Path:
         "sitecustomize.py": "",
         "usercustomize.py": "",
     }
-    for name, text in files.items():
-        file = root / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(MARK + text)
+    write(root, {name: MARK + text for name, text in files.items()})
     info = site / "plug-1.0.dist-info"
     info.mkdir(parents=True)
     for name in ("pytest-9.0.0.dist-info", "pytest_asyncio-0.23.0.dist-info"):

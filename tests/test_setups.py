@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from on_disk import write
 
 from scopecheck.config import Settings
 from scopecheck.project import Project
@@ -139,10 +140,7 @@ def by_scopecheck(folder: Path) -> Counter[str]:
 
 
 def test_as_pytest_counts(tmp_path: Path) -> None:
-    folder = tmp_path / "project"
-    for name, text in PROJECT.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+    folder = write(tmp_path / "project", PROJECT)
     counted = by_pytest(folder, tmp_path / "scratch")
     assert counted["per_class conftest.py"] == 4
     assert counted["server shared.py"] == 2

@@ -6,6 +6,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
+from on_disk import write
 
 from scopecheck.config import Settings
 from scopecheck.run import analyse
@@ -33,10 +34,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def found(root: Path, rule: str, files: dict[str, str]) -> list[Finding]:
     """What a rule finds in these files."""
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(dedent(text))
+    write(root, {name: dedent(text) for name, text in files.items()})
     return list(analyse([], root=root, settings=Settings(select=(rule,))).findings)
 
 
