@@ -25,7 +25,7 @@ from scopecheck.expressions import Call, Expression
 from scopecheck.hook_facts import HookFacts  # noqa: TC001 - the type of a field
 from scopecheck.source import Span
 
-FACTS_VERSION = 28
+FACTS_VERSION = 29
 
 
 class Import(msgspec.Struct, frozen=True, array_like=True, tag="i", gc=False):
@@ -628,6 +628,7 @@ class FileFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     dynamic: the module's names may be set in ways that no statement shows.
     changes_path: the text speaks of `sys.path`, or of what changes it.
     inner_imports: words of the import statements below the top level.
+    words: a bit for each of `ASKED_WORDS` that the text has; all bits where nobody looked.
     """
 
     path: str
@@ -645,3 +646,8 @@ class FileFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     changes_path: bool = False
     inner_imports: tuple[str, ...] = ()
     always_stops: bool = False
+    words: int = -1
+
+
+ASKED_WORDS = ("Context", "Session", "_context")
+"""Words that a check looks for in all test files: to know them spares a look at most texts."""

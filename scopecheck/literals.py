@@ -38,6 +38,11 @@ def occurs(pattern: re.Pattern[str], text: str) -> bool:
     return False
 
 
+def one_of(pattern: re.Pattern[str]) -> tuple[str, ...]:
+    """Texts of which one stands in whatever a pattern matches; none for one of another form."""
+    return _parts(pattern.pattern).texts
+
+
 @lru_cache(64)
 def _parts(pattern: str) -> _Parts:
     texts: list[str] = []

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from scopecheck.cache.packed import unpack
 from scopecheck.disk import Seen, digest_of, note_file, note_text, read_stamped
-from scopecheck.literals import occurs
+from scopecheck.facts import ASKED_WORDS
+from scopecheck.literals import occurs, one_of
 from scopecheck.readings import no_collection, read_file
 from scopecheck.source import Source, SourceError, decode, read_bytes
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 # Starting workers costs about as much as reading this many bytes (measured on two cores).
 _PARALLEL_BYTES = 1_500_000
 _KEPT_FUNCTIONS = 256
+_WORD_BITS = {word: 1 << at for at, word in enumerate(ASKED_WORDS)}
 
 
 def _no_more(_: str) -> Iterable[str]:
@@ -167,8 +169,17 @@ class Loader:
         known, matching = pattern.pattern, self.matching.setdefault(path, {})
         lacking = self.lacking.setdefault(path, {})
         if known not in lacking and known not in matching:
-            (matching if occurs(pattern, self._text(path)) else lacking)[known] = None
+            there = self._may_match(path, pattern) and occurs(pattern, self._text(path))
+            (matching if there else lacking)[known] = None
         return known in matching
+
+    def _may_match(self, path: str, pattern: re.Pattern[str]) -> bool:
+        """Whether a pattern may match in a file's text, by the words that were read with it."""
+        words = one_of(pattern)
+        if not words or not _WORD_BITS.keys() >= set(words):
+            return True
+        there = self(path).words
+        return any(there & _WORD_BITS[word] for word in words)
 
     def may_name(self, path: str, words: Iterable[str]) -> bool:
         """Whether one of the words may be a name in a file, by its text as it is now.

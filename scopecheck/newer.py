@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 from scopecheck.plugins.documents import as_table, ini_sections, read_text, read_toml
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
 # line, which no person wrote, is left alone.
 _MAX_LINE = 1_000
 _MAX_TEXT = 1_000_000
+# So many statements of a file are looked at one by one; with more it is rather read as a whole.
+_MOST_PARTS = 8
+_CLOSING = ")]}"
+_DEFINITION = re.compile(r"([ \t]*)(?:async[ \t]+def|def|class)[ \t]")
 
 
 def is_newer_syntax(text: str, *, unknown: bool = False) -> bool:
@@ -28,6 +35,77 @@ def is_newer_syntax(text: str, *, unknown: bool = False) -> bool:
     if "\0" in text:
         # libcst takes it; no Python does.
         return False
+    return _is_newer_in_parts(text) or _takes(text)
+
+
+def _is_newer_in_parts(text: str) -> bool:
+    """Whether it is the syntax of a few statements alone that this Python cannot parse.
+
+    libcst takes ten times as long as the parser, so it is shown no more than these, each with the
+    function that it stands in.
+    """
+    lines = text.splitlines(keepends=True)
+    for _ in range(_MOST_PARTS):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ast.parse("".join(lines))
+        except SyntaxError as error:
+            part = _part_at(lines, error.lineno or 0)
+        except (ValueError, RecursionError, MemoryError):
+            return False
+        else:
+            return True
+        if part is None:
+            return False
+        own = lines[part.start : part.stop]
+        indent = own[0][: len(own[0]) - len(own[0].lstrip(" \t"))]
+        if not _takes("".join(["if 1:\n", *own] if indent else own)):
+            return False
+        # It may have decorators.
+        empty = "def _(): pass" if _DEFINITION.match(own[0]) else "pass"
+        lines[part.start : part.stop] = [f"{indent}{empty}\n", *["\n"] * (len(own) - 1)]
+    return False
+
+
+def _part_at(lines: list[str], number: int) -> range | None:
+    """Where the innermost `def` or `class` with a line (from 1) is, or the statement that is there.
+
+    The statement only where it is the module's own, and begins on that line.
+    """
+    if not 0 < number <= len(lines):
+        return None
+    first = number - 1
+    inside = _width(lines[first]) + 1
+    for start in range(first, -1, -1):
+        line = lines[start]
+        if _width(line) < inside and line.strip() and line.strip()[0] not in _CLOSING:
+            inside = _width(line)
+            if _DEFINITION.match(line):
+                break
+    else:
+        if _width(lines[first]):
+            return None
+        start, inside = first, 0
+    stop = start + 1
+    while stop < len(lines) and _goes_on(lines[stop], inside):
+        stop += 1
+    return range(start, stop) if first < stop else None
+
+
+def _goes_on(line: str, width: int) -> bool:
+    """Whether a line belongs to a definition that is indented so far."""
+    content = line.strip()
+    return not content or _width(line) > width or (_width(line) == width and content[0] in _CLOSING)
+
+
+def _width(line: str) -> int:
+    """How far a line is indented."""
+    return len(line) - len(line.lstrip(" \t"))
+
+
+def _takes(text: str) -> bool:
+    """Whether libcst parses a text."""
     import libcst
 
     try:

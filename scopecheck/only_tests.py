@@ -194,6 +194,7 @@ def _frame(facts: FileFacts, tests: set[int], imported: list[Binding]) -> FileFa
         classes=classes,
         functions=(),
         suppressions=(),
+        words=0,
         lines=0,
     )
 

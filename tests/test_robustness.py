@@ -10,12 +10,14 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import msgspec
 import pytest
 from on_disk import scopecheck
 
 from scopecheck.config import Settings
+from scopecheck.newer import is_newer_syntax
 from scopecheck.project import Project
 from scopecheck.read import read, read_function
 from scopecheck.run import analyse
@@ -253,6 +255,28 @@ def test_syntax_of_a_newer_python_is_named(tmp_path: Path) -> None:
         assert messages["test_newer.py"].startswith(newer)
     else:
         assert "test_newer.py" not in messages
+
+
+_TRY = "    try:\n        f()\n    except ValueError, TypeError:\n        pass\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "newer"),
+    [
+        (f"@mark\ndef test_a(\n    x,\n) -> None:\n{_TRY}\n\ndef test_b():\n    pass\n", True),
+        (f"class TestA:\n    async def test_a(self):\n{indent(_TRY, '    ')}\nx = 1\n", True),
+        ("type Pair[T] = (\n    tuple[T, T]\n)\n\ndef first[T](pair: Pair[T]) -> T: ...\n", True),
+        (f"def test_a():\n{_TRY}" * 20, True),
+        (f"if True:\n{_TRY}", True),
+        (f"def test_a():\n{_TRY}\ndef test_b(:\n    pass\n", False),
+        (f"def test_a():\n{_TRY}    return (\n", False),
+        (f"def test_a():\n{_TRY}x = 1 +\n", False),
+        (f'def test_a():\n{_TRY}x = """\n', False),
+        (f"class A:\ndef test_a():\n{_TRY}", False),
+    ],
+)
+def test_newer_syntax_is_told_from_what_is_wrong(text: str, newer: bool) -> None:
+    assert is_newer_syntax(text) is newer
 
 
 def test_code_for_a_newer_python_that_the_suite_only_imports_is_no_finding(tmp_path: Path) -> None:

@@ -31,8 +31,9 @@ SAID: dict[type, tuple[str, ...]] = {
         *("asserts", "parameters", "decorators", "workings", "effects", "evidence"),
     )
 }
-# What silences findings is no part of what they rest on, nor is the length of the file.
-_BESIDE: dict[type, tuple[str, ...]] = {facts.FileFacts: ("suppressions", "lines")}
+# What silences findings is no part of what they rest on, nor is the length of the file. Where a
+# check asked for words, that is noted by itself.
+_BESIDE: dict[type, tuple[str, ...]] = {facts.FileFacts: ("suppressions", "lines", "words")}
 
 
 def moved_lines(before: facts.FileFacts, after: facts.FileFacts) -> dict[int, int] | None:

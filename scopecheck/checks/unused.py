@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from difflib import get_close_matches
 from posixpath import dirname
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from scopecheck.suite import mentions
 from scopecheck.suite.values import ModuleValue, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from scopecheck.expressions import Call
     from scopecheck.facts import FileFacts
@@ -51,11 +52,14 @@ def unused_fixture(suite: Suite) -> Iterator[Fault]:
         return
     open_names = _open_names(suite) | _meant(suite, {key[2] for key in unreached})
     defaults = _defaults(suite)
+    named = Counter(fixture.name for fixture in suite.fixtures)
     strangers = _asking_strangers(suite)
     live = {
         key
         for key, fixtures in unreached.items()
-        if not all(_is_candidate(suite, fixture, open_names, defaults) for fixture in fixtures)
+        if not all(
+            _is_candidate(suite, fixture, open_names, defaults, named) for fixture in fixtures
+        )
         or any(_is_seen_from(fixture, strangers) for fixture in fixtures)
     }
     candidates = {key: fixtures for key, fixtures in unreached.items() if key not in live}
@@ -108,6 +112,8 @@ def _meant(suite: Suite, names: set[str]) -> frozenset[str]:
         for problem in plan.problems
         if problem.kind == "unknown-fixture"
     }
+    if not missing:
+        return frozenset()
     return frozenset(name for name in names if get_close_matches(name, missing, 1, 0.75))
 
 
@@ -116,11 +122,12 @@ def _is_candidate(
     fixture: Fixture,
     open_names: frozenset[str],
     defaults: frozenset[tuple[str | None, str]],
+    named: Mapping[str, int],
 ) -> bool:
     """Whether it would be seen if something used the fixture."""
     if fixture.autouse is not False or fixture.name in open_names or fixture.home is None:
         return False
-    if (fixture.home, fixture.name) in defaults or _overrides_unseen(suite, fixture):
+    if (fixture.home, fixture.name) in defaults or _overrides_unseen(suite, fixture, named):
         return False
     if any(_in_reach(suite, each, fixture) for each in suite.collector.with_unseen_tests):
         return False
@@ -141,12 +148,15 @@ def _is_candidate(
     return levels is not None and all(level.complete for level in levels)
 
 
-def _overrides_unseen(suite: Suite, fixture: Fixture) -> bool:
-    """Whether it needs what only a plugin of another run can bring, and may override more of it."""
+def _overrides_unseen(suite: Suite, fixture: Fixture, named: Mapping[str, int]) -> bool:
+    """Whether it needs what only a plugin of another run can bring, and may override more of it.
+
+    named: how many definitions of each name there are.
+    """
     asked = {request.name for request in fixture.requests} - {"request"}
     if fixture.name not in asked and not has_own_run(suite, fixture.home or ""):
         return False
-    return not asked <= {other.name for other in suite.fixtures if other is not fixture}
+    return any(named.get(name, 0) <= (name == fixture.name) for name in asked)
 
 
 def _asking_strangers(suite: Suite) -> list[Item]:

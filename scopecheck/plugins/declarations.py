@@ -293,7 +293,8 @@ class _Reader:
             yield from self.stated(path, text, value.splitlines())
 
     def tox_ini(self, path: Path, text: str) -> Iterator[Statement]:
-        lines: dict[str, int] = {}
+        # A generated file names the same ones for hundreds of environments.
+        known: dict[str, tuple[Statement, ...]] = {}
         for name, section in ini_sections(text).items():
             if not name.startswith("testenv"):
                 continue
@@ -305,9 +306,10 @@ class _Reader:
                     included = option[2].replace("{toxinidir}/", "").replace("{toxinidir}", ".")
                     yield from self.requirements_file(path.parent / included, option[1] == "c")
                     continue
-                if written not in lines:
-                    lines[written] = line_of_requirement(text, written.strip())
-                yield from self.one(written, path, lines[written])
+                if written not in known:
+                    line = line_of_requirement(text, written.strip())
+                    known[written] = tuple(self.one(written, path, line))
+                yield from known[written]
 
     def setup_py(self, path: Path, text: str) -> Iterator[Statement]:
         """Literal requirements given to `setup()`, and those of the files that it reads."""

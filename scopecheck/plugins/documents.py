@@ -6,6 +6,8 @@ What cannot be read or parsed says nothing.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from scopecheck import disk
@@ -81,18 +83,28 @@ def line_of_requirement(text: str, requirement: str) -> int:
     start = text.find(requirement) if requirement else -1
     while start >= 0:
         end = start + len(requirement)
-        first = text.rfind("\n", 0, start) + 1
-        last = text.find("\n", end)
-        line = text[first : last if last >= 0 else len(text)]
-        whole = not (
-            re.match(r"[\w.:/-]", text[start - 1 : start])
-            or re.match(r"[\w.-]", text[end : end + 1])
-        )
-        # Neither a comment nor the header of a section.
-        if whole and not re.match(r"\s*(?:#|\[[^\"']*\]\s*$)", line):
-            return text.count("\n", 0, first) + 1
+        if not (
+            _is_of_word(text[start - 1 : start], ".:/-") or _is_of_word(text[end : end + 1], ".-")
+        ):
+            first = text.rfind("\n", 0, start) + 1
+            last = text.find("\n", end)
+            line = text[first : last if last >= 0 else len(text)]
+            # Neither a comment nor the header of a section.
+            if not re.match(r"\s*(?:#|\[[^\"']*\]\s*$)", line):
+                return bisect_right(_line_ends(text), first - 1) + 1
         start = text.find(requirement, end)
     return line_of(text, requirement)
+
+
+def _is_of_word(character: str, others: str) -> bool:
+    """Whether a character, if there is one, is a part of a word, or one of the others."""
+    return bool(character) and (character.isalnum() or character == "_" or character in others)
+
+
+@lru_cache(1)
+def _line_ends(text: str) -> list[int]:
+    """Where the lines of a text end."""
+    return [end.start() for end in re.finditer("\n", text)]
 
 
 def line_of_key(text: str, key: str) -> int:

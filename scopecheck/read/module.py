@@ -125,6 +125,7 @@ class ModuleReader:
             dynamic=words.dynamic,
             changes_path=words.changes_path,
             inner_imports=inner_imports(text),
+            words=words.asked,
         )
 
     def _bind_all(self, body: Sequence[ast.stmt], guard: Guard, owner: int) -> tuple[Binding, ...]:

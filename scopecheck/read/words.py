@@ -6,6 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from scopecheck.facts import ASKED_WORDS
 from scopecheck.read.comments import SILENCING_WORDS
 from scopecheck.read.dropped import file_names
 from scopecheck.read.events import EVENT_WORDS
@@ -55,7 +56,8 @@ _WANTED_WORDS = {
     "sys": ("sys.modules", *_PATH_CHANGES[1:]),
 }
 _WANTED = Wanted(_WANTED_WORDS)
-_WANTED_IN_TESTS = Wanted({**_WANTED_WORDS, **EVENT_WORDS})
+_ASKED = {"Session": ("Session",), "ontext": ("Context", "_context")}
+_WANTED_IN_TESTS = Wanted({**_WANTED_WORDS, **EVENT_WORDS, **_ASKED})
 
 
 class FileWords:
@@ -69,7 +71,7 @@ class FileWords:
     calls: that may call a fixture, of which `fixtures` has the names. loops: that may run an event
     loop, by one of the functions of `loop_names` or by themselves.
     coroutines: what may be a coroutine function.
-    dynamic, changes_path, global_names: see `FileFacts`.
+    dynamic, changes_path, global_names, asked: see `FileFacts`; asked is its `words`.
     names_in_expressions: there may be a `:=`. silences: a comment may silence a rule.
 
     Args:
@@ -101,6 +103,9 @@ class FileWords:
         self.global_names = _global_names(text.text) if "global " in found else ()
         self.names_in_expressions = ":=" in found
         self.silences = any(word in found for word in SILENCING_WORDS)
+        self.asked = -1
+        if in_tests:
+            self.asked = sum(1 << at for at, word in enumerate(ASKED_WORDS) if word in found)
         self.coroutines = file_names(tree, inner="async def " in found)
         self.calls: list[int] = []
         self.fixtures: frozenset[str] = frozenset()
