@@ -12,7 +12,7 @@ from scopecheck.read.emptiness import is_empty
 from scopecheck.read.expressions import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from scopecheck.evidence import WordUse
     from scopecheck.read.text import Text
@@ -92,8 +92,17 @@ class Claims:
         else:
             self._other(node, use, seen)
 
+    def _each(self, nodes: Iterable[ast.expr], use: WordUse, seen: frozenset[str]) -> None:
+        for node in nodes:
+            if node.__class__ is not ast.Constant:
+                self.claim(node, use, seen)
+            elif node.value.__class__ is str:
+                self.word(node, use)
+
     def _other(self, node: ast.expr, use: WordUse, seen: frozenset[str]) -> None:
         match node:
+            case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
+                self._each(items, use, seen)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 self.claim(operand, _opposite(use), seen)
             case ast.BoolOp(op=ast.Or(), values=values):
@@ -119,9 +128,6 @@ class Claims:
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 for value in (test, body, orelse):
                     self.claim(value, "any", seen)
-            case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
-                for item in items:
-                    self.claim(item, use, seen)
             case _:
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):
@@ -345,8 +351,9 @@ class Claims:
             known = not isinstance(receiver, ast.Name) or receiver.id in self._values
             if known or name in _SET_METHODS:
                 self.claim(receiver, use, seen)
-        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
-            self.claim(argument, use, seen)
+        self._each(node.args, use, seen)
+        for keyword in node.keywords:
+            self._each((keyword.value,), use, seen)
 
     def _any(self, node: ast.expr, use: WordUse, seen: frozenset[str]) -> None:
         """`any(e["type"] == "a" for e in events)` asserts `a`; over several names, one of them."""

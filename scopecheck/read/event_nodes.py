@@ -9,13 +9,13 @@ from scopecheck.read.expressions import dotted
 from scopecheck.read.nodes import BELOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 FILLING = frozenset({"append", "extend", "add", "clear", "put", "put_nowait"})
 """Methods by which something gets into a list, set or queue, or out of it."""
 
 
-def names_in(node: ast.AST) -> Iterable[str]:
+def names_in(node: ast.AST) -> list[str]:
     """The names that are read, those left out that are only filled (`events.append`)."""
     found: list[str] = []
     below, load = BELOW, ast.Load

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from scopecheck.evidence import SINGLE, Capture, EventForms, EventUse
@@ -278,7 +278,7 @@ class _Reader:
             if parts[-1].startswith("assert") or parts[-1] in ("fail", "expect"):
                 for argument in call.args:
                     self._claims.append((argument, "member"))
-            for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
+            for argument in _arguments(call):
                 for name in names_in(argument):
                     self._handed.setdefault(name, set()).add(parts)
             if isinstance(call.func, ast.Attribute):
@@ -308,11 +308,14 @@ class _Reader:
         call = value.value if isinstance(value, ast.Await) else value
         if isinstance(call, ast.Call):
             parts = dotted(call.func) or ("", getattr(call.func, "attr", ""))
-            for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
-                for given in names_in(argument):
-                    if parts[-1] not in ("len", "list", "set", "sorted"):
-                        self._handed.setdefault(given, set()).add(parts)
-        for given in (*names_in(value), *self._under):
+            names = [given for argument in _arguments(call) for given in names_in(argument)]
+            if parts[-1] not in ("len", "list", "set", "sorted"):
+                for given in names:
+                    self._handed.setdefault(given, set()).add(parts)
+            names += names_in(call.func)
+        else:
+            names = names_in(value)
+        for given in (*names, *self._under):
             self._into.setdefault(given, set()).add(name)
 
     def _mark(self, node: ast.expr, fate: str) -> None:
@@ -373,7 +376,10 @@ class _Reader:
                 its_fate, its_ways = self._fate(other)
                 fate = "used" if its_fate == "used" else fate
                 handed = (*handed, *its_ways)
-            if source.partition(".")[0] in _FIXTURES & self._claimed or self._asserts_capture:
+            # (What is used already is not looked for in all assertions again.)
+            if fate != "used" and (
+                source.partition(".")[0] in _FIXTURES & self._claimed or self._asserts_capture
+            ):
                 fate = "used"
             yield self._capture(name, source, self._text.span(place), fate, handed)
         for name, call in self._dropped.items():
@@ -415,10 +421,18 @@ class _Reader:
 
     def _beside(self, name: str) -> Iterable[str]:
         """Names that another part of the same value is bound to: `out, err = ...`."""
-        values = {id(value) for value in self._values[name]}
-        for other in self._places:
-            if other != name and any(id(value) in values for value in self._values[other]):
-                yield other
+        shared = self._shared
+        others = {one for value in self._values[name] for one in shared.get(id(value), ())}
+        return [one for one in self._places if one in others and one != name] if others else []
+
+    @cached_property
+    def _shared(self) -> dict[int, set[str]]:
+        """The names that are bound to one value, for those of which there are several."""
+        found: dict[int, set[str]] = {}
+        for name in self._places:
+            for value in self._values[name]:
+                found.setdefault(id(value), set()).add(name)
+        return {value: names for value, names in found.items() if len(names) > 1}
 
     def _items(self, name: str) -> Iterable[str]:
         """Names of what is put into a list one by one: a check of each is one of the list."""
@@ -498,29 +512,26 @@ class _Reader:
     def _called(self) -> None:
         """The functions that are called or handed on, and the names in what is sent."""
         for node in self._senders:
-            if isinstance(node, ast.Call):
-                parts = dotted(node.func)
-                if parts is not None:
-                    self._calls.setdefault(parts)
-                for argument in node.args:
-                    if isinstance(argument, ast.Name) and argument.id not in self._values:
-                        self._calls.setdefault((argument.id,))
-            self._sending(node)
+            if isinstance(node, ast.Dict):
+                self._keyed(node)
+                continue
+            parts = dotted(node.func)
+            if parts is not None:
+                self._calls.setdefault(parts)
+            for argument in node.args:
+                if isinstance(argument, ast.Name) and argument.id not in self._values:
+                    self._calls.setdefault((argument.id,))
+            if _sends(parts[-1] if parts else getattr(node.func, "attr", "")):
+                for argument in _arguments(node):
+                    if isinstance(argument, ast.Constant):
+                        self._found.word(argument, "sent")
 
-    def _sending(self, node: ast.Call | ast.Dict) -> None:
-        if isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values, strict=True):
-                keyed = isinstance(key, ast.Constant) and key.value in self._keys
-                if keyed and isinstance(value, ast.Constant):
-                    self._found.word(value, "sent")
-            return
-        parts = dotted(node.func)
-        name = parts[-1] if parts else getattr(node.func, "attr", "")
-        if name.startswith("assert") or not (name in FILLING or EMITTERS.search(name)):
-            return
-        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
-            if isinstance(argument, ast.Constant):
-                self._found.word(argument, "sent")
+    def _keyed(self, node: ast.Dict) -> None:
+        """The name that a message has under its key."""
+        for key, value in zip(node.keys, node.values, strict=True):
+            keyed = isinstance(key, ast.Constant) and key.value in self._keys
+            if keyed and isinstance(value, ast.Constant):
+                self._found.word(value, "sent")
 
     def _others(self) -> None:
         """The strings that are in no assertion and in nothing sent."""
@@ -528,3 +539,17 @@ class _Reader:
         for node in self._strings:
             if node.value not in known and not _SEPARATORS.isdisjoint(str(node.value)):
                 self._found.word(node, "other")
+
+
+def _arguments(call: ast.Call) -> list[ast.expr]:
+    """What a call is given."""
+    if not call.keywords:
+        return call.args
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
+
+
+# Calls of a few names make the most of a suite's.
+@lru_cache(4096)
+def _sends(name: str) -> bool:
+    """Whether a function of this name may send what it is given, or keep it."""
+    return not name.startswith("assert") and (name in FILLING or EMITTERS.search(name) is not None)
