@@ -632,7 +632,7 @@ def test_every_number_of_a_line_is_known_as_one() -> None:
         *("Items.rest", "FunctionRef.index", "ClassRef.index", "Import.level"),
         *("Function.owner", "Class.owner", "Redefinition.owner", "Evidence.checks"),
         *("Condition.since", "MarkAddition.since", "Function.above", "Function.height"),
-        *("FileFacts.lines", "Suppression.lines", "Function.has"),
+        *("FileFacts.lines", "FileFacts.words", "Suppression.lines", "Function.has"),
     }
 
 
