@@ -374,6 +374,8 @@ def clean(**options: Any) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Leave out what this file knows.",
 )
+# Clients name the transport, of which there is one.
+@click.option("--stdio", is_flag=True, expose_value=False, hidden=True)
 @config_options
 def server(**options: Any) -> None:
     """Serve an editor by the language server protocol, on standard input and output."""

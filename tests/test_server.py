@@ -369,7 +369,7 @@ async def test_what_is_not_saved_is_not_kept(editor: Editor, suite: Path) -> Non
 @pytest.mark.asyncio
 async def test_it_ends_with_its_editor(suite: Path) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "scopecheck", "server"),
+        *(sys.executable, "-m", "scopecheck", "server", "--stdio"),
         cwd=suite,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
