@@ -108,15 +108,15 @@ def test_a_suite_that_lives_on_a_plugin_that_is_not_seen(tmp_path: Path) -> None
 
 
 def test_a_distribution_whose_option_pytest_is_given(tmp_path: Path) -> None:
-    options = '[tool.pytest.ini_options]\naddopts = "--strict-markers --looptime"\n'
+    options = '[tool.pytest.ini_options]\naddopts = "--strict-markers --clockwork"\n'
     files = {
-        "requirements.txt": "pytest>=8\nlooptime\n",
+        "requirements.txt": "pytest>=8\nclockwork\n",
         "pyproject.toml": options,
         "test_time.py": "def test_time(chronometer):\n    assert chronometer\n",
     }
     assert found(tmp_path, "SCP301", files) == []
     assert (
-        len(found(tmp_path, "SCP301", {"pyproject.toml": options.replace("--looptime", "")})) == 1
+        len(found(tmp_path, "SCP301", {"pyproject.toml": options.replace("--clockwork", "")})) == 1
     )
 
 
