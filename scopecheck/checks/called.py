@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scopecheck.suite.values import Value
 
 
+_STATIC = Name(("staticmethod",))
 _REFUSES_CALLS = frozenset({"pytest.fixture", "pytest.yield_fixture", "pytest_asyncio.fixture"})
 
 
@@ -105,6 +106,8 @@ def _callee(
     parameters = [parameter.name for parameter in function.parameters]
     if first in parameters:
         if len(rest) != 1 or first != parameters[0] or function.owner < 0:
+            return None
+        if any(one.expression == _STATIC for one in function.decorators):
             return None
         return _own_method(suite, facts, space, function, rest[0])
     if function.body is None or first in function.body.locals:

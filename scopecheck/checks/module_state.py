@@ -165,7 +165,7 @@ def _of_tests(suite: Suite, shared: _Shared) -> Iterator[Fault]:
 
 
 class _Victim(Struct):
-    """A test that asserts something of a container, and of which keys."""
+    """A test that asserts something of a container, and of which keys that others may give."""
 
     actor: Actor
     keys: frozenset[str]
@@ -184,8 +184,11 @@ def _victims(suite: Suite, subject: Subject) -> list[_Victim]:
         if own is None or not keys or (ANY not in keys and keys <= own):
             continue
         given = _given_before(suite, actor, subject)
-        if given is not None and not (ANY not in keys and keys <= own | given):
-            found.append(_Victim(actor, keys))
+        if given is None:
+            continue
+        left = keys if ANY in keys else keys - own - given
+        if left:
+            found.append(_Victim(actor, left))
     return found
 
 
