@@ -11,6 +11,7 @@ from scopecheck.checks.wording import at, symbol_of_test
 from scopecheck.expressions import Call, Name
 from scopecheck.facts import CONDITIONAL, DROPPED, LOST, RETURNED, VACUITY
 from scopecheck.finding import Fault, Place
+from scopecheck.suite import mentions
 from scopecheck.suite.values import MISSING, ClassValue, FunctionValue
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def no_assertion(suite: Suite) -> Iterator[Fault]:
             continue
         returned = evidence.returned
         if returned is not None:
-            if _hands_results_on(item):
+            if _hands_results_on(item) or _is_of_use(suite, item):
                 continue
             if returned.kind == "comparison" or not _checks(suite, item, evidence):
                 yield _verdict(item, returned)
@@ -143,6 +144,14 @@ def _hands_results_on(item: Item) -> bool:
         if not isinstance(func, Name) or _DROPPING.isdisjoint(func.parts):
             return True
     return False
+
+
+def _is_of_use(suite: Suite, item: Item) -> bool:
+    """Whether the code of its file uses a function that is named like a test for something else."""
+    facts = suite.facts(item.place.path)
+    if facts is None or item.function is None or item.nodeid.count("::") > 1:
+        return False
+    return bool(mentions.in_code(suite.text(item.place.path), facts, (item.function.name,)))
 
 
 def _verdict(item: Item, returned: Returned) -> Fault:

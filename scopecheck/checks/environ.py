@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from scopecheck.checks.blocks import loops_around
+from scopecheck.checks.blocks import conditions, loops_around
 from scopecheck.checks.leaks import (
     NOTE,
     Words,
@@ -61,6 +61,8 @@ def unrestored_environ(suite: Suite) -> Iterator[Fault]:
             if key is None or not _sets(change) or key in kept:
                 continue
             if _gives_back(suite, actor, change) or _gives_all_back(suite, actor, change):
+                continue
+            if change.condition and _is_default(suite, actor, change):
                 continue
             verdict = _judged(suite, actor, change, key)
             if verdict != "restored":
@@ -203,6 +205,17 @@ def _is_given_back(suite: Suite, actor: Actor) -> bool:
         re.search(rf"environ(?:\.update\({kept}\)|\s*=\s*{kept}\b)", body)
         for kept in _COPIED.findall(body)
     )
+
+
+def _is_default(suite: Suite, actor: Actor, change: Change) -> bool:
+    """Whether a variable is given a value only where it has none, as `setdefault` does."""
+    key = rf"[\"']?{re.escape(change.key.strip(chr(39)))}[\"']?"
+    read = rf"(?:environ\.get|getenv)\(\s*{key}\s*\)"
+    absent = re.compile(
+        rf"{key}\s+not\s+in\s+(?:os\.)?environ\b|not\s+(?:os\.)?{read}|{read}\s+is\s+None"
+    )
+    headers = conditions(suite, actor.path, actor.function.line, change.span.line)
+    return any(absent.search(header) for header in headers)
 
 
 def _gives_all_back(suite: Suite, actor: Actor, change: Change) -> bool:

@@ -161,7 +161,7 @@ def _default(suite: Suite, change: Change, subject: Subject) -> str:
             return ".".join(parts)
         case Items(items=(), rest=0):
             return "[]"
-        case Mapping(items=()):
+        case Mapping(items=()) | Call(func=Name(parts=("set" | "dict",)), args=(), keywords=()):
             return "{}"
         case None:
             return ""
@@ -192,7 +192,7 @@ def _what(suite: Suite, change: Change, subject: Subject) -> str | None:
     # An assignment that warns or fails may be no assignment.
     if expecting & _WARNING or expecting & _FAILING:
         return None
-    if change.name.startswith("__") and change.name in ("__test__", "__signature__", "__doc__"):
+    if change.name in _TELLING:
         return None
     if any(part.endswith("()") for part in subject.rest):
         return None
@@ -215,6 +215,8 @@ def _what(suite: Suite, change: Change, subject: Subject) -> str | None:
     return None
 
 
+# What says how something is called, to ctypes too: whoever calls it says the same.
+_TELLING = frozenset({"__test__", "__signature__", "__doc__", "argtypes", "restype", "errcheck"})
 _FAILING = frozenset({"raises", "assertRaises", "assertRaisesRegex"})
 _WARNING = frozenset({"warns", "deprecated_call", "assertWarns"})
 
