@@ -311,7 +311,12 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
     if _gives_back(suite, actor, change):
         return "restored"
     owner = change.target[-1]
+    above = suite.lines(actor.path, actor.function.line, change.span.line - 1)
+    if "patch" in above and re.search(_patches_of(owner.removesuffix("()"), last), above):
+        return "restored"
     below = suite.lines(actor.path, change.span.end_line + 1, actor.function.end_line)
+    if _is_set_by_method(suite, change, subject, below):
+        return "inline"
     if f"{owner}." in below and re.search(rf"\b{re.escape(owner)}\.\w*{_RESETS}\w*\(", below):
         return "inline"
     if "__dict__" in below and re.search(rf"__dict__\.pop\(\s*[\"']{re.escape(last)}[\"']", below):
@@ -332,6 +337,30 @@ def _judged(suite: Suite, actor: Actor, change: Change, subject: Subject) -> Ver
         rf"\b{re.escape(plain)}\.{re.escape(last)}\s*(?::[^=\n]*)?=[^=]", (f".{last}",)
     )
     return judge(suite, actor, change, touches, undoes, words, assigned)
+
+
+def _patches_of(owner: str, name: str) -> str:
+    """What patches an attribute, and so puts back what it is before, whatever is assigned to it."""
+    owner, name = re.escape(owner), re.escape(name)
+    by_name = rf"\bpatch\(\s*[\"'][\w.]*\b{owner}\.{name}[\"']"
+    return rf"{by_name}|\bobject\([^)]*\b{owner},\s*[\"']{name}[\"']"
+
+
+def _is_set_by_method(suite: Suite, change: Change, subject: Subject, below: str) -> bool:
+    """Whether a method of the object that sets the attribute is called later."""
+    class_ = suite.changes.class_of(subject) if change.kind == "attribute" else None
+    owner = re.escape(".".join(change.target))
+    called = re.findall(rf"\b{owner}\.(\w+)\(", below) if class_ is not None else ()
+    if class_ is None or not called:
+        return False
+    sets = re.compile(rf"\b(?:self|cls)\.{re.escape(change.name)}\s*=[^=]")
+    facts = suite.facts(class_.module)
+    return facts is not None and any(
+        function.name in called
+        and function.owner == class_.index
+        and sets.search(suite.lines(class_.module, function.line, function.end_line))
+        for function in facts.functions
+    )
 
 
 _RESETS = r"(?:reset|clear|restore|shutdown|cleanup|tear_?down|invalidate|(?<!is_)empty)"

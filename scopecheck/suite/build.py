@@ -197,4 +197,6 @@ def _roots(root: Path, files: SuiteFiles, rootdir: str) -> list[str]:
         # pytest takes a folder below a package for a part of that, where it can import it so.
         bases = {base: None for base in bases if not probe.is_in_package(base)}
     named = [rootdir, join(rootdir, "src") if rootdir else "src", "", "src"]
+    if rootdir and "__init__.py" in probe.entries(rootdir):
+        del named[:2]  # It is a package itself, whose parts are imported by its name.
     return [*pythonpath, *named, *bases]
