@@ -319,7 +319,11 @@ def _reads(suite: Suite, other: Actor, item: Item, change: Change, source: Fixtu
     return False
 
 
-_ADDS = r"^[ \t]*{name}\.(?:append|extend|add|insert|appendleft)\("
+# `results.append(`, `results["times"].append(`, `results["times"][name] =`
+_ADDS = (
+    r"^[ \t]*{name}(?:(?:\[[^\]\n]*\])*\.(?:append|extend|add|insert|appendleft)\("
+    r"|(?:\[[^\]\n]*\])+\s*=(?!=))"
+)
 
 
 def _without_adding(suite: Suite, other: Actor, name: str, text: str) -> str:
