@@ -147,9 +147,14 @@ def _hands_results_on(item: Item) -> bool:
 
 
 def _is_of_use(suite: Suite, item: Item) -> bool:
-    """Whether the code of its file uses a function that is named like a test for something else."""
+    """Whether the code of its file uses a function that is only named like a test.
+
+    Then it takes what no fixture is. (A script that calls its own tests is one of tests.)
+    """
     facts = suite.facts(item.place.path)
-    if facts is None or item.function is None or item.nodeid.count("::") > 1:
+    if facts is None or item.function is None or item.plan is None:
+        return False
+    if not any(problem.kind == "unknown-fixture" for problem in item.plan.problems):
         return False
     return bool(mentions.in_code(suite.text(item.place.path), facts, (item.function.name,)))
 
