@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from scopecheck.expressions import Expression
+    from scopecheck.facts import Body
+    from scopecheck.hook_facts import HookFacts
     from scopecheck.read.text import Text
     from scopecheck.source import Span
 
@@ -343,35 +345,15 @@ class ModuleReader:
         index = len(self._functions)
         self._functions.append(None)
         words = self._words
-        end = node.end_lineno or node.lineno
         decorators = node.decorator_list
-        fixture = bool(decorators) and looks_like_fixture(decorators)
-        body_line = node.body[0].lineno
-        is_test = node.name.startswith("test") and not fixture
-        worded = any_within(words.worded_in_tests if is_test else words.worded, body_line, end)
-        body = None
-        generator = False
-        loops = bool(words.loops) and any_within(words.loops, body_line, end)
-        if (
-            worded
-            or loops
-            or self._whole
-            or fixture
-            or node.name.startswith("pytest_")
-            or (words.calls and any_within(words.calls, body_line, end))
-        ):
-            hook = node.name.startswith("pytest_")
-            interesting = None if hook or self._whole else words.fixtures
-            names = words.loop_names if loops else None
-            lines = words.yields
-            body = read_body(node, self._text, self._expressions, interesting, lines, names)
-            generator = body.yields is not None
+        is_fixture = bool(decorators) and looks_like_fixture(decorators)
+        is_test = node.name.startswith("test") and not is_fixture
+        lines = node.body[0].lineno, node.end_lineno or node.lineno
+        worded = any_within(words.worded_in_tests if is_test else words.worded, *lines)
+        handed = is_fixture or self._whole
+        body = self._body(node, lines, always=worded or handed)
         inside = Once(node)
-        hook_facts = None
-        if node.name.startswith("pytest_") or (
-            words.hooks and any_within(words.hooks, body_line, end)
-        ):
-            hook_facts = read_hook(node, self._text, self._expressions)
+        hook = self._hook(node, lines)
         flaws: tuple[Flaw, ...] = ()
         evidence = None
         if is_test:
@@ -380,48 +362,40 @@ class ModuleReader:
             evidence = read_evidence(
                 node, self._text, words.coroutines, words.losing, outline, inside
             )
-        asserts = read_asserts(self._text, words.checks, body_line, end)
+        asserts = read_asserts(self._text, words.checks, *lines)
         events = None
-        if words.events and any_within(words.events, node.lineno, end):
-            tasks = any_within(words.losing, node.lineno, end)
+        if any_within(words.events, node.lineno, lines[1]):
+            tasks = any_within(words.losing, node.lineno, lines[1])
             events = read_events(node, self._text, inside(), tasks=tasks)
         bindings: tuple[Binding, ...] = ()
         returns: tuple[Expression, ...] = ()
         defaults: tuple[tuple[str, Expression], ...] = ()
         handout = None
-        handed = fixture or self._whole
         kept = not is_test and (
             worded
-            or hook_facts is not None
+            or hook is not None
             or any(map(_is_function, node.body))
             or (words.about_fixture_names and takes_fixture_name(node.args))
         )
         if kept or handed:
-            calls = len(self._module_calls)
-            stops = self._stops_at, self._always_stops
-            bindings = self._bind_all(node.body, ALWAYS, owner=-1)
-            # What these statements do is not done when the module is imported.
-            del self._module_calls[calls:]
-            self._stops_at, self._always_stops = stops
-            if kept:
-                returns = tuple(self._expressions.read(value) for value in _returned(node.body))
-                defaults = defaults_of(node.args, self._expressions) if returns else ()
-            if handed and body is not None:
-                handout = read_handout(node, self._text, self._expressions, body.yields)
-        span = self._text.name_span(node)
+            bindings = self._bound_inside(node)
+        if kept:
+            returns = tuple(self._expressions.read(value) for value in _returned(node.body))
+            defaults = defaults_of(node.args, self._expressions) if returns else ()
+        if handed and body is not None:
+            handout = read_handout(node, self._text, self._expressions, body.yields)
         workings = NO_WORKINGS
-        if body or bindings or returns or handout or hook_facts or flaws or events:
-            workings = Workings(
-                bindings, returns, defaults, body, handout, hook_facts, flaws, events
-            )
+        if body or bindings or returns or handout or hook or flaws or events:
+            workings = Workings(bindings, returns, defaults, body, handout, hook, flaws, events)
+        span = self._text.name_span(node)
         self._functions[index] = Function.of(
             node.name,
             span,
-            (decorators[0].lineno if decorators else node.lineno, end),
+            (decorators[0].lineno if decorators else node.lineno, lines[1]),
             parameters(node.args, self._text),
             self._decorators(decorators),
             is_async=isinstance(node, ast.AsyncFunctionDef),
-            is_generator=generator,
+            is_generator=body is not None and body.yields is not None,
             owner=owner,
             asserts=asserts,
             workings=workings,
@@ -429,6 +403,43 @@ class ModuleReader:
             evidence=evidence,
         )
         return FunctionRef(index), span
+
+    def _body(
+        self,
+        node: ast.FunctionDef | ast.AsyncFunctionDef,
+        lines: tuple[int, int],
+        *,
+        always: bool,
+    ) -> Body | None:
+        """What is seen in a function's statements, where a word on their lines matters to a rule.
+
+        always: it matters whatever the words.
+        """
+        words = self._words
+        is_hook = node.name.startswith("pytest_")
+        loops = any_within(words.loops, *lines)
+        if not (always or is_hook or loops or any_within(words.calls, *lines)):
+            return None
+        interesting = None if is_hook or self._whole else words.fixtures
+        names = words.loop_names if loops else None
+        return read_body(node, self._text, self._expressions, interesting, words.yields, names)
+
+    def _hook(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef, lines: tuple[int, int]
+    ) -> HookFacts | None:
+        """What a hook does to async tests, or another function that may help one."""
+        if node.name.startswith("pytest_") or any_within(self._words.hooks, *lines):
+            return read_hook(node, self._text, self._expressions)
+        return None
+
+    def _bound_inside(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[Binding, ...]:
+        """What a function binds; what its statements do is not done when the module is imported."""
+        calls = len(self._module_calls)
+        stops = self._stops_at, self._always_stops
+        bindings = self._bind_all(node.body, ALWAYS, owner=-1)
+        del self._module_calls[calls:]
+        self._stops_at, self._always_stops = stops
+        return bindings
 
     def _add_lambda(self, node: ast.Lambda) -> FunctionRef:
         index = len(self._functions)
