@@ -294,6 +294,15 @@ def test_standard_input_may_be_a_file_that_is_not_saved_yet(project: Path) -> No
     assert "tests/new.txt: no such file or folder" in other.stderr
 
 
+def test_every_key_of_other_documents_is_documented(project: Path) -> None:
+    _, page = (ROOT / "docs/output.md").read_text("utf-8").split("## Other documents")
+    as_json = ("--output-format", "json")
+    rule = json.loads(scopecheck("rule", "SCP101", *as_json, cwd=project).stdout)
+    config = json.loads(scopecheck("config", *as_json, cwd=project).stdout)
+    keys = {*rule, *config, *config["suites"][0]} - {"version"}
+    assert {key for key in keys if f"`{key}`" not in page} == set()
+
+
 def test_a_misspelled_command_is_no_path(project: Path) -> None:
     result = scopecheck("chekc", cwd=project)
     assert (result.returncode, result.stdout) == (2, "")
