@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import subprocess
 import sys
@@ -50,6 +51,7 @@ class Editor:
         self.shown: dict[str, list[types.Diagnostic]] = {}
         self.messages: list[str] = []
         self.watches: list[str] = []
+        self.applied: list[types.WorkspaceEdit] = []
         self.client = LanguageClient("editor", "1")
         self._news = asyncio.Event()
         self._versions: dict[str, int] = {}
@@ -66,16 +68,26 @@ class Editor:
         def registered(params: types.RegistrationParams) -> None:
             self.watches += [one.method for one in params.registrations]
 
+        def applied(params: types.ApplyWorkspaceEditParams) -> types.ApplyWorkspaceEditResult:
+            self.applied.append(params.edit)
+            return types.ApplyWorkspaceEditResult(applied=True)
+
+        feature(types.WORKSPACE_APPLY_EDIT)(applied)
         feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(shown)
         feature(types.WINDOW_SHOW_MESSAGE)(message)
         feature(types.CLIENT_REGISTER_CAPABILITY)(registered)
 
-    async def start(self, *arguments: str) -> None:
+    async def start(self, *arguments: str, resolves: bool = True) -> None:
         await self.client.start_io(sys.executable, "-m", "scopecheck", "server", *arguments)
         folder = types.WorkspaceFolder(self.folder.as_uri(), self.folder.name)
         watching = types.DidChangeWatchedFilesClientCapabilities(dynamic_registration=True)
+        resolving = types.ClientCodeActionResolveOptions(["edit"])
+        actions = types.CodeActionClientCapabilities(resolve_support=resolving)
         capabilities = types.ClientCapabilities(
-            workspace=types.WorkspaceClientCapabilities(did_change_watched_files=watching)
+            workspace=types.WorkspaceClientCapabilities(did_change_watched_files=watching),
+            text_document=types.TextDocumentClientCapabilities(
+                code_action=actions if resolves else None
+            ),
         )
         await self.client.initialize_async(
             types.InitializeParams(capabilities, workspace_folders=[folder])
@@ -141,27 +153,40 @@ class Editor:
         self.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams([event]))
 
     async def actions(self, path: str, line: int, *only: str) -> list[types.CodeAction]:
-        """What is offered on a line, from 0."""
+        """The actions on a line, from 0."""
+        offered = await self.offered(path, line, *only)
+        assert all(isinstance(one, types.CodeAction) for one in offered)
+        return [one for one in offered if isinstance(one, types.CodeAction)]
+
+    async def offered(
+        self, path: str, line: int, *only: str
+    ) -> Sequence[types.CodeAction | types.Command]:
+        """What is offered on a line."""
         place = types.Range(types.Position(line, 0), types.Position(line, 99))
         context = types.CodeActionContext([], only=list(only) or None)
         found = await self.client.text_document_code_action_async(
             types.CodeActionParams(types.TextDocumentIdentifier(self.uri(path)), place, context)
         )
-        return [one for one in found or () if isinstance(one, types.CodeAction)]
+        return found or ()
 
     async def edited(self, action: types.CodeAction) -> dict[str, str]:
         """The texts that an action leaves, by path; empty where it changes nothing."""
+        assert action.command is None
         resolved = await self.client.code_action_resolve_async(action)
-        changes = resolved.edit.document_changes if resolved.edit is not None else None
+        return self.after(resolved.edit)
+
+    def after(self, edit: types.WorkspaceEdit | None) -> dict[str, str]:
+        """The texts that an edit leaves, by path."""
+        changes = edit.document_changes if edit is not None else None
         texts: dict[str, str] = {}
         for change in changes or ():
             assert isinstance(change, types.TextDocumentEdit)
             path = self._path(change.text_document.uri)
             lines = (self.folder / path).read_text().splitlines(keepends=True)
-            for edit in reversed(change.edits):
-                assert isinstance(edit, types.TextEdit)
-                assert (edit.range.start.character, edit.range.end.character) == (0, 0)
-                lines[edit.range.start.line : edit.range.end.line] = [edit.new_text]
+            for one in reversed(change.edits):
+                assert isinstance(one, types.TextEdit)
+                assert (one.range.start.character, one.range.end.character) == (0, 0)
+                lines[one.range.start.line : one.range.end.line] = [one.new_text]
             texts[path] = "".join(lines)
         return texts
 
@@ -278,6 +303,38 @@ async def test_a_fix_is_made_for_the_text_in_the_editor(editor: Editor) -> None:
     # What was tried for the proof is not what is looked at.
     editor.type("tests/conftest.py", f"# newer\n{CONFTEST}")
     assert [one.code for one in await editor.until("tests/conftest.py", ["SCP101"])] == ["SCP101"]
+
+
+@pytest.mark.asyncio
+async def test_an_editor_that_does_not_resolve_runs_a_command(suite: Path) -> None:
+    editor = Editor(suite)
+    await editor.start(resolves=False)
+    await editor.until("tests/conftest.py", ["SCP101"])
+    first, *_ = await editor.offered("tests/conftest.py", 9)
+    # lsprotocol 2025.0.0 takes an action that has a command for a command.
+    command = ast.literal_eval(str(first.command))
+    params = types.ExecuteCommandParams(command["command"], arguments=command["arguments"])
+    await editor.client.workspace_execute_command_async(params)
+    (applied,) = editor.applied
+    assert "session" not in editor.after(applied)["tests/conftest.py"]
+    assert await editor.stop() == 0
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_cannot_be_read_is_not_mended(editor: Editor) -> None:
+    await editor.until("tests/conftest.py", ["SCP101"])
+    offered = await editor.actions("tests/conftest.py", 9)
+    editor.open("tests/conftest.py", CONFTEST)
+    session = Session(editor.folder, partial(opened, editor.folder, CheckOptions()))
+    (finding,) = session.start({}).findings["tests/conftest.py"]
+    session.edit({editor.folder / "tests/conftest.py": f"{CONFTEST})"})
+    mended = session.fix(finding, finding.fault.fixes[0].title)
+    assert (mended.texts, mended.reason) == ({}, "tests/conftest.py cannot be read at the moment")
+    assert session.silence(finding).texts == {}
+    editor.type("tests/conftest.py", f"{CONFTEST})")
+    await editor.until("tests/conftest.py", ["SCP001"])
+    assert await editor.edited(offered[0]) == {}
+    await editor.told("nothing is changed")
 
 
 @pytest.mark.asyncio

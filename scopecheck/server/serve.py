@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 # Names that decide what is found: code, and where settings, plugins and pins are read from.
 _WATCHED = "**/*.{py,toml,ini,cfg,lock,txt,in,yml,yaml}"
 _FIX_ALL = types.CodeActionKind.SourceFixAll.value + f".{SOURCE}"
+_APPLY = f"{SOURCE}.apply"
 _log = logging.getLogger(SOURCE)
 
 
@@ -195,6 +196,14 @@ class Server(LanguageServer):
                 if _meet(shown.diagnostic.range, place):
                     yield folder, shown
 
+    @property
+    def resolves(self) -> bool:
+        """Whether the editor asks for the edit of an action when it is chosen; else it runs it."""
+        document = self.client_capabilities.text_document
+        actions = document and document.code_action
+        resolving = actions and actions.resolve_support
+        return bool(resolving and "edit" in resolving.properties)
+
     def folder_of(self, root: str) -> _Folder | None:
         """The folder that an action is for."""
         return self._folders.get(Path(root))
@@ -326,16 +335,17 @@ def server_for(options: CheckOptions) -> Server:
                 found += _quick_fixes(folder, shown)
         if _asks_for(only, _FIX_ALL):
             found += _fix_all(server, uri)
+        if not server.resolves:
+            for action in found:
+                action.command = types.Command(action.title, _APPLY, arguments=[action.data])
         return found
 
-    @feature(types.CODE_ACTION_RESOLVE)
-    async def resolved(action: types.CodeAction) -> types.CodeAction:
+    async def edit_of(data: Mapping[str, Any]) -> types.WorkspaceEdit | None:
         await server.settled()
         versions = server.versions()
-        data: dict[str, Any] = dict(action.data or {})
         folder = server.folder_of(data["folder"])
         if folder is None:
-            return action
+            return None
         session, mended = folder.session, Mended({}, "it is not there any more")
         if data["does"] == "all":
             mended = await server.on_thread(lambda: session.fix_all(data["path"]))
@@ -345,10 +355,21 @@ def server_for(options: CheckOptions) -> Server:
             else:
                 mended = await server.on_thread(lambda: session.fix(finding, data["title"]))
         if mended.texts:
-            action.edit = server.edit(folder, mended, versions)
-        elif data["does"] != "all":
+            return server.edit(folder, mended, versions)
+        if data["does"] != "all":
             server.tell(types.MessageType.Warning, f"nothing is changed: {mended.reason}")
+        return None
+
+    @feature(types.CODE_ACTION_RESOLVE)
+    async def resolved(action: types.CodeAction) -> types.CodeAction:
+        action.edit = await edit_of(dict(action.data or {}))
         return action
+
+    @server.command(_APPLY)
+    async def apply(data: dict[str, Any]) -> None:
+        edit = await edit_of(data)
+        if edit is not None:
+            await server.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(edit))
 
     return server
 

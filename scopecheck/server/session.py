@@ -31,7 +31,7 @@ from scopecheck.source import Source, decode, relative
 from scopecheck.status import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from scopecheck.baseline import Key
@@ -183,9 +183,7 @@ class Session:
         from scopecheck.silence import silence
 
         silenced = silence([finding], self._project.load.source)
-        if not silenced.changes:
-            return Mended({}, "no comment can silence it")
-        return Mended(dict(map(_texts, silenced.changes)))
+        return self._written(silenced.changes, "no comment can silence it")
 
     def text(self, path: str) -> str:
         """The text of a file of the project, as the editor has it; empty where it cannot be had."""
@@ -284,9 +282,16 @@ class Session:
                 title=title,
             )
         project.config_texts.clear()
-        if not repaired.changes:
-            return Mended({}, "; ".join(repaired.dropped) or "nothing is to be mended any more")
-        return Mended(dict(map(_texts, repaired.changes)))
+        reason = "; ".join(repaired.dropped) or "nothing is to be mended any more"
+        return self._written(repaired.changes, reason)
+
+    def _written(self, changes: Sequence[Change], reason: str) -> Mended:
+        texts = dict(map(_texts, changes))
+        # What the editor shows is another text.
+        broken = [path for path in texts if path in self._broken]
+        if broken:
+            return Mended({}, f"{broken[0]} cannot be read at the moment")
+        return Mended(texts, "" if texts else reason)
 
 
 def _same(one: Finding, other: Finding) -> bool:
