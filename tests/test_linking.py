@@ -52,6 +52,32 @@ def test_a_file_by_two_names_is_collected_by_both(tmp_path: Path) -> None:
     assert {line for line in shown.splitlines() if line.startswith("tests/")} == collected
 
 
+@pytest.mark.parametrize(
+    ("named", "problems", "unknown"),
+    [('["plug"]', [], []), ('["pl" + "ug".lower()]', [], ["late"]), ("[]", ["late"], [])],
+)
+def test_plugins_of_a_test_file_are_there_for_the_tests_before_it(
+    tmp_path: Path, named: str, problems: list[str], unknown: list[str]
+) -> None:
+    fixture = "import pytest\n@pytest.fixture\ndef late(): ...\n"
+    (tmp_path / "plug.py").write_text(fixture)
+    (tmp_path / "test_a.py").write_text("def test_a(late): ...\n")
+    (tmp_path / "test_b.py").write_text(f"pytest_plugins = {named}\ndef test_b(): ...\n")
+    (suite,) = Project(tmp_path, Settings(), 1).suites([])
+    plan = suite.items[0].plan
+    assert plan is not None
+    assert [problem.name for problem in plan.problems] == problems
+    assert list(plan.unknown) == unknown
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode != 0) == bool(problems), result.stdout
+
+
 def _told(plan: Any) -> tuple[object, ...]:
     def key(fixture: Fixture | None) -> object:
         return fixture and (*fixture.key, fixture.level, fixture.pseudo)
