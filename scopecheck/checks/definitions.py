@@ -240,7 +240,7 @@ def _lost_class(
             f"{listed(f'`{name}`' for name in tests[:8])}{' and others' * (len(tests) > 8)}",
         ),
         help="rename one of the two, or join them",
-        tests=frozenset(item.nodeid for item in suite.items if item.nodeid.startswith(prefix)),
+        tests=frozenset(f"{prefix}{name}" for name in tests),
     )
 
 
