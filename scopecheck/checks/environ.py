@@ -65,6 +65,8 @@ def unrestored_environ(suite: Suite) -> Iterator[Fault]:
             if change.condition and _is_default(suite, actor, change):
                 continue
             verdict = _judged(suite, actor, change, key)
+            if verdict == "left" and _is_asserted_gone(suite, actor, change):
+                continue
             if verdict != "restored":
                 kept[key] = _Kept(change, verdict)
         if kept:
@@ -216,6 +218,14 @@ def _is_default(suite: Suite, actor: Actor, change: Change) -> bool:
     )
     headers = conditions(suite, actor.path, actor.function.line, change.span.line)
     return any(absent.search(header) for header in headers)
+
+
+def _is_asserted_gone(suite: Suite, actor: Actor, change: Change) -> bool:
+    """Whether the test asserts later that the variable is not set: the code took it away."""
+    below = suite.lines(actor.path, change.span.end_line + 1, actor.function.end_line)
+    key = rf"[\"']?{re.escape(change.key.strip(chr(39)))}[\"']?"
+    gone = rf"assert\s+{key}\s+not\s+in\s+(?:os\.)?environ\b"
+    return change.kind == "item" and " not in " in below and re.search(gone, below) is not None
 
 
 def _gives_all_back(suite: Suite, actor: Actor, change: Change) -> bool:
