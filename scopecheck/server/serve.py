@@ -366,10 +366,10 @@ def server_for(options: CheckOptions) -> Server:
         return action
 
     @server.command(_APPLY)
-    async def apply(data: dict[str, Any]) -> None:
+    async def apply(ls: Server, data: dict[str, Any]) -> None:
         edit = await edit_of(data)
         if edit is not None:
-            await server.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(edit))
+            await ls.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(edit))
 
     return server
 
