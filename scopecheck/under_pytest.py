@@ -90,13 +90,12 @@ class Analyser:
         if self.analysis is None:
             return
         from scopecheck.report import concise, full
-        from scopecheck.together import told_together
 
         quiet = self.config.get_verbosity() < 0
         terminalreporter.write_sep("=", "scopecheck")
         write = concise.write if quiet else full.write
         stream = cast("TextIO", _Lines(terminalreporter))
-        write(told_together(self.analysis), stream, color=terminalreporter.hasmarkup)
+        write(self.analysis, stream, color=terminalreporter.hasmarkup)
 
 
 class _Lines:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from scopecheck.analysis import Analysis, Summary
 from scopecheck.finding import Cause, Edit, Fault, Finding, Fix, Place
+from scopecheck.report.together import told_together
 from scopecheck.source import Span
-from scopecheck.together import told_together
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,39 +105,43 @@ def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
 
 
-def findings(project: Path, *arguments: str) -> list[dict[str, Any]]:
-    found = json.loads(run(project, "--output-format", "json", *arguments).stdout)
-    assert found["summary"]["findings"] == len(found["findings"])
-    told: list[dict[str, Any]] = found["findings"]
-    return told
+def printed(project: Path, *arguments: str) -> str:
+    """The report for people, without how long it took."""
+    return run(project, "--output-format", "full", *arguments).stdout
 
 
 def test_a_name_that_several_tests_miss(project: Path) -> None:
-    (found,) = findings(project)
-    assert found["message"].endswith("did you mean `client`? (and at 2 more places)")
-    assert found["affected_tests"] == 3
-    (fixed,) = found["fixes"]
-    assert len({edit["start_line"] for edit in fixed["edits"]}) >= 3
+    report = printed(project)
+    assert report.count("SCP301") == 1
+    assert "did you mean `client`? (and at 2 more places)" in " ".join(report.split())
+    assert "Found 1 error in" in report
+
+
+def test_other_formats_have_each_place(project: Path) -> None:
+    found = json.loads(run(project, "--output-format", "json").stdout)
+    assert [one["line"] for one in found["findings"]] == [1, 5, 9]
+    assert {one["affected_tests"] for one in found["findings"]} == {1}
+    assert run(project, "--output-format", "concise").stdout.count("SCP301") == 3
 
 
 def test_a_comment_silences_its_own_place(project: Path) -> None:
     path = project / "test_client.py"
     silenced = "def test_0(clinet):  # scopecheck: ignore[unknown-fixture]"
     path.write_text(TESTS.replace("def test_0(clinet):", silenced))
-    (found,) = findings(project)
-    assert found["line"] == 5
-    assert found["message"].endswith("(and at 1 more place)")
+    report = printed(project)
+    assert "test_client.py:5:" in report
+    assert "(and at 1 more place)" in report
 
 
 def test_a_new_place_is_told_beside_a_baseline(project: Path) -> None:
     baseline = ("--baseline", "baseline.json")
     assert run(project, *baseline, "--update-baseline").returncode == 0
-    assert findings(project, *baseline) == []
+    assert "SCP301" not in printed(project, *baseline)
     path = project / "test_client.py"
     path.write_text(TESTS + "\n\ndef test_new(clinet):\n    assert clinet\n")
-    (found,) = findings(project, *baseline)
-    assert "test_new" in found["message"]
-    assert "more place" not in found["message"]
+    report = printed(project, *baseline)
+    assert "test_new" in report
+    assert "more place" not in report
 
 
 def test_a_repair_mends_every_place(project: Path) -> None:

@@ -150,7 +150,6 @@ def _unresolved(suite: Suite, path: str, found: Unresolved) -> Fault:
         help=f"did you mean `{near[0]}`?" if near else "",
         tests=tests,
         searched=suite.searched | {found.inside},
-        certainty=None if stated else "likely",
         cause=Cause(f"{found.inside} {found.module} {found.name}", "imported here, too"),
     )
 

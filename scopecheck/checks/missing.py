@@ -278,7 +278,6 @@ def _told_missing(suite: Suite, missing: _Missing) -> Fault:
         help=advice,
         tests=nodeids,
         searched=suite.searched,
-        certainty="likely" if doubt else None,
         cause=Cause(f"{name}, {what}", "requested here, too"),
         names=names,
     )

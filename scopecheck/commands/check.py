@@ -15,7 +15,6 @@ from scopecheck.project import Project
 from scopecheck.rulebook import UnknownRuleError
 from scopecheck.source import SourceError, decode, relative
 from scopecheck.status import FOUND, Refused
-from scopecheck.together import told_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -215,7 +214,6 @@ def _changes_asked_for(root: Path, options: CheckOptions, *, again: bool = False
 def _write(analysis: Analysis, outputs: Sequence[Output], options: CheckOptions) -> None:
     from scopecheck.report.outputs import OutputError, write_all
 
-    analysis = told_together(analysis)
     try:
         write_all(analysis, outputs, colors=options.color, statistics=options.statistics)
     except OutputError as error:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, TextIO
 from scopecheck.report.frames import ELLIPSIS, Frame, Label
 from scopecheck.report.paths import for_reader, tests_for_reader
 from scopecheck.report.text import Painter, counted, located, printable, summary_line
+from scopecheck.report.together import told_together
 from scopecheck.source import WHOLE_FILE
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 def write(analysis: Analysis, stream: TextIO, *, color: bool) -> None:
     """Every finding with its frames, and the figures last."""
+    analysis = told_together(analysis)
     shown = for_reader(analysis.root)
     tests = tests_for_reader(analysis.root, analysis.rootdirs)
     width = _width(stream)

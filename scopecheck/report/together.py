@@ -1,8 +1,8 @@
 """Tells findings of one rule that have one cause as one, with the other places related.
 
-This is the last stage before a report. Suppressions, baselines, `--since` and repairs are about
-each finding by itself: a comment silences one place, and a new place is told beside those of a
-baseline.
+This is for who reads all of them at once. What shows findings where they stand (an editor, the
+annotations of a change) has each by itself, and so have suppressions, baselines, `--since` and
+repairs.
 """
 
 from __future__ import annotations
