@@ -55,8 +55,9 @@ class Ahead:
         self._led, self._named = _Parts(), _Parts()
         self._sent: deque[tuple[Future[bytes], list[str]]] = deque()
         self._pool: ProcessPoolExecutor | None = None
-        # Large ones first: their trees take most memory, and this process has little as yet.
-        self._add(dict(sorted(sizes.items(), key=_is_small)), self._named)
+        # Conftests first, since linking begins with what they import. Then large files: their trees
+        # take most memory, and this process has little as yet.
+        self._add(dict(sorted(sizes.items(), key=_when)), self._named)
 
     def __enter__(self) -> Ahead:
         from multiprocessing import get_start_method
@@ -182,8 +183,9 @@ class _Parts:
         return last
 
 
-def _is_small(one: tuple[str, int]) -> bool:
-    return one[1] < BATCH_BYTES // 2
+def _when(one: tuple[str, int]) -> tuple[bool, bool]:
+    path, size = one
+    return not path.endswith("conftest.py"), size < BATCH_BYTES // 2
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
