@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scopecheck.commands.options import CheckOptions
 
 # Names that decide what is found: code, and where settings, plugins and pins are read from.
-_ENDS = (".py", ".toml", ".ini", ".cfg", ".lock", ".txt", ".in", ".yml", ".yaml")
+ENDS = (".py", ".toml", ".ini", ".cfg", ".lock", ".txt", ".in", ".yml", ".yaml")
 # So long nothing more may change before a round begins, and so long at most it is waited for.
 _QUIET_MS, _PATIENCE_MS = 50, 1_000
 
@@ -82,7 +82,7 @@ def _matters(path: str) -> bool:
     *folders, name = Path(path).parts
     if not PASSING.isdisjoint(folders) or ".git" in folders:
         return False
-    return name.endswith(_ENDS)
+    return name.endswith(ENDS)
 
 
 def _round(check: Callable[[], int], options: CheckOptions, names: Sequence[str]) -> None:

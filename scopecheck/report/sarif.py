@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from scopecheck import __version__
 from scopecheck.report.identity import fingerprints
+from scopecheck.report.pages import standing_alone, without_links
 from scopecheck.report.paths import repository_top, seen_from_repository
 from scopecheck.report.text import printable
 from scopecheck.source import WHOLE_FILE
@@ -35,8 +36,6 @@ BASE = "%SRCROOT%"
 FINGERPRINT = "symbol/v1"
 """What our fingerprints are called; readers keep them apart from their own by the name."""
 
-_METADATA = re.compile(r"^```toml\n.*?^```\n+", re.MULTILINE | re.DOTALL)
-_PAGE_LINK = re.compile(r"\[([^\]\n]+)\]\([a-z0-9-]+\.md\)")
 _SECTION = re.compile(r"^## Why\n+(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -81,7 +80,7 @@ def document(analysis: Analysis) -> dict[str, Any]:
 def _rule(rule: Rule) -> dict[str, Any]:
     page = rule.text
     why = _SECTION.search(page)
-    prose = _PAGE_LINK.sub(r"\1", why[1].strip() if why else "") or rule.summary
+    prose = without_links(why[1].strip() if why else "") or rule.summary
     return {
         "id": rule.code,
         "name": rule.name,
@@ -89,7 +88,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "fullDescription": {"text": " ".join(prose.split("\n\n")[0].split())},
         "help": {
             "text": prose,
-            "markdown": _PAGE_LINK.sub(r"`\1`", _METADATA.sub("", page, count=1)).strip(),
+            "markdown": standing_alone(page),
         },
         "defaultConfiguration": {"level": rule.severity},
         "properties": {

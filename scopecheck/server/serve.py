@@ -20,8 +20,10 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from scopecheck import __version__, rulebook
+from scopecheck.commands.watch import ENDS
+from scopecheck.report.pages import standing_alone
 from scopecheck.server.session import Mended, Session, Told, Trouble, opened
-from scopecheck.server.wire import SOURCE, Shown, Wire, as_we_write, file_of, page
+from scopecheck.server.wire import SOURCE, Shown, Wire, as_we_write, file_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,8 +33,7 @@ if TYPE_CHECKING:
 
     Made = TypeVar("Made")
 
-# Names that decide what is found: code, and where settings, plugins and pins are read from.
-_WATCHED = "**/*.{py,toml,ini,cfg,lock,txt,in,yml,yaml}"
+_WATCHED = f"**/*.{{{','.join(end.removeprefix('.') for end in ENDS)}}}"
 _FIX_ALL = types.CodeActionKind.SourceFixAll.value + f".{SOURCE}"
 _APPLY = f"{SOURCE}.apply"
 _log = logging.getLogger(SOURCE)
@@ -314,7 +315,7 @@ def server_for(options: CheckOptions) -> Server:
         here = types.Range(params.position, params.position)
         found = (shown.finding for _, shown in server.at(params.text_document.uri, here))
         names = {finding.name for finding in found if finding is not None}
-        pages = [page(rulebook.rules()[name]) for name in sorted(names)]
+        pages = [standing_alone(rulebook.rules()[name].text) for name in sorted(names)]
         if not pages:
             return None
         text = "\n\n---\n\n".join(pages)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from scopecheck.checked import Looked
     from scopecheck.commands.options import CheckOptions
     from scopecheck.config import Settings
+    from scopecheck.edited import Asked
     from scopecheck.facts import FileFacts, ReadError
     from scopecheck.finding import Finding
     from scopecheck.fix.diff import Change
@@ -139,7 +140,7 @@ class Session:
             notes = (trouble,) if trouble else ()
             # What is found from now on is not what is on disk.
             self._project.cache = None
-        self._hold(looked)
+        self._hold(looked.asked, Held(looked.made, looked.base()))
         self._broken = {}
         self._started = True
         told = self.edit(texts)
@@ -239,7 +240,7 @@ class Session:
         if found is None:
             self._link()
         else:
-            self._hold(kept_look(project, self._looked.asked, found))
+            self._hold(self._looked.asked, found)
         self._started = True
 
     def _link(self) -> None:
@@ -250,14 +251,13 @@ class Session:
             looked = checked(self._project, self._paths, asked.settings, asked.chosen)
         except (ConfigError, DiscoveryError) as error:
             raise Trouble(str(error)) from None
-        self._hold(looked)
+        self._hold(looked.asked, Held(looked.made, looked.base()))
 
-    def _hold(self, looked: Looked) -> None:
+    def _hold(self, asked: Asked, found: Held) -> None:
         """Hold what was found and what it rests on, without the suites."""
-        found = Held(looked.made, looked.base())
         self._held = found
         self._members = frozenset(found.checked.paths)
-        self._looked = kept_look(self._project, looked.asked, found)
+        self._looked = kept_look(self._project, asked, found)
 
     def _told(self) -> Told:
         analysis = told(self._project, self._paths, self._looked, known=self._known)

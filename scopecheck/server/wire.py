@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -25,13 +24,10 @@ if TYPE_CHECKING:
 
     from scopecheck.facts import ReadError
     from scopecheck.finding import Finding, Place
-    from scopecheck.rulebook import Rule
     from scopecheck.server.session import Told
 
 SOURCE = "scopecheck"
 _SEVERITIES = {"error": types.DiagnosticSeverity.Error, "warning": types.DiagnosticSeverity.Warning}
-_METADATA = re.compile(r"^```toml\n.*?^```\n+", re.MULTILINE | re.DOTALL)
-_PAGE_LINK = re.compile(r"\[([^\]\n]+)\]\([a-z0-9-]+\.md\)")
 
 
 class Shown(NamedTuple):
@@ -145,11 +141,6 @@ def as_we_write(uri: str) -> str:
     """The URI of a file as it is written here: editors differ in what they escape."""
     file = file_of(uri)
     return uri if file is None or not file.is_absolute() else file.as_uri()
-
-
-def page(rule: Rule) -> str:
-    """A rule's page as Markdown that stands alone."""
-    return _PAGE_LINK.sub(r"`\1`", _METADATA.sub("", rule.text, count=1)).strip()
 
 
 def _edits(before: str, after: str) -> Iterator[types.TextEdit]:
