@@ -115,7 +115,7 @@ def _is_cache(suite: Suite, path: str, func: Name) -> bool:
     if isinstance(found, External) and found.name in _CACHES:
         return True
     if func.parts[-1] in ("lru_cache", "cache"):
-        resolved = suite.changes.resolve(path, None, func.parts)
+        resolved = suite.changes.subjects.resolve(path, None, func.parts)
         return resolved is not None and resolved.name in _CACHES
     return False
 
@@ -139,7 +139,7 @@ def _given(suite: Suite, cached: list[_Cached]) -> Iterator[tuple[Fixture, _Cach
 def _resolved(
     suite: Suite, path: str, parts: tuple[str, ...], cached: list[_Cached]
 ) -> _Cached | None:
-    subject = suite.changes.resolve(path, None, parts)
+    subject = suite.changes.subjects.resolve(path, None, parts)
     if subject is None or subject.kind != "function" or subject.rest:
         return None
     for each in cached:
@@ -173,7 +173,9 @@ def _uses(
             if not any(each.name == name for each in cached):
                 continue
             target = (*change.target[:end], name)
-            subject = suite.changes.resolve(actor.path, actor.function, target, change.imported)
+            subject = suite.changes.subjects.resolve(
+                actor.path, actor.function, target, change.imported
+            )
             if subject is None or subject.kind != "function" or subject.rest:
                 continue
             found = _resolved(suite, subject.path, (subject.name,), cached)
@@ -283,7 +285,9 @@ def _names_same(suite: Suite, actor: Actor, cached: _Cached) -> bool:
     """Whether a file calls that function by its name."""
     body = body_of(suite, actor)
     for written in set(re.findall(rf"(?<![\w.])([\w.]*\b{re.escape(cached.name)})\(", body)):
-        found = suite.changes.resolve(actor.path, actor.function, tuple(written.split(".")))
+        found = suite.changes.subjects.resolve(
+            actor.path, actor.function, tuple(written.split("."))
+        )
         if found is not None and found.kind == "function":
             return (found.path, found.line) == (cached.path, cached.function.line)
     return False

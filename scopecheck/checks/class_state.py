@@ -81,7 +81,9 @@ def _attribute(suite: Suite, actor: Actor, change: Change) -> _Attribute | None:
             return None
         holder = _holder(suite, actor, space)
     else:
-        subject = suite.changes.resolve(actor.path, function, change.target, change.imported)
+        subject = suite.changes.subjects.resolve(
+            actor.path, function, change.target, change.imported
+        )
         if subject is None or subject.class_ is None or subject.rest != (name,):
             return None
         holder = subject.class_

@@ -82,7 +82,7 @@ def _of_modules(suite: Suite) -> Iterator[Kept]:
         if not isinstance(binding.value, Call) or not is_test_code(path):
             continue
         maker = _client(suite, path, binding.value)
-        subject = suite.changes.resolve(path, None, (binding.name,)) if maker else None
+        subject = suite.changes.subjects.resolve(path, None, (binding.name,)) if maker else None
         if subject is not None and subject.kind == "object":
             suite.counts(path)
             yield Kept(binding.name, maker, {}, subject=subject)

@@ -284,7 +284,7 @@ def _is_overwritten(suite: Suite, test: _Test, tasks: list[_Task]) -> bool:
         func = task.call.func
         if not isinstance(func, Name):
             continue
-        called = suite.changes.resolve(test.actor.path, test.function, func.parts)
+        called = suite.changes.subjects.resolve(test.actor.path, test.function, func.parts)
         if called is None or called.kind != "function" or called.rest:
             continue
         function = suite.changes.function_at(called.path, called.line)

@@ -154,7 +154,7 @@ def _is_put_back_by(suite: Suite, helper: Actor, key: str, other: Change) -> boo
 def _key(suite: Suite, actor: Actor, change: Change) -> str | None:
     """The variable that a change is about, empty for all of them; None where it is about none."""
     if change.kind == "call" and change.name in ("putenv", "unsetenv"):
-        subject = suite.changes.resolve(
+        subject = suite.changes.subjects.resolve(
             actor.path, actor.function, (*change.target, change.name), change.imported
         )
         name = "" if subject is None else subject.name

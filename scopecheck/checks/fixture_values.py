@@ -341,7 +341,9 @@ def _without_adding(suite: Suite, other: Actor, name: str, text: str) -> str:
 
 def _only_adds(suite: Suite, other: Actor, passed: Passed, parameter: str) -> bool:
     """Whether a function that is handed an object does nothing with it but add to it."""
-    called = suite.changes.resolve(other.path, other.function, passed.function, passed.imported)
+    called = suite.changes.subjects.resolve(
+        other.path, other.function, passed.function, passed.imported
+    )
     if called is None:
         return False
     facts = suite.facts(called.path)

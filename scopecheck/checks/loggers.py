@@ -23,14 +23,16 @@ def is_logger(suite: Suite, actor: Actor, change: Change) -> bool:
     """Whether what a change is made to is surely a logger."""
     if not change.target:
         return False
-    subject = suite.changes.resolve(actor.path, actor.function, change.target, change.imported)
+    subject = suite.changes.subjects.resolve(
+        actor.path, actor.function, change.target, change.imported
+    )
     if subject is None or subject.rest:
         return False
     if subject.kind == "external":
         return subject.name in (f"{_GET}()", _ROOT)
     # What is assigned to an object of a module, SCP407 tells.
     calls = change.kind == "call" and subject.kind == "object"
-    return calls and suite.changes.maker_of(subject) == _GET
+    return calls and suite.changes.subjects.maker_of(subject) == _GET
 
 
 def is_of_others(suite: Suite, actor: Actor, change: Change) -> bool:
@@ -38,7 +40,9 @@ def is_of_others(suite: Suite, actor: Actor, change: Change) -> bool:
 
     A logger that a test makes for itself, nobody else meets.
     """
-    subject = suite.changes.resolve(actor.path, actor.function, change.target, change.imported)
+    subject = suite.changes.subjects.resolve(
+        actor.path, actor.function, change.target, change.imported
+    )
     if subject is None:
         return False
     if subject.kind == "external":

@@ -121,10 +121,12 @@ def _container(
 ) -> Subject | None:
     """The container of a module that a path leads to."""
     imported = None if change is None else change.imported
-    known = imported is not None or path[0].removesuffix("()") in suite.changes.bound_in(actor.path)
+    known = imported is not None or path[0].removesuffix("()") in suite.changes.subjects.bound_in(
+        actor.path
+    )
     if not known and actor.kind != "helper":
         return None
-    subject = suite.changes.resolve(actor.path, actor.function, path, imported)
+    subject = suite.changes.subjects.resolve(actor.path, actor.function, path, imported)
     if subject is not None and subject.kind == "parameter":
         subject = _injected(suite, actor, subject)
     if subject is None or subject.kind != "object" or subject.rest not in ((), ("[]",)):
@@ -142,7 +144,7 @@ def _injected(suite: Suite, actor: Actor, subject: Subject) -> Subject | None:
     found = re.search(rf"\b{re.escape(subject.name)}\b[^,=]*=\s*Depends\((\w+)\)", head)
     if found is None:
         return None
-    return suite.changes.resolve(actor.path, None, (f"{found[1]}()",))
+    return suite.changes.subjects.resolve(actor.path, None, (f"{found[1]}()",))
 
 
 def _leaves_something(change: Change) -> bool:
@@ -214,7 +216,7 @@ def _is_filled(suite: Suite, actor: Actor, subject: Subject) -> bool:
             found = _container(suite, actor, path, None)
             if found is None or found.key != subject.key:
                 continue
-            called = suite.changes.resolve(
+            called = suite.changes.subjects.resolve(
                 actor.path, actor.function, passed.function, passed.imported
             )
             facts = None if called is None else suite.facts(called.path)

@@ -73,7 +73,7 @@ def written(suite: Suite, actor: Actor, subject: Subject) -> str | None:
     if facts is None or subject.name not in body_of(suite, actor):
         return None
     for parts in ((subject.name,), *_module_names(suite, actor, subject)):
-        found = suite.changes.resolve(actor.path, actor.function, parts)
+        found = suite.changes.subjects.resolve(actor.path, actor.function, parts)
         if found is not None and found.key == subject.key:
             return ".".join(parts)
     return None

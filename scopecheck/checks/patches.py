@@ -149,7 +149,7 @@ def _default(suite: Suite, change: Change, subject: Subject) -> str:
     if subject.kind == "module" and subject.path:
         space = suite.evaluator.module(subject.path)
     else:
-        class_ = suite.changes.class_of(subject)
+        class_ = suite.changes.subjects.class_of(subject)
         if class_ is not None:
             space = suite.evaluator.class_space(class_)
     bindings = () if space is None else space.bindings.get(change.name, ())
@@ -206,7 +206,7 @@ def _what(suite: Suite, change: Change, subject: Subject) -> str | None:
                 return None
             return f"`{written}` of a class is replaced"
         case "object" if not is_test_code(subject.path) and not subject.rest:
-            maker = suite.changes.maker_of(subject)
+            maker = suite.changes.subjects.maker_of(subject)
             if not maker or _LOCAL.search(maker) or _is_local(suite, subject):
                 return None
             return f"`{written}` of an object of the code under test is replaced"
@@ -236,7 +236,7 @@ def _is_nobodys(suite: Suite, subject: Subject, name: str) -> bool:
 
     Then no other instance has it from there, or each sets its own.
     """
-    class_ = suite.changes.class_of(subject)
+    class_ = suite.changes.subjects.class_of(subject)
     if class_ is None:
         return False
     lineage = suite.linker.lineages.of(class_)
@@ -266,7 +266,7 @@ _STANDARD_MODULES = frozenset({"os.path", "urllib.request", "xml.etree", "asynci
 
 
 def _is_local(suite: Suite, subject: Subject) -> bool:
-    class_ = suite.changes.class_of(subject)
+    class_ = suite.changes.subjects.class_of(subject)
     if class_ is None:
         return False
     return any(
@@ -348,7 +348,7 @@ def _patches_of(owner: str, name: str) -> str:
 
 def _is_set_by_method(suite: Suite, change: Change, subject: Subject, below: str) -> bool:
     """Whether a method of the object that sets the attribute is called later."""
-    class_ = suite.changes.class_of(subject) if change.kind == "attribute" else None
+    class_ = suite.changes.subjects.class_of(subject) if change.kind == "attribute" else None
     owner = re.escape(".".join(change.target))
     called = re.findall(rf"\b{owner}\.(\w+)\(", below) if class_ is not None else ()
     if class_ is None or not called:
@@ -400,7 +400,7 @@ def _registered(suite: Suite, change: Change, subject: Subject) -> str | None:
     inverses = _inverses(change.name)
     if not inverses or subject.kind != "object" or subject.rest or is_test_code(subject.path):
         return None
-    class_ = suite.changes.class_of(subject)
+    class_ = suite.changes.subjects.class_of(subject)
     if class_ is None or class_.decorated:
         return None
     lineage = suite.linker.lineages.of(class_)

@@ -251,7 +251,7 @@ def _process_name(suite: Suite, actor: Actor, change: Change) -> str:
 
 def _name(suite: Suite, actor: Actor, change: Change, target: tuple[str, ...]) -> str:
     """What a path stands for in a library; empty for anything else."""
-    subject = suite.changes.resolve(actor.path, actor.function, target, change.imported)
+    subject = suite.changes.subjects.resolve(actor.path, actor.function, target, change.imported)
     if subject is None or subject.kind != "external" or subject.rest:
         return ""
     return subject.name
@@ -333,7 +333,9 @@ def _is_start(suite: Suite, actor: Actor, change: Change) -> bool:
     """Whether a call goes to the folder in which pytest is started, as a module tells it."""
     if not change.key.replace(".", "").isidentifier():
         return False
-    subject = suite.changes.resolve(actor.path, actor.function, tuple(change.key.split(".")))
+    subject = suite.changes.subjects.resolve(
+        actor.path, actor.function, tuple(change.key.split("."))
+    )
     if subject is None or subject.kind != "object" or subject.rest or not subject.line:
         return False
     made = _FROM_FILE.fullmatch(suite.lines(subject.path, subject.line, subject.line).strip())

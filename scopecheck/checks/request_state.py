@@ -92,7 +92,7 @@ def _of_modules(suite: Suite) -> Iterator[Kept]:
         if not isinstance(func, Name) or not _KEEPERS.search(func.parts[-1]):
             continue
         found = _keeper(suite, path, value)
-        subject = suite.changes.resolve(path, None, (binding.name,))
+        subject = suite.changes.subjects.resolve(path, None, (binding.name,))
         if found is not None and subject is not None and subject.kind == "object":
             suite.counts(path)
             yield Kept(binding.name, *found, subject=subject)

@@ -177,7 +177,7 @@ class Helpers:
                 if name in self._plain or actor.function.owner >= 0:
                     return True
             elif name in self._plain and not text.endswith("def ", 0, found.start()):
-                bound = self._suite.changes.bound_in(actor.path)
+                bound = self._suite.changes.subjects.bound_in(actor.path)
                 if name in bound or re.search(rf"\b{re.escape(name)}\b(?!\()", text):
                     return True
         return False
@@ -224,7 +224,7 @@ class Helpers:
         if own and change.target == (own,):
             return self._method(actor, change.name)
         target = (*change.target, change.name)
-        found = self._suite.changes.resolve(actor.path, function, target, change.imported)
+        found = self._suite.changes.subjects.resolve(actor.path, function, target, change.imported)
         if found is None or found.kind != "function" or found.rest:
             return None
         called = self._suite.changes.function_at(found.path, found.line)

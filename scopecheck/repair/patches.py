@@ -68,7 +68,7 @@ def unrestored_patch(bench: Bench, suite: Suite, fault: Fault) -> Iterator[Offer
 def _taken_away(suite: Suite, actor: Actor, change: Change) -> Iterator[Offer]:
     """Take away what was registered when the test is over, by the method that does it."""
     subject = suite.changes.subject(actor.path, actor.function, change)
-    class_ = None if subject is None else suite.changes.class_of(subject)
+    class_ = None if subject is None else suite.changes.subjects.class_of(subject)
     if class_ is None or not can_request(suite, actor, "request"):
         return
     lineage = suite.linker.lineages.of(class_)
@@ -138,7 +138,7 @@ def _surely_there(suite: Suite, actor: Actor, change: Change) -> frozenset[str]:
     if subject.kind == "module":
         space = suite.evaluator.module(subject.path)
         return frozenset() if space is None else frozenset(space.bindings)
-    class_ = suite.changes.class_of(subject)
+    class_ = suite.changes.subjects.class_of(subject)
     if class_ is None:
         return frozenset()
     lineages = suite.linker.lineages

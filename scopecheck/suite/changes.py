@@ -22,7 +22,7 @@ from scopecheck.suite.subjects import Subjects
 from scopecheck.suite.values import MISSING, ClassValue, FunctionValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from scopecheck.expressions import Expression
     from scopecheck.facts import Change, FileFacts, Function, Passed
@@ -92,6 +92,7 @@ class Changes:
     """The actors of one suite, and what they change.
 
     in_process: of actors that checks asked about, whether they run in the tests' own process.
+    subjects: what paths in functions stand for.
 
     Args:
         evaluator: of the suite.
@@ -116,7 +117,7 @@ class Changes:
         lines_kept: Callable[[str, int, int], str],
     ) -> None:
         self._evaluator = evaluator
-        self._subjects = Subjects(evaluator, read_kept, lines_kept)
+        self.subjects = Subjects(evaluator, read_kept, lines_kept)
         self._lines_kept = lines_kept
         self._lineages = lineages
         self._items = tuple(items)
@@ -354,7 +355,7 @@ class Changes:
         self, path: str, function: Function, passed: Passed, calls: int = 0
     ) -> Iterator[tuple[str, tuple[str, ...]]]:
         """The paths that a call hands to a function that changes them, with the parameters."""
-        called = self.resolve(path, function, passed.function, passed.imported)
+        called = self.subjects.resolve(path, function, passed.function, passed.imported)
         if called is None or called.kind != "function" or called.rest:
             return
         for other in self._functions_at(called.path, called.line, called.name):
@@ -381,29 +382,7 @@ class Changes:
         """What a change is made to; of a plain function called, the function."""
         whole = not change.target and change.kind in ("call", "name")
         target = (change.name,) if whole else change.target
-        return self.resolve(path, function, target, change.imported)
-
-    def resolve(
-        self,
-        path: str,
-        function: Function | None,
-        target: tuple[str, ...],
-        imported: Import | None = None,
-    ) -> Subject | None:
-        """What a path in a function stands for; see `Subjects`."""
-        return self._subjects.resolve(path, function, target, imported)
-
-    def bound_in(self, path: str) -> Collection[str]:
-        """See `Subjects`."""
-        return self._subjects.bound_in(path)
-
-    def class_of(self, subject: Subject) -> ClassValue | None:
-        """See `Subjects`."""
-        return self._subjects.class_of(subject)
-
-    def maker_of(self, subject: Subject) -> str:
-        """See `Subjects`."""
-        return self._subjects.maker_of(subject)
+        return self.subjects.resolve(path, function, target, change.imported)
 
 
 def is_in_place(change: Change) -> bool:
